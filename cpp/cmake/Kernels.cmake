@@ -1,0 +1,47 @@
+# kernels.cpp once per instruction set, and the code that chooses one of them.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(_isas x86_64_v2 x86_64_v3 x86_64_v4)
+  set(_machine UFL_X86)
+  if(MSVC)
+    set(_flags_x86_64_v2 "")
+    set(_flags_x86_64_v3 /arch:AVX2)
+    set(_flags_x86_64_v4 /arch:AVX512)
+  else()
+    set(_flags_x86_64_v2 -march=x86-64-v2)
+    set(_flags_x86_64_v3 -march=x86-64-v3)
+    set(_flags_x86_64_v4 -march=x86-64-v4 -mprefer-vector-width=512)
+  endif()
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  set(_isas neon)
+  set(_machine UFL_NEON)
+else()
+  set(_isas scalar)
+  set(_machine UFL_SCALAR)
+endif()
+
+add_library(ufloss_kernels STATIC cpp/src/dispatch.cpp)
+add_library(ufloss::kernels ALIAS ufloss_kernels)
+set_target_properties(ufloss_kernels PROPERTIES EXPORT_NAME kernels POSITION_INDEPENDENT_CODE ON
+  CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON INTERPROCEDURAL_OPTIMIZATION OFF)
+target_include_directories(ufloss_kernels PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cpp/src>")
+target_link_libraries(ufloss_kernels PUBLIC ufloss::ufloss)
+target_compile_definitions(ufloss_kernels PRIVATE ${_machine})
+
+set(UFLOSS_KERNEL_OBJECTS "")
+foreach(_isa IN LISTS _isas)
+  add_library(ufloss_kernels_${_isa} OBJECT cpp/src/kernels.cpp)
+  target_link_libraries(ufloss_kernels_${_isa} PRIVATE ufloss::ufloss)
+  target_include_directories(ufloss_kernels_${_isa} PRIVATE cpp/src)
+  set_target_properties(ufloss_kernels_${_isa} PROPERTIES POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON INTERPROCEDURAL_OPTIMIZATION OFF)
+  if(NOT MSVC)
+    # Optimised in every configuration: at -O0 inline functions of other headers stay weak symbols, and the linker might keep an
+    # AVX-512 copy for all.  GCC 12 sees "uninitialised" values inside its own AVX-512 header.
+    target_compile_options(ufloss_kernels_${_isa} PRIVATE ${_flags_${_isa}} -O2 -fno-trapping-math -fno-exceptions -fno-rtti
+      -Wall -Wextra $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<BOOL:${UFLOSS_WERROR}>:-Werror>)
+  else()
+    target_compile_options(ufloss_kernels_${_isa} PRIVATE ${_flags_${_isa}})
+  endif()
+  target_sources(ufloss_kernels PRIVATE $<TARGET_OBJECTS:ufloss_kernels_${_isa}>)
+  list(APPEND UFLOSS_KERNEL_OBJECTS $<TARGET_OBJECTS:ufloss_kernels_${_isa}>)
+endforeach()

@@ -1,0 +1,62 @@
+// Every macro of the library, and the one place that looks at the compiler.  SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#if defined(__FAST_MATH__)
+#error "ufloss: compile without -ffast-math: limits, NaN and exact differences are part of the results"
+#endif
+
+// The namespace follows what the compiler may emit, so that two translation units built with different -m flags never share a
+// definition: the linker keeps one copy of an inline function, and an AVX-512 copy would crash an older processor.
+#if defined(UFL_ISA)  // set by hand, for a test
+#elif defined(__CUDACC__)
+#define UFL_ISA isa_cuda
+#elif defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define UFL_ISA isa_x86_64_v4
+#elif defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
+#define UFL_ISA isa_x86_64_v3
+#elif defined(__SSE4_2__)
+#define UFL_ISA isa_x86_64_v2
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#define UFL_ISA isa_neon
+#else
+#define UFL_ISA isa_scalar
+#endif
+
+#define UFL_BEGIN namespace ufloss { inline namespace UFL_ISA {
+#define UFL_END }}
+
+#if defined(__CUDACC__)
+#define UFL_FN __host__ __device__ inline __attribute__((always_inline))
+#elif defined(_MSC_VER) && !defined(__clang__)
+#define UFL_FN __forceinline
+#else
+#define UFL_FN inline __attribute__((always_inline))
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define UFL_UNLIKELY(x) (x)
+#define UFL_NOINLINE __declspec(noinline)
+#define UFL_RESTRICT __restrict
+#else
+#define UFL_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define UFL_NOINLINE __attribute__((noinline))
+#define UFL_RESTRICT __restrict__
+#endif
+
+// One rounding for a * b + c.  Without the instruction the vocabulary multiplies and adds, and keeps the product's error by hand where it matters.
+#if defined(__CUDACC__) || defined(__FMA__) || defined(__aarch64__) || (defined(_MSC_VER) && defined(__AVX2__))
+#define UFL_HAS_FMA 1
+#else
+#define UFL_HAS_FMA 0
+#endif
+
+// SIMD packs need xsimd on the include path; without it, and on a GPU, a pack is one scalar.
+#if !defined(UFL_HAS_XSIMD)
+#if defined(__CUDACC__) || defined(UFL_NO_XSIMD)
+#define UFL_HAS_XSIMD 0
+#elif __has_include(<xsimd/xsimd.hpp>)
+#define UFL_HAS_XSIMD 1
+#else
+#define UFL_HAS_XSIMD 0
+#endif
+#endif

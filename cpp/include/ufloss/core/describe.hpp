@@ -1,0 +1,37 @@
+// The words that describe a loss: plain data, the same for every instruction set.
+#pragma once
+
+namespace ufloss {
+
+/// The members of a jet, as a set.
+enum part : unsigned { part_value = 1, part_grad = 2, part_hess = 4, part_bound = 8, part_grad2 = 16 };
+constexpr unsigned standard_parts = part_value | part_grad | part_hess;
+
+/// Where an argument lives: for the documentation, and for the tests, which draw from it.
+enum class domain : int { real, unit, nonnegative, positive, sign, truth, tweedie_power };
+/// Who chooses the loop's type: predictions (integers count as float64), targets when they are floating, parameters never.
+enum class role : char { prediction = 'F', target = 'T', parameter = 'P' };
+/// What holds over the whole domain.
+enum property : unsigned { convex = 1, nonnegative_value = 2 };
+
+struct argument {
+  const char* name;
+  role kind;
+  domain in;
+  double fallback;      ///< default value; NaN: required
+  const char* doc;
+};
+
+/// What is known of a loss without running it.
+struct loss_info {
+  const char* name;
+  const argument* args;
+  int nargs;
+  unsigned parts;             ///< what it has
+  unsigned vanishing;         ///< what crosses 0 inside the domain: its error is counted in ulps of its largest term
+  unsigned properties;
+  const char* exponent;       ///< the free exponent that amplifies its error, or ""
+  const char *summary, *formula, *notes, *source, *example;
+};
+
+}  // namespace ufloss

@@ -1,0 +1,155 @@
+// The primitives of scalar.hpp for SIMD: pack<T> is one register of this instruction set, twin<P> two of them.
+#pragma once
+#include "scalar.hpp"
+#if UFL_HAS_XSIMD
+#include <xsimd/xsimd.hpp>
+
+UFL_BEGIN
+
+// A pack wraps xsimd::batch.  It must not BE a batch, nor have an xsimd type among its template arguments: argument-dependent lookup
+// would find xsimd::exp, fma, select beside ours, and every call would be ambiguous or silently theirs.
+template <class T> struct pack_mask { xsimd::batch_bool<T> v; };
+template <class T> struct pack {
+  xsimd::batch<T> v;
+  static constexpr int size = int(xsimd::batch<T>::size);
+  pack() = default;
+  UFL_FN pack(xsimd::batch<T> b) : v(b) {}
+  UFL_FN explicit pack(T s) : v(s) {}
+  static UFL_FN pack load(const T* p) { return xsimd::batch<T>::load_unaligned(p); }
+  UFL_FN void store(T* p) const { v.store_unaligned(p); }
+};
+
+/// Two packs side by side: what a pack of floats becomes when it is computed in double.
+template <class P> struct twin {
+  P lo, hi;
+  twin() = default;
+  UFL_FN twin(P l, P h) : lo(l), hi(h) {}
+  template <class S> UFL_FN explicit twin(S s) : lo(s), hi(s) {}
+};
+
+template <class T> struct traits<pack<T>> {
+  using scalar = T;
+  using bits = pack<typename format<T>::uint>;
+  using mask = pack_mask<T>;
+  using wide = pack<double>;
+};
+template <> struct traits<pack<float>> { using scalar = float; using bits = pack<uint32>; using mask = pack_mask<float>; using wide = twin<pack<double>>; };
+template <class P> struct traits<twin<P>> { using scalar = scalar_t<P>; using bits = twin<bits_t<P>>; using mask = twin<mask_t<P>>; using wide = twin<P>; };
+
+#define UFL_BINARY(op)                                                                            \
+  template <class T> UFL_FN pack<T> operator op(pack<T> a, pack<T> b) { return a.v op b.v; }      \
+  template <class P> UFL_FN twin<P> operator op(twin<P> a, twin<P> b) { return {a.lo op b.lo, a.hi op b.hi}; }
+UFL_BINARY(+) UFL_BINARY(-) UFL_BINARY(*) UFL_BINARY(/) UFL_BINARY(&) UFL_BINARY(|) UFL_BINARY(^)
+#undef UFL_BINARY
+#define UFL_COMPARE(op)                                                                                     \
+  template <class T> UFL_FN pack_mask<T> operator op(pack<T> a, pack<T> b) { return {a.v op b.v}; }         \
+  template <class P> UFL_FN twin<mask_t<P>> operator op(twin<P> a, twin<P> b) { return {a.lo op b.lo, a.hi op b.hi}; }
+UFL_COMPARE(<) UFL_COMPARE(>) UFL_COMPARE(<=) UFL_COMPARE(>=) UFL_COMPARE(==) UFL_COMPARE(!=)
+#undef UFL_COMPARE
+template <class T> UFL_FN pack<T> operator~(pack<T> a) { return ~a.v; }
+template <class P> UFL_FN twin<P> operator~(twin<P> a) { return {~a.lo, ~a.hi}; }
+template <class T> UFL_FN pack_mask<T> operator&(pack_mask<T> a, pack_mask<T> b) { return {a.v & b.v}; }
+template <class T> UFL_FN pack_mask<T> operator|(pack_mask<T> a, pack_mask<T> b) { return {a.v | b.v}; }
+template <class T> UFL_FN pack_mask<T> operator!(pack_mask<T> a) { return {!a.v}; }
+template <class T> UFL_FN twin<pack_mask<T>> operator!(twin<pack_mask<T>> a) { return {!a.lo, !a.hi}; }
+
+template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
+#if UFL_HAS_FMA
+  return xsimd::fma(a.v, b.v, c.v);
+#else
+  return a.v * b.v + c.v;
+#endif
+}
+template <class T> UFL_FN pack<T> sqrt(pack<T> x) { return xsimd::sqrt(x.v); }
+template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) { return xsimd::select(m.v, a.v, b.v); }
+template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return xsimd::min(a.v, b.v); }
+template <class T> UFL_FN pack<T> max(pack<T> a, pack<T> b) { return xsimd::max(a.v, b.v); }
+template <class T> UFL_FN bool all(pack_mask<T> m) { return xsimd::all(m.v); }
+UFL_FN pack<uint32> to_bits(pack<float> x) { return xsimd::bitwise_cast<uint32>(x.v); }
+UFL_FN pack<uint64> to_bits(pack<double> x) { return xsimd::bitwise_cast<uint64>(x.v); }
+UFL_FN pack<float> from_bits(pack<uint32> u) { return xsimd::bitwise_cast<float>(u.v); }
+UFL_FN pack<double> from_bits(pack<uint64> u) { return xsimd::bitwise_cast<double>(u.v); }
+template <int N, class U> UFL_FN pack<U> shl(pack<U> u) { return u.v << N; }
+template <int N, class U> UFL_FN pack<U> shr(pack<U> u) { return u.v >> N; }
+
+template <class P> UFL_FN twin<P> fma(twin<P> a, twin<P> b, twin<P> c) { return {fma(a.lo, b.lo, c.lo), fma(a.hi, b.hi, c.hi)}; }
+template <class P> UFL_FN twin<P> sqrt(twin<P> x) { return {sqrt(x.lo), sqrt(x.hi)}; }
+template <class P> UFL_FN twin<P> select(twin<mask_t<P>> m, twin<P> a, twin<P> b) { return {select(m.lo, a.lo, b.lo), select(m.hi, a.hi, b.hi)}; }
+template <class P> UFL_FN twin<P> min(twin<P> a, twin<P> b) { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
+template <class P> UFL_FN twin<P> max(twin<P> a, twin<P> b) { return {max(a.lo, b.lo), max(a.hi, b.hi)}; }
+template <class M> UFL_FN bool all(twin<M> m) { return all(m.lo & m.hi); }
+template <class P> UFL_FN auto to_bits(twin<P> x) { return twin<bits_t<P>>(to_bits(x.lo), to_bits(x.hi)); }
+template <class U> UFL_FN auto from_bits(twin<pack<U>> u) { return twin<decltype(from_bits(u.lo))>(from_bits(u.lo), from_bits(u.hi)); }
+template <int N, class U> UFL_FN twin<U> shl(twin<U> u) { return {shl<N>(u.lo), shl<N>(u.hi)}; }
+template <int N, class U> UFL_FN twin<U> shr(twin<U> u) { return {shr<N>(u.lo), shr<N>(u.hi)}; }
+
+// float to double and back, lanes in order
+UFL_FN twin<pack<double>> widen(pack<float> x) {
+#if defined(__AVX512F__)
+  return {pack<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x.v))), pack<double>(_mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1)))};
+#elif defined(__AVX__)
+  return {pack<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x.v))), pack<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x.v, 1)))};
+#elif defined(__SSE2__)
+  return {pack<double>(_mm_cvtps_pd(x.v)), pack<double>(_mm_cvtps_pd(_mm_movehl_ps(x.v, x.v)))};
+#else
+  float in[pack<float>::size];
+  double out[pack<float>::size];
+  x.store(in);
+  for (int i = 0; i < pack<float>::size; ++i) out[i] = in[i];
+  return {pack<double>::load(out), pack<double>::load(out + pack<double>::size)};
+#endif
+}
+UFL_FN pack<float> narrow(twin<pack<double>> x, pack<float>) {
+#if defined(__AVX512F__)
+  return pack<float>(_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(x.lo.v)), _mm512_cvtpd_ps(x.hi.v), 1));
+#elif defined(__AVX__)
+  return pack<float>(_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(x.lo.v)), _mm256_cvtpd_ps(x.hi.v), 1));
+#elif defined(__SSE2__)
+  return pack<float>(_mm_movelh_ps(_mm_cvtpd_ps(x.lo.v), _mm_cvtpd_ps(x.hi.v)));
+#else
+  double in[pack<float>::size];
+  float out[pack<float>::size];
+  x.lo.store(in);
+  x.hi.store(in + pack<double>::size);
+  for (int i = 0; i < pack<float>::size; ++i) out[i] = float(in[i]);
+  return pack<float>::load(out);
+#endif
+}
+
+UFL_END
+#endif
+
+UFL_BEGIN
+/// The widest value type of this build for T, and how many elements it holds.
+#if UFL_HAS_XSIMD
+template <class T> using native = pack<T>;
+template <class T> constexpr int lanes = pack<T>::size;
+template <class T> UFL_FN pack<T> load(const T* p) { return pack<T>::load(p); }
+template <class T> UFL_FN void store(pack<T> v, T* p) { v.store(p); }
+#else
+template <class T> using native = T;
+template <class T> constexpr int lanes = 1;
+template <class T> UFL_FN T load(const T* p) { return *p; }
+template <class T> UFL_FN void store(T v, T* p) { *p = v; }
+#endif
+
+// Stores that go to memory without a place in the cache, to addresses aligned to the pack; the fence orders them before later ones.
+#if UFL_HAS_XSIMD && defined(__SSE2__)
+template <class T> constexpr bool can_stream = true;
+#if defined(__AVX512F__)
+UFL_FN void stream_past_cache(pack<float> v, float* p) { _mm512_stream_ps(p, v.v); }
+UFL_FN void stream_past_cache(pack<double> v, double* p) { _mm512_stream_pd(p, v.v); }
+#elif defined(__AVX__)
+UFL_FN void stream_past_cache(pack<float> v, float* p) { _mm256_stream_ps(p, v.v); }
+UFL_FN void stream_past_cache(pack<double> v, double* p) { _mm256_stream_pd(p, v.v); }
+#else
+UFL_FN void stream_past_cache(pack<float> v, float* p) { _mm_stream_ps(p, v.v); }
+UFL_FN void stream_past_cache(pack<double> v, double* p) { _mm_stream_pd(p, v.v); }
+#endif
+UFL_FN void stream_fence() { _mm_sfence(); }
+#else
+template <class T> constexpr bool can_stream = false;
+template <class V, class T> UFL_FN void stream_past_cache(V v, T* p) { store(v, p); }
+UFL_FN void stream_fence() {}
+#endif
+UFL_END

@@ -1,0 +1,226 @@
+// Losses of a binary target: margins, logits and probabilities.
+#pragma once
+#include "../core/loss.hpp"
+
+UFL_BEGIN
+
+/// m - x y with one rounding, so the side of the kink is always the exact one.  At m = xy: [0, 0, 0].
+struct hinge_loss {
+  static constexpr auto name = "hinge_loss";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1."),
+                                      parameter("margin", domain::real, 1.0, "Score beyond which a correct prediction costs nothing.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr auto summary = "Hinge loss.";
+  static constexpr auto formula = "max(0, margin - predictions * targets)";
+  static constexpr auto notes = "The gradient is 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";
+  static constexpr auto source = "optax.losses.hinge_loss; Axon hinge before its mean; gluon HingeLoss.";
+  static constexpr auto example = ">>> ul.hinge_loss([0.3, -0.3, 2.0], [1, 1, 1])\narray([0.7, 1.3, 0. ])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y, V margin) {
+    const V h = exact_fma(neg(x), y, margin);
+    return only(h == h, jet<V>{max(h, V(0)) + V(0), select(h > V(0), neg(y), V(0)), V(0), V(1)});
+  }
+};
+
+/// At m = xy: [0, 0, 0].
+struct squared_hinge_loss {
+  static constexpr auto name = "squared_hinge_loss";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1."),
+                                      parameter("margin", domain::real, 1.0, "Score beyond which a correct prediction costs nothing.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr auto summary = "Squared hinge loss.";
+  static constexpr auto formula = "max(0, margin - predictions * targets)**2";
+  static constexpr auto notes = "The second derivative is 2 * targets**2 inside the margin and 0 beyond; `hess_bound` is 2 * targets**2 everywhere.";
+  static constexpr auto source = "gluon SquaredHingeLoss.";
+  static constexpr auto example = ">>> ul.squared_hinge_loss([0.5, 2.0], [-1, 1])\narray([2.25, 0.  ])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y, V margin) {
+    const V h = exact_fma(neg(x), y, margin), p = max(h, V(0)), c = (y + y) * y;
+    return only(h == h, jet<V>{p * p, select(h > V(0), (V(-2) * h) * y, V(0)), select(h > V(0), c, V(0)), c});
+  }
+};
+
+/// The hinge at margin 0; the signs decide the branch, since the product may underflow.  At xy = 0: [0, 0, 0].
+struct perceptron_loss {
+  static constexpr auto name = "perceptron_loss";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr auto summary = "Perceptron loss: the hinge loss without a margin.";
+  static constexpr auto formula = "max(0, -predictions * targets)";
+  static constexpr auto notes = "The gradient is 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";
+  static constexpr auto source = "Rosenblatt, The perceptron, 1958; optax.losses.perceptron_loss.";
+  static constexpr auto example = ">>> ul.perceptron_loss([0.5, -2.0], [1, 1])\narray([0., 2.])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y) {
+    const V p = x * y;
+    const auto wrong = ((x < V(0)) & (y > V(0))) | ((x > V(0)) & (y < V(0)));
+    return only(p == p, jet<V>{max(neg(p), V(0)) + V(0), select(wrong, neg(y), V(0)), V(0), V(1)});
+  }
+};
+
+/// u = xy is carried in two words: far out the loss is exp(-u), which turns the rounding of u into |u| ulp.
+/// With e = exp(-|u|): log(1 + e^-u) = max(-u, 0) + log1p(e), sigma(u) sigma(-u) = e / (1+e)^2.  At x = 0: [log 2, -y/2, y^2/4].
+struct logistic_loss {
+  static constexpr auto name = "logistic_loss";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1 (any real number is a scale).")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr auto summary = "Logistic loss of a signed label, also called soft margin loss.";
+  static constexpr auto formula = "log(1 + exp(-predictions * targets))";
+  static constexpr auto notes = "Labels 0 and 1 belong to `sigmoid_binary_cross_entropy`. `hess_bound` is targets**2 / 4.";
+  static constexpr auto source = "Axon soft_margin before its sum; gluon LogisticLoss(label_format='signed').";
+  static constexpr auto example = ">>> ul.logistic_loss([2.0, 2.0], [1, -1])\narray([0.12692801, 2.12692801])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y) {
+    const auto u = two_product(x, y);
+    const auto e = exp_tail(neg(abs(u.hi)), neg(select(u.hi < V(0), neg(sane_low(u)), sane_low(u))));
+    const V w = V(1) + value(e), t = e.big / w;
+    const auto right = u.hi >= V(0);
+    const V bent = select(e.down < V(1), e.big, log1p_unit(e.big));
+    const V slope = select(right, fma(neg(e.big), t * e.down, e.big), V(1) - t * e.down);
+    const V scale = select(right, e.down, V(1));
+    return {fma(bent, e.down, max(neg(u.hi), V(0))), (neg(y) * slope) * scale, (((t / w) * y) * y) * e.down, V(0.25) * y * y};
+  }
+};
+
+/// Each half's coefficient, a = w y and b = 1 - y, kills its term when it is exactly 0, so 0 * inf = 0.  With e = exp(-|x|):
+///   value = c |x| + (a + b) log1p(e), c the coefficient of the side that x is on;
+///   grad  = b sigma(x) - a sigma(-x), never sigma - y; for labels 0 and 1 one term is left;
+///   hess  = (a + b) e / (1+e)^2.
+/// A soft label's gradient crosses 0: there it is computed in double.  At x = 0: [(a+b) log 2, (b-a)/2, (a+b)/4].
+struct sigmoid_binary_cross_entropy {
+  static constexpr auto name = "sigmoid_binary_cross_entropy";
+  static constexpr argument args[] = {prediction("logits", domain::real, "Logits of the positive class."), target("labels", domain::unit, "0 or 1, or a probability of the positive class."),
+                                      parameter("pos_weight", domain::positive, 1.0, "Weight of the positive class.")};
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad | part_grad2, properties = convex | nonnegative_value;
+  static constexpr auto summary = "Binary cross-entropy of a logit.";
+  static constexpr auto formula = "pos_weight * labels * log(1 + exp(-logits)) + (1 - labels) * log(1 + exp(logits))";
+  static constexpr auto notes = "Infinite logits on the right side give 0. The gradient keeps full relative accuracy for labels 0 and 1, also where the sigmoid rounds to 1. `hess_bound` is (pos_weight * labels + 1 - labels) / 4.";
+  static constexpr auto source = "optax.losses.sigmoid_binary_cross_entropy; gluon SigmoidBinaryCrossEntropyLoss; torch binary_cross_entropy_with_logits.";
+  static constexpr auto example = ">>> ul.sigmoid_binary_cross_entropy([-1.0, 0.0, 30.0], [0, 1, 1])\narray([3.13261688e-01, 6.93147181e-01, 9.35762297e-14])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight) {
+    const V a = pos_weight * y, b = V(1) - y, sum = a + b;
+    const auto e = exp_tail(neg(abs(x)));
+    const V w = V(1) + value(e), t = e.big / w;
+    const V bent = select(e.down < V(1), e.big, log1p_unit(e.big));
+    // labels 0 and 1: coef * sigma(u), u = x or -x
+    const auto one = y == V(1), hard = one | (y == V(0));
+    const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));
+    const V slope = select(u >= V(0), V(1) - t * e.down, fma(neg(e.big), t * e.down, e.big));
+    V grad = (coef * slope) * select(u >= V(0), V(1), e.down);
+    if (UFL_UNLIKELY(!all(hard))) grad = select(hard, grad, in_double([](auto x, auto y, auto w) { return soft_grad(x, y, w); }, x, y, pos_weight));
+    return only((x == x) & (sum == sum), jet<V>{weigh(select(x < V(0), a, b), abs(x)) + (sum * bent) * e.down, grad, (sum * (t / w)) * e.down, V(0.25) * sum,
+                                                in_double([](auto x, auto w) { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight)});
+  }
+  template <class V> static UFL_FN V soft_grad(V x, V y, V pos_weight) {
+    using D = V;
+    return (D(1) - y) * sigmoid(x) - (pos_weight * y) * sigmoid(neg(x));
+  }
+};
+
+/// The logarithms of x + eps and 1 - x + eps take the sums in two words: log(s + low) = log(s) + low/s.  1 - x is exact from 1/2 on.
+/// In double: the value may cross 0 where eps lifts an argument above 1, the gradient at x = y.
+struct binary_cross_entropy {
+  static constexpr auto name = "binary_cross_entropy";
+  static constexpr argument args[] = {prediction("predictions", domain::unit, "Probabilities of the positive class."), target("labels", domain::unit, "0 or 1, or a probability of the positive class."),
+                                      parameter("pos_weight", domain::positive, 1.0, "Weight of the positive class."), parameter("eps", domain::nonnegative, 0.0, "Added to the argument of each logarithm.")};
+  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr auto summary = "Binary cross-entropy of a probability.";
+  static constexpr auto formula = "-(pos_weight * labels * log(predictions + eps) + (1 - labels) * log(1 - predictions + eps))";
+  static constexpr auto notes = "0 * log(0) is 0; nothing is clipped. The second derivative is positive, so it serves as `hess_bound` too. Of a logit, `sigmoid_binary_cross_entropy` is more accurate.";
+  static constexpr auto source = "Axon binary_cross_entropy (which clips); gluon SigmoidBCELoss(from_sigmoid=True); torch binary_cross_entropy.";
+  static constexpr auto example = ">>> ul.binary_cross_entropy([0.9, 1e-20, 0.0], [1, 1, 0])\narray([ 0.10536052, 46.05170186,  0.        ])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight, V eps) {
+    return {in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).value; }, x, y, pos_weight, eps),
+            in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).grad; }, x, y, pos_weight, eps),
+            in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).hess; }, x, y, pos_weight, eps)};
+  }
+  template <class D> static UFL_FN D log_of(two<D> s) { return log(s.hi) + select(s.lo == D(0), D(0), s.lo / s.hi); }
+  template <class D> static UFL_FN jet<D> in(D x, D y, D w, D eps) {
+    const D a = w * y, b = D(1) - y;
+    const auto p = two_sum(x, eps), q = two_sum(D(1) - x, eps), m = two_sum(eps, neg(x));
+    const D log_q = select(x < D(0.5), log1p(m.hi) + m.lo / (D(1) + m.hi), log_of(q));
+    const auto none = a == D(0), whole = b == D(0);
+    const D ap = select(none, D(0), a / p.hi), bq = select(whole, D(0), b / q.hi);
+    return only((x == x) & (a == a) & (eps == eps), jet<D>{neg(select(none, D(0), a * log_of(p)) + select(whole, D(0), b * log_q)), bq - ap,
+                                                           select(none, D(0), ap / p.hi) + select(whole, D(0), bq / q.hi)});
+  }
+};
+
+/// With u = (2y-1) x, n = sigma(-u), p = sigma(u), ce = softplus(-u) and labels 0 and 1:
+///   value = n^gamma ce,  grad = -(2y-1) n^gamma (n + gamma p ce),  hess = n^gamma p (n (1 + 2 gamma) + gamma ce (gamma p - n)).
+/// exp(-gamma softplus(u)) would lose gamma u ulp, so that exponent is summed in two words; gamma = 2 is a square instead.
+/// Soft labels: with w = y sigma(-x) + (1-y) sigma(x) and c the cross-entropy,
+///   w^g c,  w^g (c' + g c w'/w),  w^g (c'' + 2 g c' w'/w + g c ((g-1) (w'/w)^2 + w''/w)).
+/// Values for gamma = 2 and hard labels are float where the data are; everything else is double inside.
+struct sigmoid_focal_loss {
+  static constexpr auto name = "sigmoid_focal_loss";
+  static constexpr argument args[] = {prediction("logits", domain::real, "Logits of the positive class."), target("labels", domain::unit, "0 or 1, or a probability of the positive class."),
+                                      parameter("alpha", domain::unit, -1.0, "Weight of the positive class against 1 - alpha of the negative one; negative: no weights."),
+                                      parameter("gamma", domain::nonnegative, 2.0, "Exponent that takes weight from well-classified examples.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad | part_hess, properties = nonnegative_value;
+  static constexpr auto exponent = "gamma";
+  static constexpr auto summary = "Focal loss of a logit.";
+  static constexpr auto formula = "alpha_t * (1 - p_t)**gamma * ce\nce      = binary cross-entropy of (logits, labels)\np_t     = p * labels + (1 - p) * (1 - labels),  p = 1 / (1 + exp(-logits))\nalpha_t = alpha * labels + (1 - alpha) * (1 - labels), or 1 where alpha < 0";
+  static constexpr auto notes = "gamma = 0 is `sigmoid_binary_cross_entropy`. Errors grow with the exponent: 4 ulp up to gamma = 1, 4 * gamma beyond. The second derivative may be negative; `hess_bound` keeps its positive terms. A negative gamma gives NaN.";
+  static constexpr auto source = "Lin et al., Focal loss for dense object detection, 2017; optax.losses.sigmoid_focal_loss.";
+  static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045087, 0.17549135])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y, V alpha, V gamma) {
+    const auto one = y == V(1), hard = one | (y == V(0)), square = gamma == V(2);
+    // the value, for labels 0 and 1 and gamma = 2
+    const V u = select(one, x, neg(x)), at = select(alpha < V(0), V(1), select(one, alpha, V(1) - alpha));
+    const V e = exp_nonpositive(neg(abs(u))), t = e / (V(1) + e), n = select(u < V(0), V(1) - t, fma(neg(e), t, e));
+    V v = select(u == inf<V>(), V(0), ((at * n) * n) * (max(neg(u), V(0)) + log1p_unit(e)));
+    const auto plain = hard & square;
+    if (UFL_UNLIKELY(!all(plain))) v = select(plain, v, in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).value; }, x, y, alpha, gamma));
+    return only((x == x) & (y == y) & (alpha == alpha) & (gamma >= V(0)),
+                jet<V>{v, in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).grad; }, x, y, alpha, gamma),
+                       in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).hess; }, x, y, alpha, gamma),
+                       in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).hess_bound; }, x, y, alpha, gamma)});
+  }
+  template <class D> static UFL_FN jet<D> in(D x, D y, D alpha, D g) {
+    const auto one = y == D(1), hard = one | (y == D(0));
+    const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, alpha * y + (D(1) - alpha) * (D(1) - y))));
+    const D u = select(one, x, neg(x));
+    const D e = exp_nonpositive(neg(abs(u))), w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
+    const auto right = u >= D(0);
+    const D n = select(right, small, big), p = select(right, big, small), ce = max(neg(u), D(0)) + bent;
+    scaled<D> power = {n * n, D(0)};
+    const auto square = g == D(2);
+    if (!all(square)) {                                              // exp(-g max(u, 0) - g log1p(e)), summed in two words
+      const auto m = two_product(neg(g), max(u, D(0))), l = two_product(neg(g), bent), s = two_sum(m.hi, l.hi);
+      const auto q = exp_parts(two<D>{s.hi, select(abs(s.hi) < D(2048), s.lo + (m.lo + l.lo), D(0))});
+      power = {select(square, power.p, select(g == D(0), D(1), q.p)), select(square, D(0), select(g == D(0), D(0), q.n))};
+    }
+    const D scale = at * power.p, gp = g * p;
+    const auto away = u == inf<D>();                                 // 0 * inf
+    jet<D> r = {select(away, D(0), scale_by(scale * ce, power.n)), 
+                select(one, D(-1), D(1)) * select(away, D(0), scale_by(scale * (n + gp * select(u == neg(inf<D>()), D(0), ce)), power.n)),
+                select(abs(u) == inf<D>(), D(0), scale_by(scale * p * (n * (D(1) + D(2) * g) + g * ce * (gp - n)), power.n)),
+                select(abs(u) == inf<D>(), D(0), scale_by(scale * p * (n * (D(1) + D(2) * g) + g * ce * gp), power.n))};
+    if (UFL_UNLIKELY(!all(hard))) {
+      const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = (D(1) - y) * sx - y * sn, c2 = e / (w * w), k = D(1) - (y + y);
+      const D c = weigh(select(x < D(0), y, D(1) - y), abs(x)) + bent;
+      const D f = y * sn + (D(1) - y) * sx, f1 = k * c2 / f, f2 = f1 * (sn - sx);
+      const auto q = pow_parts(f, g);
+      const D soft = at * q.p, gc = g * c;
+      r = {select(hard, r.value, scale_by(soft * c, q.n)), select(hard, r.grad, scale_by(soft * (c1 + gc * f1), q.n)),
+           select(hard, r.hess, scale_by(soft * (c2 + D(2) * g * c1 * f1 + gc * ((g - D(1)) * f1 * f1 + f2)), q.n)),
+           select(hard, r.hess_bound, scale_by(soft * (c2 + max(D(2) * g * c1 * f1, D(0)) + gc * (max((g - D(1)) * f1 * f1, D(0)) + max(f2, D(0)))), q.n))};
+    }
+    return r;
+  }
+};
+
+/// With u = x or -x: 0 up to -1, a parabola to 1, u beyond.  At x = 0: [1/4, s/2, 1/2], s = 1 or -1.
+struct sparsemax_loss {
+  static constexpr auto name = "sparsemax_loss";
+  static constexpr argument args[] = {prediction("logits", domain::real, "Scores of the positive class."), target("labels", domain::truth, "0, or anything else for the positive class.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr auto summary = "Binary sparsemax loss, a smooth hinge.";
+  static constexpr auto formula = "0               where u <= -1\n(u + 1)**2 / 4  where -1 < u < 1\nu               where u >= 1,  u = -logits where labels != 0, else logits";
+  static constexpr auto notes = "The second derivative is 1/2 inside and 0 outside; `hess_bound` is 1/2.";
+  static constexpr auto source = "Blondel et al., Learning with Fenchel-Young losses, 2020; optax.losses.sparsemax_loss.";
+  static constexpr auto example = ">>> ul.sparsemax_loss([0.0, 2.0, 2.0], [1, 1, 0])\narray([0.25, 0.  , 2.  ])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y) {
+    const V s = select(y != V(0), V(-1), V(1)), u = s * x, q = clamp(V(0.5) * (u + V(1)), V(0), V(1));
+    return only((x == x) & (y == y), jet<V>{select(u >= V(1), u, q * q), s * q, select(abs(u) < V(1), V(0.5), V(0)), V(0.5)});
+  }
+};
+
+UFL_END

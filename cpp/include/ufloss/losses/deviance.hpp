@@ -1,0 +1,157 @@
+// Losses of counts and positive amounts: Poisson, gamma, Tweedie.
+//
+// Their values and gradients cross 0 inside the domain, so float data are computed in double: the bound of such an output counts ulps
+// of its largest term.  With d = log y - x the deviances are y phi(-d) and phi(d), phi(d) = exp(d) - 1 - d, which keeps the
+// neighbourhood of the minimum; away from it the terms are summed as they stand.
+#pragma once
+#include "../core/loss.hpp"
+
+UFL_BEGIN
+
+namespace deviance {
+/// y exp(z), also where exp(z) alone would leave the range.
+template <class D> UFL_FN D times_exp(D y, two<D> z) { const auto e = exp_parts(z); return weigh(y, scale_by(y * e.p, e.n)); }
+template <class D> UFL_FN D times_exp(D y, D z) { return times_exp(y, two<D>{z, D(0)}); }
+
+template <class D> UFL_FN D half_poisson(D x, D y) {
+  const D d = x - log(y), near = y * expm1_minus(clamp(d, D(-1), D(1))), e = exp(x);
+  const D far = select(x == inf<D>(), x, (e - y) - y * d);
+  return select(y == D(0), e, select(abs(d) < D(0.5), near, far));
+}
+template <class D> UFL_FN D half_gamma(D x, D y) {
+  const D d = log(y) - x, near = expm1_minus(clamp(d, D(-1), D(1)));
+  const D far = select(d == inf<D>(), d, (times_exp(y, neg(x)) - D(1)) - d);
+  return select(abs(d) < D(0.5), near, far);
+}
+}  // namespace deviance
+
+/// At x = 0: [1, 1 - y, 1].
+struct poisson_nll_loss {
+  static constexpr auto name = "poisson_nll_loss";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted rates."), target("targets", domain::nonnegative, "Counts.")};
+  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr auto summary = "Poisson negative log-likelihood of a log rate.";
+  static constexpr auto formula = "exp(predictions) - targets * predictions";
+  static constexpr auto notes = "The term log(targets!) is left out; `stirling_term` approximates it. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto source = "gluon PoissonNLLLoss(from_logits=True); torch poisson_nll_loss.";
+  static constexpr auto example = ">>> ul.poisson_nll_loss([0.0, 1.0], [2, 2])\narray([1.        , 0.71828183])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y) {
+    return {in_double([](auto x, auto y) { return select((x == inf<decltype(x)>()) & (y < x), x, exp(x) - weigh(y, x)); }, x, y),
+            in_double([](auto x, auto y) { return exp(x) - y; }, x, y), select(y == y, exp(x), y)};
+  }
+};
+
+/// The expected second derivative is 1/x (the target's mean is the rate), which bounds y/x^2 where y < x.
+struct poisson_loss {
+  static constexpr auto name = "poisson_loss";
+  static constexpr argument args[] = {prediction("predictions", domain::positive, "Predicted rates."), target("targets", domain::nonnegative, "Counts."),
+                                      parameter("eps", domain::nonnegative, 0.0, "Added to the argument of the logarithm.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex;
+  static constexpr auto summary = "Poisson negative log-likelihood of a rate.";
+  static constexpr auto formula = "predictions - targets * log(predictions + eps)";
+  static constexpr auto notes = "0 * log(0) is 0. The second derivative is 0 where the count is 0; `hess_bound` is max(targets, s) / s**2, s = predictions + eps, where 1 / s is the expected one.";
+  static constexpr auto source = "Axon poisson before its mean (eps=1e-7); gluon PoissonNLLLoss(from_logits=False).";
+  static constexpr auto example = ">>> ul.poisson_loss([1.0, 2.0], [2, 2])\narray([1.        , 0.61370564])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y, V eps) {
+    const V s = x + eps;
+    return {in_double([](auto x, auto y, auto eps) { return select((x == inf<decltype(x)>()) & (y < x), x, x - xlogy(y, x + eps)); }, x, y, eps),
+            in_double([](auto x, auto y, auto eps) { using D = decltype(x); return select((y == D(0)) & (x == x) & (eps == eps), D(1), D(1) - y / (x + eps)); }, x, y, eps),
+            select((y == V(0)) & (s == s), V(0), (y / s) / s), select(y > s, (y / s) / s, select(y == y, V(1) / s, y))};
+  }
+};
+
+struct stirling_term {
+  static constexpr auto name = "stirling_term";
+  static constexpr argument args[] = {prediction("targets", domain::nonnegative, "Counts.")};
+  static constexpr unsigned parts = part_value, vanishing = part_value, properties = 0;
+  static constexpr auto summary = "Stirling's approximation of log(targets!), 0 up to 1.";
+  static constexpr auto formula = "targets * log(targets) - targets + log(2 * pi * targets) / 2  where targets > 1, else 0";
+  static constexpr auto notes = "Makes `poisson_nll_loss` a full negative log-likelihood. It does not depend on the prediction, so it has no derivatives. It is too small by 0.055 at 1.5 and by 0.017 at 5; scipy.special.gammaln(targets + 1) is exact.";
+  static constexpr auto source = "gluon PoissonNLLLoss(compute_full=True); torch poisson_nll_loss(full=True).";
+  static constexpr auto example = ">>> ul.stirling_term([0, 1, 5])\narray([0.        , 0.        , 4.77084705])";
+  template <class V> static UFL_FN jet<V> eval(V y) {
+    return {in_double([](auto y) {
+      using D = decltype(y);
+      const D safe = max(y, D(1)), l = log(safe);
+      return select(y > D(1), safe * (l - D(1)) + fma(D(0.5), l, D(0.91893853320467274178)), select(y == y, D(0), y));
+    }, y)};
+  }
+};
+
+/// At x = log y: [0, 0, y].
+struct half_poisson_deviance {
+  static constexpr auto name = "half_poisson_deviance";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted means."), target("targets", domain::nonnegative, "Counts.")};
+  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr auto summary = "Half the Poisson deviance of a log mean.";
+  static constexpr auto formula = "exp(x) - y - y * (x - log(y)),  x = predictions, y = targets";
+  static constexpr auto notes = "`poisson_nll_loss` shifted so that its minimum is 0. A negative target gives NaN. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto source = "scikit-learn HalfPoissonLoss (which leaves out what is constant).";
+  static constexpr auto example = ">>> ul.half_poisson_deviance([0.0, 0.0], [1, 3])\narray([0.        , 1.29583687])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y) {
+    return only(y >= V(0), jet<V>{in_double([](auto x, auto y) { return deviance::half_poisson(x, y); }, x, y), in_double([](auto x, auto y) { return exp(x) - y; }, x, y), exp(x)});
+  }
+};
+
+/// At x = log y: [0, 0, 1].
+struct half_gamma_deviance {
+  static constexpr auto name = "half_gamma_deviance";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted means."), target("targets", domain::positive, "Positive amounts.")};
+  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr auto summary = "Half the gamma deviance of a log mean.";
+  static constexpr auto formula = "x - log(y) + y * exp(-x) - 1,  x = predictions, y = targets";
+  static constexpr auto notes = "A target of 0 gives inf, a negative one NaN. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto source = "scikit-learn HalfGammaLoss (which leaves out what is constant).";
+  static constexpr auto example = ">>> ul.half_gamma_deviance([0.0, 0.0], [1.0, 3.0])\narray([0.        , 0.90138771])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y) {
+    return only(y >= V(0), jet<V>{in_double([](auto x, auto y) { return deviance::half_gamma(x, y); }, x, y),
+                                  in_double([](auto x, auto y) { return decltype(x)(1) - deviance::times_exp(y, neg(x)); }, x, y),
+                                  in_double([](auto x, auto y) { return deviance::times_exp(y, neg(x)); }, x, y)});
+  }
+};
+
+/// With a = 1-p, b = 2-p the value is exp(bx) (phi(bd)/b - phi(d)) / a; both exponents, and their products with x, take two words.
+/// p = 0, 1, 2 are the squared error of exp(x), Poisson and gamma.
+struct half_tweedie_deviance {
+  static constexpr auto name = "half_tweedie_deviance";
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted means."), target("targets", domain::nonnegative, "Amounts."),
+                                      parameter("power", domain::tweedie_power, 1.5, "Exponent of the variance: the variance of a target is its mean to this power. NaN between 0 and 1.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad | part_hess, properties = 0;
+  static constexpr auto exponent = "power";
+  static constexpr auto summary = "Half the Tweedie deviance of a log mean.";
+  static constexpr auto formula = "y**(2-p) / ((1-p) * (2-p)) - y * exp((1-p) * x) / (1-p) + exp((2-p) * x) / (2-p)\nx = predictions, y = targets, p = power";
+  static constexpr auto notes = "Powers 0, 1 and 2 are half the squared error of exp(x), `half_poisson_deviance` and `half_gamma_deviance`. For powers between 0 and 1 no such distribution exists: NaN. For powers outside [1, 2] the second derivative may be negative; `hess_bound` keeps its positive terms.";
+  static constexpr auto source = "scikit-learn HalfTweedieLoss (which leaves out what is constant).";
+  static constexpr auto example = ">>> ul.half_tweedie_deviance([0.0, 0.0], [1.0, 3.0], power=1.5)\narray([0.        , 1.07179677])";
+  template <class V> static UFL_FN jet<V> eval(V x, V y, V power) {
+    return {in_double([](auto x, auto y, auto p) { return in(x, y, p).value; }, x, y, power), in_double([](auto x, auto y, auto p) { return in(x, y, p).grad; }, x, y, power),
+            in_double([](auto x, auto y, auto p) { return in(x, y, p).hess; }, x, y, power), in_double([](auto x, auto y, auto p) { return in(x, y, p).hess_bound; }, x, y, power)};
+  }
+  // k x in two words, 0 where k = 0
+  template <class D> static UFL_FN two<D> product(two<D> k, D x) {
+    const auto p = two_product(k.hi, x);
+    const auto none = (k.hi == D(0)) & (x == x);
+    return {select(none, D(0), p.hi), select(none, D(0), p.lo + k.lo * x)};
+  }
+  template <class D> static UFL_FN jet<D> in(D x, D y, D power) {
+    const auto a = two_diff(D(1), power), b = two_diff(D(2), power);
+    const auto ebx = exp_parts(product(b, x));
+    const D eb = value(ebx), ya = deviance::times_exp(y, product(a, x));
+    const auto ly = log_two(y);
+    const D d = (ly.hi - x) + ly.lo, dn = clamp(d, D(-1), D(1));
+    const D near = scale_by(((expm1_minus(b.hi * dn) / b.hi - expm1_minus(dn)) / a.hi) * ebx.p, ebx.n);
+    const D yb = value(pow_parts(y, b.hi));
+    const D far = (yb / b.hi - ya) / a.hi + eb / b.hi;
+    D v = select((abs(d) < D(0.5)) & (y > D(0)), near, far);
+    const auto special = (power == D(0)) | (power == D(1)) | (power == D(2));
+    if (UFL_UNLIKELY(!all(!special))) {
+      const D r = exp(x) - y;
+      v = select(power == D(0), D(0.5) * r * r, select(power == D(1), deviance::half_poisson(x, y), select(power == D(2), deviance::half_gamma(x, y), v)));
+    }
+    const D h1 = weigh(b.hi, eb), h2 = weigh(neg(a.hi), ya);
+    return only(((power <= D(0)) | (power >= D(1))) & ((y >= D(0)) | (power == D(0))) & (x == x),
+                jet<D>{v, eb - ya, h1 + h2, max(h1, D(0)) + max(h2, D(0))});
+  }
+};
+
+UFL_END

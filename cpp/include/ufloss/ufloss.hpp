@@ -1,0 +1,7 @@
+// The whole core: what a native user includes.
+#pragma once
+#include "config.hpp"
+#include "registry.hpp"
+#if !defined(__CUDACC__)
+#include "loops/elementwise.hpp"
+#endif

@@ -1,0 +1,99 @@
+// Which instruction sets are built in, and which of them this processor runs.
+#include "dispatch.hpp"
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#if defined(UFL_X86)
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
+#endif
+#if defined(__linux__)
+#include <unistd.h>
+#endif
+
+namespace ufloss::dispatch {
+
+#if defined(UFL_X86)
+extern const kernel_table table_isa_x86_64_v2, table_isa_x86_64_v3, table_isa_x86_64_v4;
+#elif defined(UFL_NEON)
+extern const kernel_table table_isa_neon;
+#else
+extern const kernel_table table_isa_scalar;
+#endif
+
+namespace {
+
+#if defined(UFL_X86)
+const kernel_table* const tables[] = {&table_isa_x86_64_v2, &table_isa_x86_64_v3, &table_isa_x86_64_v4};
+
+struct registers { unsigned eax, ebx, ecx, edx; };
+registers cpuid(unsigned leaf, unsigned sub) {
+  registers r{};
+#if defined(_MSC_VER) && !defined(__clang__)
+  int v[4];
+  __cpuidex(v, int(leaf), int(sub));
+  r = {unsigned(v[0]), unsigned(v[1]), unsigned(v[2]), unsigned(v[3])};
+#else
+  __cpuid_count(leaf, sub, r.eax, r.ebx, r.ecx, r.edx);
+#endif
+  return r;
+}
+std::uint64_t enabled_state() {      // XCR0: which registers the operating system saves
+#if defined(_MSC_VER) && !defined(__clang__)
+  return _xgetbv(0);
+#else
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (std::uint64_t(high) << 32) | low;
+#endif
+}
+bool has(unsigned word, std::initializer_list<int> bits) {
+  for (int b : bits) if (!((word >> b) & 1u)) return false;
+  return true;
+}
+// Own code, not __builtin_cpu_supports: MSVC has none, and one compiler's answered "no" to AVX-512 on a processor that has it.
+int measure_level() {
+  if (cpuid(0, 0).eax < 7) return 0;
+  const registers one = cpuid(1, 0), seven = cpuid(7, 0);
+  if (!has(one.ecx, {12, 22, 27, 28, 29})) return 0;                    // FMA MOVBE OSXSAVE AVX F16C
+  const std::uint64_t state = enabled_state();
+  if ((state & 0x6) != 0x6 || !has(seven.ebx, {3, 5, 8})) return 0;     // BMI1 AVX2 BMI2
+  if (!has(cpuid(0x80000001u, 0).ecx, {5})) return 0;                   // LZCNT
+  if ((state & 0xe6) != 0xe6 || !has(seven.ebx, {16, 17, 28, 30, 31})) return 1;     // AVX-512 F DQ CD BW VL
+  return 2;
+}
+int level() { static const int l = measure_level(); return l; }
+#else
+#if defined(UFL_NEON)
+const kernel_table* const tables[] = {&table_isa_neon};
+#else
+const kernel_table* const tables[] = {&table_isa_scalar};
+#endif
+int level() { return 0; }
+#endif
+
+std::ptrdiff_t measure_stream_from() {
+  long cache = 0;
+#if defined(__linux__) && defined(_SC_LEVEL3_CACHE_SIZE)
+  cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+  return cache > 0 ? std::ptrdiff_t(cache) : PTRDIFF_MAX;               // unknown: never
+}
+}  // namespace
+
+int count() noexcept { return int(sizeof(tables) / sizeof(tables[0])); }
+const kernel_table& table(int i) noexcept { return *tables[i]; }
+bool supported(int i) noexcept { return i <= level(); }
+int best() noexcept { return level(); }
+int find(const char* isa) noexcept {
+  for (int i = 0; i < count(); ++i) if (!std::strcmp(tables[i]->isa, isa)) return i;
+  return -1;
+}
+std::ptrdiff_t stream_from() noexcept {
+  static const std::ptrdiff_t bytes = measure_stream_from();
+  return bytes;
+}
+}  // namespace ufloss::dispatch

@@ -1,0 +1,50 @@
+// Every loop of every loss.  Compiled once per instruction set; exports one table, constant-initialised, so that no code of this file
+// runs before the processor has been checked.
+#include "dispatch.hpp"
+#include "ufloss/ufloss.hpp"
+
+#define UFL_JOIN_(a, b) a##b
+#define UFL_JOIN(a, b) UFL_JOIN_(a, b)
+#define UFL_TEXT_(a) #a
+#define UFL_TEXT(a) UFL_TEXT_(a)
+
+UFL_BEGIN
+namespace {
+
+template <class L, class = void> struct exponent_of { static constexpr auto name = ""; };
+template <class L> struct exponent_of<L, std::void_t<decltype(L::exponent)>> { static constexpr auto name = L::exponent; };
+template <class L> constexpr loss_info info = {L::name, L::args, arity<L>, L::parts, L::vanishing, L::properties, exponent_of<L>::name,
+                                               L::summary, L::formula, L::notes, L::source, L::example};
+
+template <class L, unsigned Parts, class S> int loop(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
+  elementwise<L, Parts, S>(args, steps, *n, dispatch::stream_from());
+  return 0;
+}
+template <class L, unsigned Parts> constexpr loss_record record(const char* attribute) {
+  if constexpr ((L::parts & Parts) == Parts)
+    return {&info<L>, attribute, arity<L>, count_parts(Parts), Parts, {loop<L, Parts, half>, loop<L, Parts, float>, loop<L, Parts, double>}};
+  else
+    return {&info<L>, attribute, arity<L>, count_parts(Parts), Parts, {nullptr, nullptr, nullptr}};
+}
+
+constexpr int outputs = 9;
+template <class List> struct records;
+template <class... L> struct records<loss_list<L...>> {
+  struct group { loss_record r[outputs]; };
+  template <class One> static constexpr group all_of() {
+    return {{record<One, part_value>(""), record<One, part_grad>("grad"), record<One, part_value | part_grad>("value_and_grad"),
+             record<One, part_hess>("hess"), record<One, part_grad | part_hess>("grad_and_hess"), record<One, part_bound>("hess_bound"),
+             record<One, part_grad | part_bound>("grad_and_hess_bound"), record<One, part_grad | part_grad2>("grads"),
+             record<One, part_value | part_grad | part_grad2>("value_and_grads")}};
+  }
+  static constexpr group rows[] = {all_of<L>()...};
+  static constexpr int size = int(sizeof...(L)) * outputs;
+};
+
+}  // namespace
+UFL_END
+
+namespace ufloss::dispatch {
+extern const kernel_table UFL_JOIN(table_, UFL_ISA);
+const kernel_table UFL_JOIN(table_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records<elementwise_losses>::rows[0].r, records<elementwise_losses>::size};
+}  // namespace ufloss::dispatch

@@ -1,0 +1,22 @@
+"""Loss functions as NumPy ufuncs, with their derivatives.
+
+Every loss is a numpy.ufunc: it broadcasts and takes ``out=``, ``where=`` and ``dtype=`` as NumPy's own do; its parameters are operands
+with names and defaults.  Derivatives are ufuncs too, as attributes: ``huber_loss.grad``, ``huber_loss.value_and_grad``.
+
+>>> import ufloss as ul
+>>> ul.huber_loss([0.5, 3.0], 0.0, delta=2.0)
+array([0.125, 4.   ])
+>>> loss, slope = ul.huber_loss.value_and_grad([0.5, 3.0], 0.0)
+"""
+
+from ._config import __version__, show_config
+from ._paths import get_include
+from ._registry import UFUNCS
+
+globals().update(UFUNCS)
+__all__ = sorted([*UFUNCS, "__version__", "get_include", "show_config"])
+del UFUNCS
+
+
+def __dir__():
+    return __all__

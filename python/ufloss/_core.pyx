@@ -1,0 +1,220 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The registry of the C++ core as numpy.ufunc objects.
+
+Each record of the chosen instruction set becomes one ufunc with three loops (float16, float32, float64) and one promoter; everything
+else about a ufunc comes from NumPy.
+"""
+import os
+
+import numpy as np
+
+from cpython.pycapsule cimport PyCapsule_New
+from cpython.ref cimport Py_INCREF, PyObject
+
+cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
+    ctypedef struct argument:
+        const char *name
+        char kind
+        int domain "in"
+        double fallback
+        const char *doc
+    ctypedef struct loss_info:
+        const char *name
+        const argument *args
+        int nargs
+        unsigned parts, vanishing, properties
+        const char *exponent
+        const char *summary
+        const char *formula
+        const char *notes
+        const char *source
+        const char *example
+    ctypedef struct loss_record:
+        const loss_info *info
+        const char *attribute
+        int nin, nout
+        unsigned parts
+        void *loops[3]
+    ctypedef struct kernel_table:
+        const char *isa
+        const loss_record *records
+        int size
+
+cdef extern from "dispatch.hpp" namespace "ufloss::dispatch" nogil:
+    int count()
+    const kernel_table &table(int)
+    bint supported(int)
+    int best()
+    int find(const char *)
+
+cdef extern from *:
+    """
+    #include <numpy/arrayobject.h>
+    #include <numpy/dtype_api.h>
+    #include "_vectorcall.hpp"
+    """
+    ctypedef struct DTypeMeta "PyArray_DTypeMeta"
+    ctypedef int Flags "NPY_ARRAYMETHOD_FLAGS"
+    ctypedef int Casting "NPY_CASTING"
+    ctypedef struct PyType_Slot:
+        int slot
+        void *pfunc
+    ctypedef struct Spec "PyArrayMethod_Spec":
+        const char *name
+        int nin, nout
+        Casting casting
+        Flags flags
+        DTypeMeta **dtypes
+        PyType_Slot *slots
+    enum: NPY_METH_strided_loop, NPY_METH_NO_FLOATINGPOINT_ERRORS, NPY_NO_CASTING, PyUFunc_None, NPY_HALF, NPY_FLOAT, NPY_DOUBLE
+    object PyUFunc_FromFuncAndData(void *, void *, const char *, int, int, int, int, const char *, const char *, int)
+    int PyUFunc_AddLoopFromSpec(object, Spec *) except -1
+    int PyUFunc_AddPromoter(object, object, object) except -1
+    object descr "(PyObject*)PyArray_DescrFromType"(int)
+    PyObject *PY_INT "(PyObject*)&PyArray_PyLongDType"
+    PyObject *PY_FLOAT "(PyObject*)&PyArray_PyFloatDType"
+    object common_dtype "(PyObject*)PyArray_CommonDType"(DTypeMeta *, DTypeMeta *)
+    int _import_array() except -1
+    int _import_umath() except -1
+    void install "ufloss::python::install"(object, object, object)
+
+_import_array()
+_import_umath()
+
+DEF MAX_OPERANDS = 8
+cdef object F64 = type(descr(NPY_DOUBLE))
+cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
+cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
+cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
+cdef dict ROLES = {}           # ufunc name -> role of each operand; an output has the role of a prediction
+cdef list KEPT = []            # NumPy keeps pointers to names and docstrings
+
+
+cdef str describe(object dtype):
+    """How a user writes that type."""
+    try:
+        return np.dtype(dtype.type).name if dtype.type not in (np.str_, np.bytes_, np.void) else dtype.type.__name__
+    except Exception:
+        return dtype.__name__
+
+
+cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **new) except -1 with gil:
+    """Choose the loop's type; NumPy calls this once for each new combination of types.
+
+    Predictions choose it, and targets where they are floating; integer predictions count as float64.  Parameters and integer targets
+    never widen it.  A type given by dtype= or signature= decides alone.
+    """
+    cdef str roles = ROLES[ufunc.__name__]
+    cdef object real = None, dtype
+    cdef int i
+    for i in range(len(roles)):
+        if fixed[i] is not NULL and roles[i] != "P":
+            real = <object><PyObject *>fixed[i]
+    if real is not None and real not in REAL:
+        raise TypeError(f"{ufunc.__name__} has no loop for {describe(real)}: it computes in float16, float32 and float64")
+    for i in range(ufunc.nin):
+        dtype = <object><PyObject *>ops[i]
+        if dtype not in REAL and dtype not in INTEGRAL and dtype not in WEAK:
+            raise TypeError(f"{ufunc.__name__} does not take {describe(dtype)}: it computes in float16, float32 and float64")
+    if real is None:
+        for i in range(ufunc.nin):
+            dtype = <object><PyObject *>ops[i]
+            if roles[i] == "P" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
+                continue
+            if dtype in INTEGRAL:
+                dtype = F64
+            real = dtype if real is None else common_dtype(<DTypeMeta *><PyObject *>real, <DTypeMeta *><PyObject *>dtype)
+    if real is None:
+        real = F64
+    for i in range(len(roles)):
+        dtype = <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
+        Py_INCREF(dtype)
+        new[i] = <DTypeMeta *><PyObject *>dtype
+    return 0
+
+
+cdef object make(const loss_record *r, str name, str doc):
+    """One ufunc from one record."""
+    cdef DTypeMeta *dtypes[MAX_OPERANDS]
+    cdef PyType_Slot slots[2]
+    cdef Spec spec
+    cdef int i, k, n = r.nin + r.nout
+    cdef bytes c_name = name.encode(), c_doc = doc.encode()
+    KEPT.append((c_name, c_doc))
+    ufunc = PyUFunc_FromFuncAndData(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0)
+    spec.name = c_name
+    spec.nin = r.nin
+    spec.nout = r.nout
+    spec.casting = <Casting>NPY_NO_CASTING
+    spec.flags = <Flags>NPY_METH_NO_FLOATINGPOINT_ERRORS
+    spec.dtypes = dtypes
+    spec.slots = slots
+    slots[0].slot = NPY_METH_strided_loop
+    slots[1].slot = 0
+    slots[1].pfunc = NULL
+    for k in range(3):
+        for i in range(n):
+            dtypes[i] = <DTypeMeta *><PyObject *>REAL[k]
+        slots[0].pfunc = <void *><size_t>r.loops[k]
+        PyUFunc_AddLoopFromSpec(ufunc, &spec)
+    ROLES[name] = "".join([chr(<char>r.info.args[i].kind) for i in range(r.nin)]) + "F" * r.nout
+    PyUFunc_AddPromoter(ufunc, (np.dtype,) * n, PyCapsule_New(<void *>promote, "numpy._ufunc_promoter", NULL))
+    ufunc.__module__ = "ufloss"
+    ufunc.__qualname__ = name
+    return ufunc
+
+
+cdef list DOMAINS = ["real", "unit", "nonnegative", "positive", "sign", "truth", "tweedie_power"]
+cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
+
+
+cdef tuple part_names(unsigned parts):
+    return tuple([name for bit, name in PARTS.items() if parts & bit])
+
+
+def read_registry(int which):
+    """The losses of one instruction set: a list of dicts, each with its records under "outputs" (attribute -> address)."""
+    cdef const kernel_table *t = &table(which)
+    cdef const loss_record *r
+    cdef int i, k
+    losses = {}
+    for i in range(t.size):
+        r = &t.records[i]
+        loss = losses.setdefault(r.info.name, dict(
+            name=r.info.name.decode(), summary=r.info.summary.decode(), formula=r.info.formula.decode(), notes=r.info.notes.decode(),
+            source=r.info.source.decode(), example=r.info.example.decode(), exponent=r.info.exponent.decode(),
+            parts=part_names(r.info.parts), vanishing=part_names(r.info.vanishing), convex=bool(r.info.properties & 1),
+            nonnegative=bool(r.info.properties & 2), outputs={}, args=[]))
+        if not loss["args"]:
+            for k in range(r.info.nargs):
+                a = &r.info.args[k]
+                loss["args"].append(dict(
+                    name=a.name.decode(), role={"F": "prediction", "T": "target", "P": "parameter"}[chr(<char>a.kind)],
+                    domain=DOMAINS[<int>a.domain], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode()))
+        if <size_t>r.loops[0]:
+            loss["outputs"][r.attribute.decode()] = (i, part_names(r.parts))
+    return list(losses.values())
+
+
+def make_ufunc(int which, int record, str name, str doc, tuple names, tuple defaults):
+    """The ufunc of one record, with named arguments (Ellipsis among the defaults: required)."""
+    ufunc = make(&table(which).records[record], name, doc)
+    install(ufunc, names, defaults)
+    return ufunc
+
+
+def isa_names():
+    """Instruction sets built in, lowest first, and whether this processor runs them."""
+    return {table(i).isa.decode().removeprefix("isa_").replace("x86_64_", "x86-64-"): supported(i) for i in range(count())}
+
+
+def choose_isa():
+    """Index of the instruction set to use: the best, or the one that UFLOSS_ISA names."""
+    wanted = os.environ.get("UFLOSS_ISA", "")
+    if not wanted:
+        return best()
+    names = isa_names()
+    if not names.get(wanted):
+        usable = ", ".join(name for name, runs in names.items() if runs)
+        raise ImportError(f"UFLOSS_ISA={wanted!r} is not an instruction set that this build has and this processor runs ({usable})")
+    return list(names).index(wanted)

@@ -1,0 +1,46 @@
+"""Where the headers and the build files of the C++ core lie, in a wheel and in an editable install alike."""
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def _find(*parts, mark):
+    """The installed folder `parts`, known by the file `mark` in it; an editable install is a merged view of several folders."""
+    merged = files("ufloss").joinpath(*parts)
+    candidates = [Path(str(merged))] + [Path(str(child)).parents[len(Path(mark).parts) - 1] for child in [merged.joinpath(*Path(mark).parts)]]
+    for folder in candidates:
+        if (folder / mark).exists():
+            return str(folder)
+    raise FileNotFoundError(f"{'/'.join(parts)} of ufloss is not installed")
+
+
+def get_include():
+    """Folder of the C++ headers, for `#include <ufloss/ufloss.hpp>`.
+
+    Returns
+    -------
+    str
+        Give it to the compiler with -I, together with the flags that ``python -m ufloss --includes`` prints.
+
+    Examples
+    --------
+    >>> import os, ufloss
+    >>> os.path.exists(os.path.join(ufloss.get_include(), "ufloss", "ufloss.hpp"))
+    True
+    """
+    return _find("include", mark="ufloss/ufloss.hpp")
+
+
+def get_third_party_include():
+    """Folder of the xsimd headers that the C++ headers use."""
+    return _find("third_party", mark="xsimd/xsimd.hpp")
+
+
+def get_cmake_dir():
+    """Folder for `ufloss_DIR` in a CMake build."""
+    return _find("share", "cmake", "ufloss", mark="ufloss-config.cmake")
+
+
+def get_pkgconfig_dir():
+    """Folder for `PKG_CONFIG_PATH`."""
+    return _find("share", "pkgconfig", mark="ufloss.pc")

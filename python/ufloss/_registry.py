@@ -1,0 +1,45 @@
+"""Every loss of the C++ registry as a ufunc, with its derivatives as attributes."""
+
+from inspect import Parameter, Signature
+
+from . import _core, _docs
+
+ISA = _core.choose_isa()
+LOSSES = _core.read_registry(ISA)
+KEYWORDS = {"where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+
+
+def signature(loss):
+    """What inspect.signature shows: the inputs by name, then NumPy's own keywords."""
+    params = [
+        Parameter(a["name"], Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if a["default"] is None else a["default"])
+        for a in loss["args"]
+    ]
+    params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD if params[-1].default is not Parameter.empty else Parameter.KEYWORD_ONLY, default=None))
+    params += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in KEYWORDS.items()]
+    return Signature(params)
+
+
+def make_loss(loss):
+    """The ufunc of a loss; its derivatives, ufuncs too, are its attributes."""
+    names = tuple(a["name"] for a in loss["args"])
+    defaults = tuple(... if a["default"] is None else a["default"] for a in loss["args"])
+    shown = signature(loss)
+    value = None
+    for attribute, (record, parts) in loss["outputs"].items():
+        full = f"{loss['name']}.{attribute}" if attribute else loss["name"]
+        doc = _docs.docstring(loss, attribute, parts)
+        ufunc = _core.make_ufunc(ISA, record, full, doc, names, defaults)
+        ufunc.__doc__ = doc  # NumPy would put its own first line above it
+        ufunc.__signature__ = shown
+        if attribute:
+            setattr(value, attribute, ufunc)
+        else:
+            value = ufunc
+    # A second derivative that stays away from 0 is its own bound.
+    if "hess" in loss["outputs"] and "hess_bound" not in loss["outputs"]:
+        value.hess_bound, value.grad_and_hess_bound = value.hess, value.grad_and_hess
+    return value
+
+
+UFUNCS = {loss["name"]: make_loss(loss) for loss in LOSSES}

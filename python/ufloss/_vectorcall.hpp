@@ -1,0 +1,83 @@
+// Named arguments and defaults on a numpy.ufunc: each ufunc object's own vectorcall pointer is replaced by one that puts its arguments
+// in order and hands them to NumPy's.  A call with every input by position and no name of ours goes through untouched.
+#pragma once
+#include <Python.h>
+#include <numpy/ndarraytypes.h>
+#include <numpy/ufuncobject.h>
+
+namespace ufloss::python {
+
+using vectorcall = PyObject* (*)(PyObject*, PyObject* const*, size_t, PyObject*);
+struct front { PyObject *names, *defaults; };      // tuples as long as the inputs; Ellipsis: required
+inline vectorcall numpy_call = nullptr;            // the same function for every ufunc
+
+inline Py_ssize_t find_name(const front& f, Py_ssize_t nin, PyObject* key) {
+  for (Py_ssize_t i = 0; i < nin; ++i) if (PyTuple_GetItem(f.names, i) == key) return i;
+  for (Py_ssize_t i = 0; i < nin; ++i) if (PyUnicode_Compare(PyTuple_GetItem(f.names, i), key) == 0) return i;
+  return -1;
+}
+inline PyObject* missing(const PyUFuncObject* u, const front& f, PyObject* const* a) {
+  PyObject* names = PyList_New(0);
+  if (!names) return nullptr;
+  for (Py_ssize_t i = 0; i < u->nin; ++i)
+    if (!a[i] && PyTuple_GetItem(f.defaults, i) == Py_Ellipsis && PyList_Append(names, PyTuple_GetItem(f.names, i)) < 0) { Py_DECREF(names); return nullptr; }
+  const Py_ssize_t n = PyList_Size(names);
+  PyObject* separator = PyUnicode_FromString("', '");
+  PyObject* text = separator ? PyUnicode_Join(separator, names) : nullptr;
+  if (text) PyErr_Format(PyExc_TypeError, "%s() missing %zd required positional argument%s: '%U'", u->name, n, n == 1 ? "" : "s", text);
+  Py_XDECREF(text);
+  Py_XDECREF(separator);
+  Py_DECREF(names);
+  return nullptr;
+}
+inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  constexpr int most = NPY_MAXARGS;
+  const auto* u = reinterpret_cast<const PyUFuncObject*>(self);
+  const auto& f = *reinterpret_cast<const front*>(u->data);
+  // The top bit of nargsf is a flag; PyVectorcall_NARGS, which takes it off, came to the stable ABI with 3.12.
+  const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nin = u->nin, nkw = kwnames ? PyTuple_Size(kwnames) : 0;
+  if (n >= nin && nkw == 0) return numpy_call(self, args, nargsf, kwnames);
+  if (n > most || nkw > most) {
+    PyErr_Format(PyExc_TypeError, "%s() got too many arguments", u->name);
+    return nullptr;
+  }
+  PyObject *a[3 * most] = {}, *kept[most];         // inputs in order, outputs by position, then what NumPy's own keywords hold
+  const Py_ssize_t positional = n > nin ? n : nin;
+  Py_ssize_t nkept = 0;
+  for (Py_ssize_t i = 0; i < n; ++i) a[i] = args[i];
+  for (Py_ssize_t k = 0; k < nkw; ++k) {
+    PyObject* key = PyTuple_GetItem(kwnames, k);
+    const Py_ssize_t i = find_name(f, nin, key);
+    if (i < 0) { a[positional + nkept] = args[n + k]; kept[nkept++] = key; }
+    else if (a[i]) { PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%U'", u->name, key); return nullptr; }
+    else a[i] = args[n + k];
+  }
+  for (Py_ssize_t i = n; i < nin; ++i) if (!a[i]) {
+    PyObject* fallback = PyTuple_GetItem(f.defaults, i);
+    if (fallback == Py_Ellipsis) return missing(u, f, a);
+    a[i] = fallback;
+  }
+  PyObject* names = nullptr;
+  if (nkept) {
+    if (nkept == nkw) { names = kwnames; Py_INCREF(names); }
+    else {
+      if (!(names = PyTuple_New(nkept))) return nullptr;
+      for (Py_ssize_t k = 0; k < nkept; ++k) { Py_INCREF(kept[k]); PyTuple_SetItem(names, k, kept[k]); }
+    }
+  }
+  PyObject* result = numpy_call(self, a, size_t(positional), names);
+  Py_XDECREF(names);
+  return result;
+}
+
+/// Gives the ufunc its names and defaults, for as long as the process lives.
+inline void install(PyObject* ufunc, PyObject* names, PyObject* defaults) {
+  auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
+  Py_INCREF(names);
+  Py_INCREF(defaults);
+  u->data = reinterpret_cast<decltype(u->data)>(new front{names, defaults});     // a ufunc without legacy loops leaves it to us
+  numpy_call = reinterpret_cast<vectorcall>(u->vectorcall);
+  u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(call);
+}
+
+}  // namespace ufloss::python
