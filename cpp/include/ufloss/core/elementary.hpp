@@ -135,8 +135,7 @@ template <class V> UFL_FN V exp_nonpositive(V x) {
 /// exp(hi + lo) as p 2^n, p near 1: multiply p by what may be large or small, then scale once.
 template <class V> struct scaled { V p, n; };
 template <class V> UFL_FN V value(scaled<V> s) { return scale_by(s.p, s.n); }
-template <class V> UFL_FN scaled<V> exp_parts(two<V> x) {
-  const V limit = V(exp_of<V>::product_max);
+template <class V> UFL_FN scaled<V> exp_parts(two<V> x, V limit = V(exp_of<V>::product_max)) {
   const auto a = reduce(clamp(x.hi, neg(limit), limit), V(exp_of<V>::round));
   return {exp_reduced(a.r + (a.low + select(abs(x.hi) < limit, x.lo, V(0)))), a.n};
 }

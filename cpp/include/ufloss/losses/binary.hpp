@@ -34,7 +34,7 @@ struct squared_hinge_loss {
   static constexpr auto example = ">>> ul.squared_hinge_loss([0.5, 2.0], [-1, 1])\narray([2.25, 0.  ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V margin) {
     const V h = exact_fma(neg(x), y, margin), p = max(h, V(0)), c = (y + y) * y;
-    return only(h == h, jet<V>{p * p, select(h > V(0), (V(-2) * h) * y, V(0)), select(h > V(0), c, V(0)), c});
+    return only(h == h, jet<V>{p * p, select(h > V(0), V(-2) * (h * y), V(0)), select(h > V(0), c, V(0)), c});
   }
 };
 

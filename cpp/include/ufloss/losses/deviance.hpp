@@ -10,13 +10,27 @@ UFL_BEGIN
 
 namespace deviance {
 /// y exp(z), also where exp(z) alone would leave the range.
-template <class D> UFL_FN D times_exp(D y, two<D> z) { const auto e = exp_parts(z); return weigh(y, scale_by(y * e.p, e.n)); }
+template <class D> UFL_FN D times_exp(D y, two<D> z) {
+  const auto e = exp_parts(z, D(1500));                              // y may be 2^-1074: scaled in two steps
+  const D n = clamp(e.n, D(-1000), D(1000));
+  return select((y == D(0)) & (z.hi == z.hi), D(0), scale_by(scale_by(y * e.p, n), e.n - n));
+}
 template <class D> UFL_FN D times_exp(D y, D z) { return times_exp(y, two<D>{z, D(0)}); }
 
+/// exp(x) - y z, also where both overflow and their difference need not.
+template <class D> UFL_FN D exp_less(D x, D y, D z) {
+  const D e = exp(x);
+  D r = e - weigh(y, z);
+  if (UFL_UNLIKELY(!all(e < inf<D>()))) {
+    const auto s = exp_parts(two<D>{x, D(0)});
+    const D scaled = scale_by(s.p, s.n - D(64)) - weigh(y * D(0x1p-64), z);
+    r = select(e < inf<D>(), r, select((x > D(800)) & (y < inf<D>()), inf<D>(), scaled * D(0x1p64)));
+  }
+  return r;
+}
 template <class D> UFL_FN D half_poisson(D x, D y) {
-  const D d = x - log(y), near = y * expm1_minus(clamp(d, D(-1), D(1))), e = exp(x);
-  const D far = select(x == inf<D>(), x, (e - y) - y * d);
-  return select(y == D(0), e, select(abs(d) < D(0.5), near, far));
+  const D d = x - log(y), near = y * expm1_minus(clamp(d, D(-1), D(1)));
+  return select(y == D(0), exp(x), select(abs(d) < D(0.5), near, exp_less(x, y, d + D(1))));
 }
 template <class D> UFL_FN D half_gamma(D x, D y) {
   const D d = log(y) - x, near = expm1_minus(clamp(d, D(-1), D(1)));
@@ -36,7 +50,7 @@ struct poisson_nll_loss {
   static constexpr auto source = "gluon PoissonNLLLoss(from_logits=True); torch poisson_nll_loss.";
   static constexpr auto example = ">>> ul.poisson_nll_loss([0.0, 1.0], [2, 2])\narray([1.        , 0.71828183])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return {in_double([](auto x, auto y) { return select((x == inf<decltype(x)>()) & (y < x), x, exp(x) - weigh(y, x)); }, x, y),
+    return {in_double([](auto x, auto y) { return deviance::exp_less(x, y, x); }, x, y),
             in_double([](auto x, auto y) { return exp(x) - y; }, x, y), select(y == y, exp(x), y)};
   }
 };
@@ -141,16 +155,20 @@ struct half_tweedie_deviance {
     const D d = (ly.hi - x) + ly.lo, dn = clamp(d, D(-1), D(1));
     const D near = scale_by(((expm1_minus(b.hi * dn) / b.hi - expm1_minus(dn)) / a.hi) * ebx.p, ebx.n);
     const D yb = value(pow_parts(y, b.hi));
-    const D far = (yb / b.hi - ya) / a.hi + eb / b.hi;
+    // Where both exponentials overflow, exp(bx) = exp(ax) exp(x) says which one wins.
+    const D e = exp(x);
+    const auto both = (eb == inf<D>()) & (ya == inf<D>());
+    const auto winner = [&](D sum, D sign) { return select(both, copysign(inf<D>(), sign), sum); };
+    const D far = winner((yb / b.hi - ya) / a.hi + eb / b.hi, e / b.hi - y / a.hi);
     D v = select((abs(d) < D(0.5)) & (y > D(0)), near, far);
     const auto special = (power == D(0)) | (power == D(1)) | (power == D(2));
     if (UFL_UNLIKELY(!all(!special))) {
-      const D r = exp(x) - y;
+      const D r = e - y;
       v = select(power == D(0), D(0.5) * r * r, select(power == D(1), deviance::half_poisson(x, y), select(power == D(2), deviance::half_gamma(x, y), v)));
     }
     const D h1 = weigh(b.hi, eb), h2 = weigh(neg(a.hi), ya);
     return only(((power <= D(0)) | (power >= D(1))) & ((y >= D(0)) | (power == D(0))) & (x == x),
-                jet<D>{v, eb - ya, h1 + h2, max(h1, D(0)) + max(h2, D(0))});
+                jet<D>{v, winner(eb - ya, e - y), winner(h1 + h2, b.hi * e - a.hi * y), max(h1, D(0)) + max(h2, D(0))});
   }
 };
 

@@ -132,7 +132,7 @@ struct pseudo_huber_loss {
     const auto flat = delta == V(0);
     return only((delta >= V(0)) & (r == r), jet<V>{select(flat, V(0), select(a == inf<V>(), delta * abs(r), r * (r / (V(1) + s)))),
                                                     select(flat, V(0), select(a < big, r / s, copysign(delta, r))),
-                                                    select(flat, V(0), select(a < big, (V(1) / w) / s, V(0))), V(1)});
+                                                    select(flat, V(0), select(a < big, V(1) / w, (V(1) / a) / a) / s), V(1)});
   }
 };
 

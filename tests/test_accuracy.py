@@ -1,0 +1,67 @@
+"""Every output of every loss against 50 digits, over the whole domain."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mpf
+
+from points import draw
+from reference import REFERENCE, evaluate
+from ufloss._registry import LOSSES, UFUNCS
+
+# component of the reference's jet, its largest term, and the argument that it is a derivative with respect to
+PARTS = {"value": ("", "v", "tv", 0), "grad": ("grad", "d", "td", 0), "hess": ("hess", "h", "th", 0), "grad2": ("grads", "d", "td", 1)}
+CASES = [pytest.param(loss, part, id=f"{loss['name']}-{part}") for loss in LOSSES for part in PARTS if part in loss["parts"]]
+ULP = 4
+
+
+def ulp_error(got, exact, term, dtype):
+    """Distance in units in the last place of max(|exact|, term), 0 where both overflow."""
+    info = np.finfo(dtype)
+    largest = mpf(float(info.max))
+    size = max(abs(exact), term)
+    if abs(exact) > largest or math.isinf(got):
+        return 0.0 if abs(exact) > largest * (1 - 8 * mpf(float(info.eps))) and got == math.copysign(math.inf, exact) else math.inf
+    if math.isnan(got):
+        return math.inf
+    exponent = min(max(mpmath.frexp(size)[1] - 1, info.minexp), info.maxexp - 1)
+    return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant))
+
+
+def errors(loss, part, dtype, n, seed):
+    """Arguments, results and errors of n points."""
+    attribute, component, term, wrt = PARTS[part]
+    args = draw(loss, n, dtype, seed)
+    ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
+    got = ufunc(*args)
+    got = got[wrt] if isinstance(got, tuple) else got
+    result = []
+    for point in zip(*args, got, strict=True):
+        exact = evaluate(loss["name"], point[:-1], wrt)
+        if exact is None:
+            continue
+        largest = getattr(exact, term) if part in loss["vanishing"] else 0
+        result.append((ulp_error(float(point[-1]), getattr(exact, component), largest, dtype), point))
+    return result
+
+
+def bound(loss, point):
+    """ULP, times the free exponent where that is above 1."""
+    names = [a["name"] for a in loss["args"]]
+    return ULP if not loss["exponent"] else ULP * max(1.0, abs(float(point[names.index(loss["exponent"])])))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss["name"])
+def test_has_reference(loss):
+    assert loss["name"] in REFERENCE
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("loss", "part"), CASES)
+def test_within_bound(loss, part, dtype):
+    found = errors(loss, part, dtype, 400, seed=1)
+    assert len(found) > 300
+    worst = max(found, key=lambda e: e[0] / bound(loss, e[1]))
+    assert worst[0] <= bound(loss, worst[1]), f"{worst[0]:.3g} ulp at {[float(v) for v in worst[1]]}"
