@@ -58,6 +58,11 @@ template <class V> UFL_FN V exact_fma(V a, V b, V c) {
   }
 #endif
 }
+/// |s| <= limit, decided by the exact sum; false where it is NaN.
+template <class V> UFL_FN mask_t<V> within(two<V> s, V limit) {
+  const V a = abs(s.hi);
+  return (a < limit) | ((a == limit) & !(copysign(V(1), s.hi) * s.lo > V(0)));
+}
 /// lo where it is a finite correction of hi, else 0: the low word of an infinite or huge sum is NaN.
 template <class V> UFL_FN V sane_low(two<V> s) { return select(abs(s.hi) < V(pick<V>(0x1p60, 0x1p500)), s.lo, V(0)); }
 
@@ -202,7 +207,7 @@ template <class V> UFL_FN V log_sum(V n, V f) {
   const auto s = fast_two_sum(n * V(exp_of<V>::ln2_hi), f);
   return s.hi + (fma(n, V(exp_of<V>::ln2_lo), s.lo) + log_rest(f));
 }
-// log of every x, given log of the positive normal ones as f(x, n): log(x 2^-n) + n ln2 in whatever form
+// y where x is positive and finite; the limits of log elsewhere
 template <class V> UFL_FN V log_limits(V x, V y) {
   y = select(x < inf<V>(), y, x);                                    // inf and NaN
   return select(x > V(0), y, select(x == V(0), neg(inf<V>()), select(x < V(0), nan<V>(), x)));
@@ -225,6 +230,8 @@ template <class V> UFL_FN V log(V x) {
   const auto s = split(x);
   return log_sum(s.n, s.m - V(1));
 }
+/// log(hi + lo): what the rounding of a sum near 1 lost counts as much as the rest.
+template <class V> UFL_FN V log(two<V> x) { return log(x.hi) + select(x.lo == V(0), V(0), x.lo / x.hi); }
 /// log(x) in two words, double only: relative error below 2^-58.  2 atanh(s) = 2 s + s^3 R(s^2), 2 s carried exactly.
 template <class V> UFL_FN two<V> log_two(V x) {
   static_assert(is_double<V>, "compute it in double");
@@ -262,8 +269,6 @@ template <class V> UFL_FN V log1p_unit(V e) {
   if constexpr (is_double<V>) return e + atanh_rest<coef::atanh01<double>>(e);
   else return fma(e * e, poly<coef::log1p01<float>>(e), e);
 }
-/// x log y, 0 where x = 0 whatever y is.
-template <class V> UFL_FN V xlogy(V x, V y) { return select((x == V(0)) & (y == y), V(0), x * log(y)); }
 /// x^a for x >= 0 in double, as p 2^n: the rounding of a log x does not reach the result.  1 + |a| ulp at most.
 template <class V> UFL_FN scaled<V> pow_parts(V x, V a) {
   const auto l = log_two(x);

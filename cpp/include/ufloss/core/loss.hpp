@@ -18,6 +18,8 @@ template <class M, class V> UFL_FN jet<V> only(M valid, jet<V> j) {
 }
 /// -1, 0, 1; NaN stays.
 template <class V> UFL_FN V sign(V x) { return select(x > V(0), V(1), select(x < V(0), V(-1), x)); }
+/// a b < 0, also where the product underflows.
+template <class V> UFL_FN mask_t<V> opposed(V a, V b) { return ((a < V(0)) & (b > V(0))) | ((a > V(0)) & (b < V(0))); }
 /// a * x, 0 where a = 0 whatever x is (0 times infinity has the limit 0 here).
 template <class V> UFL_FN V weigh(V a, V x) { return select((a == V(0)) & (x == x), V(0), a * x); }
 

@@ -17,7 +17,8 @@ struct hinge_loss {
   static constexpr auto example = ">>> ul.hinge_loss([0.3, -0.3, 2.0], [1, 1, 1])\narray([0.7, 1.3, 0. ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V margin) {
     const V h = exact_fma(neg(x), y, margin);
-    return only(h == h, jet<V>{max(h, V(0)) + V(0), select(h > V(0), neg(y), V(0)), V(0), V(1)});
+    const auto active = (h > V(0)) | ((margin == V(0)) & opposed(x, y));       // -xy may underflow
+    return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1)});
   }
 };
 
@@ -50,8 +51,7 @@ struct perceptron_loss {
   static constexpr auto example = ">>> ul.perceptron_loss([0.5, -2.0], [1, 1])\narray([0., 2.])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const V p = x * y;
-    const auto wrong = ((x < V(0)) & (y > V(0))) | ((x > V(0)) & (y < V(0)));
-    return only(p == p, jet<V>{max(neg(p), V(0)) + V(0), select(wrong, neg(y), V(0)), V(0), V(1)});
+    return only(p == p, jet<V>{max(neg(p), V(0)) + V(0), select(opposed(x, y), neg(y), V(0)), V(0), V(1)});
   }
 };
 
@@ -130,14 +130,13 @@ struct binary_cross_entropy {
             in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).grad; }, x, y, pos_weight, eps),
             in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).hess; }, x, y, pos_weight, eps)};
   }
-  template <class D> static UFL_FN D log_of(two<D> s) { return log(s.hi) + select(s.lo == D(0), D(0), s.lo / s.hi); }
   template <class D> static UFL_FN jet<D> in(D x, D y, D w, D eps) {
     const D a = w * y, b = D(1) - y;
     const auto p = two_sum(x, eps), q = two_sum(D(1) - x, eps), m = two_sum(eps, neg(x));
-    const D log_q = select(x < D(0.5), log1p(m.hi) + m.lo / (D(1) + m.hi), log_of(q));
+    const D log_q = select(x < D(0.5), log1p(m.hi) + m.lo / (D(1) + m.hi), log(q));
     const auto none = a == D(0), whole = b == D(0);
     const D ap = select(none, D(0), a / p.hi), bq = select(whole, D(0), b / q.hi);
-    return only((x == x) & (a == a) & (eps == eps), jet<D>{neg(select(none, D(0), a * log_of(p)) + select(whole, D(0), b * log_q)), bq - ap,
+    return only((x == x) & (a == a) & (eps == eps), jet<D>{neg(select(none, D(0), a * log(p)) + select(whole, D(0), b * log_q)), bq - ap,
                                                            select(none, D(0), ap / p.hi) + select(whole, D(0), bq / q.hi)});
   }
 };
@@ -188,20 +187,20 @@ struct sigmoid_focal_loss {
       power = {select(square, power.p, select(g == D(0), D(1), q.p)), select(square, D(0), select(g == D(0), D(0), q.n))};
     }
     const D scale = at * power.p, gp = g * p;
-    const auto away = u == inf<D>();                                 // 0 * inf
+    const auto away = u == inf<D>(), outer = abs(u) == inf<D>();     // 0 * inf
     jet<D> r = {select(away, D(0), scale_by(scale * ce, power.n)), 
                 select(one, D(-1), D(1)) * select(away, D(0), scale_by(scale * (n + gp * select(u == neg(inf<D>()), D(0), ce)), power.n)),
-                select(abs(u) == inf<D>(), D(0), scale_by(scale * p * (n * (D(1) + D(2) * g) + g * ce * (gp - n)), power.n)),
-                select(abs(u) == inf<D>(), D(0), scale_by(scale * p * (n * (D(1) + D(2) * g) + g * ce * gp), power.n))};
+                select(outer, D(0), scale_by(scale * (p * n * (D(1) + D(2) * g) + (p * ce) * (g * (gp - n))), power.n)),
+                select(outer, D(0), scale_by(scale * (p * n * (D(1) + D(2) * g) + (p * ce) * (g * gp)), power.n))};
     if (UFL_UNLIKELY(!all(hard))) {
       const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = (D(1) - y) * sx - y * sn, c2 = e / (w * w), k = D(1) - (y + y);
       const D c = weigh(select(x < D(0), y, D(1) - y), abs(x)) + bent;
       const D f = y * sn + (D(1) - y) * sx, f1 = k * c2 / f, f2 = f1 * (sn - sx);
       const auto q = pow_parts(f, g);
       const D soft = at * q.p, gc = g * c;
-      r = {select(hard, r.value, scale_by(soft * c, q.n)), select(hard, r.grad, scale_by(soft * (c1 + gc * f1), q.n)),
-           select(hard, r.hess, scale_by(soft * (c2 + D(2) * g * c1 * f1 + gc * ((g - D(1)) * f1 * f1 + f2)), q.n)),
-           select(hard, r.hess_bound, scale_by(soft * (c2 + max(D(2) * g * c1 * f1, D(0)) + gc * (max((g - D(1)) * f1 * f1, D(0)) + max(f2, D(0)))), q.n))};
+      r = {select(hard, r.value, scale_by(soft * c, q.n)), select(hard, r.grad, scale_by(soft * (c1 + weigh(f1, gc)), q.n)),
+           select(hard, r.hess, scale_by(soft * (c2 + D(2) * g * c1 * f1 + weigh((g - D(1)) * f1 * f1 + f2, gc)), q.n)),
+           select(hard, r.hess_bound, scale_by(soft * (c2 + max(D(2) * g * c1 * f1, D(0)) + weigh(max((g - D(1)) * f1 * f1, D(0)) + max(f2, D(0)), gc)), q.n))};
     }
     return r;
   }

@@ -9,11 +9,11 @@
 UFL_BEGIN
 
 namespace deviance {
-/// y exp(z), also where exp(z) alone would leave the range.
-template <class D> UFL_FN D times_exp(D y, two<D> z) {
-  const auto e = exp_parts(z, D(1500));                              // y may be 2^-1074: scaled in two steps
+/// k y exp(z), also where exp(z) or y alone would leave the range of normal numbers: y is scaled before its rounding.
+template <class D> UFL_FN D times_exp(D y, two<D> z, D k = D(1)) {
+  const auto e = exp_parts(z, D(1500));                              // y may be as small as 2^-1074
   const D n = clamp(e.n, D(-1000), D(1000));
-  return select((y == D(0)) & (z.hi == z.hi), D(0), scale_by(scale_by(y * e.p, n), e.n - n));
+  return select((y == D(0)) & (z.hi == z.hi), D(0), scale_by(scale_by(y, n) * (e.p * k), e.n - n));
 }
 template <class D> UFL_FN D times_exp(D y, D z) { return times_exp(y, two<D>{z, D(0)}); }
 
@@ -68,7 +68,7 @@ struct poisson_loss {
   static constexpr auto example = ">>> ul.poisson_loss([1.0, 2.0], [2, 2])\narray([1.        , 0.61370564])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V eps) {
     const V s = x + eps;
-    return {in_double([](auto x, auto y, auto eps) { return select((x == inf<decltype(x)>()) & (y < x), x, x - xlogy(y, x + eps)); }, x, y, eps),
+    return {in_double([](auto x, auto y, auto eps) { return select((x == inf<decltype(x)>()) & (y < x), x, x - weigh(y, log(two_sum(x, eps)))); }, x, y, eps),
             in_double([](auto x, auto y, auto eps) { using D = decltype(x); return select((y == D(0)) & (x == x) & (eps == eps), D(1), D(1) - y / (x + eps)); }, x, y, eps),
             select((y == V(0)) & (s == s), V(0), (y / s) / s), select(y > s, (y / s) / s, select(y == y, V(1) / s, y))};
   }
@@ -150,7 +150,8 @@ struct half_tweedie_deviance {
   template <class D> static UFL_FN jet<D> in(D x, D y, D power) {
     const auto a = two_diff(D(1), power), b = two_diff(D(2), power);
     const auto ebx = exp_parts(product(b, x));
-    const D eb = value(ebx), ya = deviance::times_exp(y, product(a, x));
+    const auto ax = product(a, x);
+    const D eb = value(ebx), ya = deviance::times_exp(y, ax);
     const auto ly = log_two(y);
     const D d = (ly.hi - x) + ly.lo, dn = clamp(d, D(-1), D(1));
     const D near = scale_by(((expm1_minus(b.hi * dn) / b.hi - expm1_minus(dn)) / a.hi) * ebx.p, ebx.n);
@@ -159,14 +160,14 @@ struct half_tweedie_deviance {
     const D e = exp(x);
     const auto both = (eb == inf<D>()) & (ya == inf<D>());
     const auto winner = [&](D sum, D sign) { return select(both, copysign(inf<D>(), sign), sum); };
-    const D far = winner((yb / b.hi - ya) / a.hi + eb / b.hi, e / b.hi - y / a.hi);
+    const D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), e / b.hi - y / a.hi);
     D v = select((abs(d) < D(0.5)) & (y > D(0)), near, far);
     const auto special = (power == D(0)) | (power == D(1)) | (power == D(2));
     if (UFL_UNLIKELY(!all(!special))) {
       const D r = e - y;
       v = select(power == D(0), D(0.5) * r * r, select(power == D(1), deviance::half_poisson(x, y), select(power == D(2), deviance::half_gamma(x, y), v)));
     }
-    const D h1 = weigh(b.hi, eb), h2 = weigh(neg(a.hi), ya);
+    const D h1 = select(b.hi == D(0), D(0), scale_by(b.hi * ebx.p, ebx.n)), h2 = deviance::times_exp(y, ax, neg(a.hi));
     return only(((power <= D(0)) | (power >= D(1))) & ((y >= D(0)) | (power == D(0))) & (x == x),
                 jet<D>{v, winner(eb - ya, e - y), winner(h1 + h2, b.hi * e - a.hi * y), max(h1, D(0)) + max(h2, D(0))});
   }

@@ -21,7 +21,7 @@ struct margin_ranking_loss {
     const auto p = two_product(y, d.hi);
     const auto s = two_diff(margin, p.hi);
     const V low = (s.lo - p.lo) - y * d.lo, h = s.hi + select(low == low, low, V(0));     // an infinite word's rest is NaN
-    const auto active = h > V(0);
+    const auto active = (h > V(0)) | ((margin == V(0)) & opposed(y, d.hi));                // the product may underflow
     return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1), select(active, y, V(0))});
   }
 };

@@ -65,10 +65,11 @@ struct huber_loss {
   static constexpr auto source = "Huber, Robust estimation of a location parameter, 1964; optax.losses.huber_loss. `smooth_l1_loss` is this divided by its parameter.";
   static constexpr auto example = ">>> ul.huber_loss([0.5, 3.0], 0.0, delta=[[1.0], [2.0]])\narray([[0.125, 2.5  ],\n       [0.125, 4.   ]])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V delta) {
-    const V r = x - y, a = abs(r);
+    const auto d = two_diff(x, y);
+    const V r = d.hi, a = abs(r);
     const auto near = a <= delta;
     return only((delta >= V(0)) & (r == r), jet<V>{select(near, a * (V(0.5) * a), weigh(delta, a - V(0.5) * delta)),
-                                                    clamp(r, neg(delta), delta), select(near, V(1), V(0)), V(1)});
+                                                    clamp(r, neg(delta), delta), select(within(d, delta), V(1), V(0)), V(1)});
   }
 };
 
@@ -84,10 +85,11 @@ struct smooth_l1_loss {
   static constexpr auto source = "Girshick, Fast R-CNN, 2015; gluon HuberLoss; torch smooth_l1_loss (beta = rho).";
   static constexpr auto example = ">>> ul.smooth_l1_loss([0.5, 3.0], 0.0, rho=2.0)\narray([0.0625, 2.    ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V rho) {
-    const V r = x - y, a = abs(r);
+    const auto d = two_diff(x, y);
+    const V r = d.hi, a = abs(r);
     const auto near = (a <= rho) & (rho > V(0));
     return only((rho >= V(0)) & (r == r), jet<V>{select(near, (a / rho) * (V(0.5) * a), a - V(0.5) * rho), select(near, r / rho, sign(r)),
-                                                  select(near, V(1) / rho, V(0)), select(rho > V(0), V(1) / rho, V(1))});
+                                                  select(within(d, rho) & (rho > V(0)), V(1) / rho, V(0)), select(rho > V(0), V(1) / rho, V(1))});
   }
 };
 
