@@ -33,11 +33,14 @@
 #define UFL_FN inline __attribute__((always_inline))
 #endif
 
+// Behind a lambda's parameters: packs handed to a function that is not inlined travel through memory.
 #if defined(_MSC_VER) && !defined(__clang__)
+#define UFL_INLINE
 #define UFL_UNLIKELY(x) (x)
 #define UFL_NOINLINE __declspec(noinline)
 #define UFL_RESTRICT __restrict
 #else
+#define UFL_INLINE __attribute__((always_inline))
 #define UFL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define UFL_NOINLINE __attribute__((noinline))
 #define UFL_RESTRICT __restrict__

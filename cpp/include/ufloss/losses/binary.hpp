@@ -103,9 +103,9 @@ struct sigmoid_binary_cross_entropy {
     const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));
     const V slope = select(u >= V(0), V(1) - t * e.down, fma(neg(e.big), t * e.down, e.big));
     V grad = (coef * slope) * select(u >= V(0), V(1), e.down);
-    if (UFL_UNLIKELY(!all(hard))) grad = select(hard, grad, in_double([](auto x, auto y, auto w) { return soft_grad(x, y, w); }, x, y, pos_weight));
+    if (UFL_UNLIKELY(!all(hard))) grad = select(hard, grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
     return only((x == x) & (sum == sum), jet<V>{weigh(select(x < V(0), a, b), abs(x)) + (sum * bent) * e.down, grad, (sum * (t / w)) * e.down, V(0.25) * sum,
-                                                in_double([](auto x, auto w) { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight)});
+                                                in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight)});
   }
   template <class V> static UFL_FN V soft_grad(V x, V y, V pos_weight) {
     using D = V;
@@ -126,9 +126,9 @@ struct binary_cross_entropy {
   static constexpr auto source = "Axon binary_cross_entropy (which clips); gluon SigmoidBCELoss(from_sigmoid=True); torch binary_cross_entropy.";
   static constexpr auto example = ">>> ul.binary_cross_entropy([0.9, 1e-20, 0.0], [1, 1, 0])\narray([ 0.10536052, 46.05170186,  0.        ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight, V eps) {
-    return {in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).value; }, x, y, pos_weight, eps),
-            in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).grad; }, x, y, pos_weight, eps),
-            in_double([](auto x, auto y, auto w, auto eps) { return in(x, y, w, eps).hess; }, x, y, pos_weight, eps)};
+    return {in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return in(x, y, w, eps).value; }, x, y, pos_weight, eps),
+            in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return in(x, y, w, eps).grad; }, x, y, pos_weight, eps),
+            in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return in(x, y, w, eps).hess; }, x, y, pos_weight, eps)};
   }
   template <class D> static UFL_FN jet<D> in(D x, D y, D w, D eps) {
     const D a = w * y, b = D(1) - y;
@@ -166,11 +166,11 @@ struct sigmoid_focal_loss {
     const V e = exp_nonpositive(neg(abs(u))), t = e / (V(1) + e), n = select(u < V(0), V(1) - t, fma(neg(e), t, e));
     V v = select(u == inf<V>(), V(0), ((at * n) * n) * (max(neg(u), V(0)) + log1p_unit(e)));
     const auto plain = hard & square;
-    if (UFL_UNLIKELY(!all(plain))) v = select(plain, v, in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).value; }, x, y, alpha, gamma));
+    if (UFL_UNLIKELY(!all(plain))) v = select(plain, v, in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).value; }, x, y, alpha, gamma));
     return only((x == x) & (y == y) & (alpha == alpha) & (gamma >= V(0)),
-                jet<V>{v, in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).grad; }, x, y, alpha, gamma),
-                       in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).hess; }, x, y, alpha, gamma),
-                       in_double([](auto x, auto y, auto a, auto g) { return in(x, y, a, g).hess_bound; }, x, y, alpha, gamma)});
+                jet<V>{v, in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).grad; }, x, y, alpha, gamma),
+                       in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).hess; }, x, y, alpha, gamma),
+                       in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).hess_bound; }, x, y, alpha, gamma)});
   }
   template <class D> static UFL_FN jet<D> in(D x, D y, D alpha, D g) {
     const auto one = y == D(1), hard = one | (y == D(0));

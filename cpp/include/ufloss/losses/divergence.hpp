@@ -15,9 +15,12 @@ struct kl_div {
   static constexpr auto source = "gluon KLDivLoss before its mean; torch kl_div(reduction='none').";
   static constexpr auto example = ">>> ul.kl_div(np.log([0.5, 0.2]), [0.5, 0.4])\narray([0.        , 0.27725887])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return only((y >= V(0)) & (x == x), jet<V>{in_double([](auto x, auto y) { using D = decltype(x); return select(y == D(0), y, y * (log(y) - x)); }, x, y), V(0) - y, V(0), V(1),
-                                                in_double([](auto x, auto y) { using D = decltype(x); const D l = log(y); return select(y == D(0), l, (l - x) + D(1)); }, x, y)});
+    return only((y >= V(0)) & (x == x),
+                jet<V>{in_double([](auto x, auto y) UFL_INLINE { return select(y == decltype(y)(0), y, y * (log_positive(y) - x)); }, x, y), V(0) - y, V(0), V(1),
+                       in_double([](auto x, auto y) UFL_INLINE { return select(y == decltype(y)(0), neg(inf<decltype(y)>()), (log_positive(y) - x) + decltype(y)(1)); }, x, y)});
   }
+  // Targets are often 0: log's way for special arguments is the longer one.
+  template <class D> static UFL_FN D log_positive(D y) { return log(select(y == D(0), D(1), y)); }
 };
 
 UFL_END
