@@ -1,5 +1,6 @@
 // Every loop of every loss.  Compiled once per instruction set; exports one table, constant-initialised, so that no code of this file
 // runs before the processor has been checked.
+#include <cfenv>
 #include "dispatch.hpp"
 #include "ufloss/ufloss.hpp"
 
@@ -16,7 +17,23 @@ template <class L> struct exponent_of<L, std::void_t<decltype(L::exponent)>> { s
 template <class L> constexpr loss_info info = {L::name, L::args, arity<L>, L::parts, L::vanishing, L::properties, exponent_of<L>::name,
                                                L::summary, L::formula, L::notes, L::source, L::example};
 
+// Both sides of a select are computed, so a loop leaves floating-point flags that mean nothing; and where NumPy casts an operand it looks
+// at them, whatever the loop's registration says.
+#if defined(__SSE2__)
+struct quiet {
+  const unsigned before = _mm_getcsr();
+  ~quiet() { if (_mm_getcsr() != before) _mm_setcsr(before); }
+};
+#else
+struct quiet {
+  std::fexcept_t before;
+  quiet() { std::fegetexceptflag(&before, FE_ALL_EXCEPT); }
+  ~quiet() { std::fesetexceptflag(&before, FE_ALL_EXCEPT); }
+};
+#endif
+
 template <class L, unsigned Parts, class S> int loop(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
+  const quiet flags;
   elementwise<L, Parts, S>(args, steps, *n, dispatch::stream_from());
   return 0;
 }

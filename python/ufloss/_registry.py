@@ -15,7 +15,7 @@ def signature(loss):
         Parameter(a["name"], Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if a["default"] is None else a["default"])
         for a in loss["args"]
     ]
-    params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD if params[-1].default is not Parameter.empty else Parameter.KEYWORD_ONLY, default=None))
+    params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None))
     params += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in KEYWORDS.items()]
     return Signature(params)
 

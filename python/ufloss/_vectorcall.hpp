@@ -16,18 +16,18 @@ inline Py_ssize_t find_name(const front& f, Py_ssize_t nin, PyObject* key) {
   for (Py_ssize_t i = 0; i < nin; ++i) if (PyUnicode_Compare(PyTuple_GetItem(f.names, i), key) == 0) return i;
   return -1;
 }
+// As Python words it: 'a', 'a' and 'b', 'a', 'b', and 'c'
 inline PyObject* missing(const PyUFuncObject* u, const front& f, PyObject* const* a) {
-  PyObject* names = PyList_New(0);
-  if (!names) return nullptr;
-  for (Py_ssize_t i = 0; i < u->nin; ++i)
-    if (!a[i] && PyTuple_GetItem(f.defaults, i) == Py_Ellipsis && PyList_Append(names, PyTuple_GetItem(f.names, i)) < 0) { Py_DECREF(names); return nullptr; }
-  const Py_ssize_t n = PyList_Size(names);
-  PyObject* separator = PyUnicode_FromString("', '");
-  PyObject* text = separator ? PyUnicode_Join(separator, names) : nullptr;
-  if (text) PyErr_Format(PyExc_TypeError, "%s() missing %zd required positional argument%s: '%U'", u->name, n, n == 1 ? "" : "s", text);
+  Py_ssize_t at[NPY_MAXARGS], n = 0;
+  for (Py_ssize_t i = 0; i < u->nin; ++i) if (!a[i] && PyTuple_GetItem(f.defaults, i) == Py_Ellipsis) at[n++] = i;
+  PyObject* text = PyUnicode_FromFormat("%R", PyTuple_GetItem(f.names, at[0]));
+  for (Py_ssize_t k = 1; text && k < n; ++k) {
+    PyObject* longer = PyUnicode_FromFormat("%U%s%s%R", text, n > 2 ? "," : "", k == n - 1 ? " and " : " ", PyTuple_GetItem(f.names, at[k]));
+    Py_DECREF(text);
+    text = longer;
+  }
+  if (text) PyErr_Format(PyExc_TypeError, "%s() missing %zd required positional argument%s: %U", u->name, n, n == 1 ? "" : "s", text);
   Py_XDECREF(text);
-  Py_XDECREF(separator);
-  Py_DECREF(names);
   return nullptr;
 }
 inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {

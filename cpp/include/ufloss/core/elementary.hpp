@@ -113,8 +113,17 @@ template <class V> UFL_FN V exp_reduced(V r) {
   return s.hi + fma(r * r, poly<coef::exp<scalar_t<V>>>(r), s.lo);
 }
 
-/// p 2^n for integral |n| < bias + half_range, rounded once: 2^(n -+ h) comes from the bits of n + magic, then 2^(+-h).
+// 2^n for n + Shift in the range of exponents, times 2^Shift.
+template <int Shift, class V> UFL_FN V power_of_two(V n) { return from_bits(shl<format_of<V>::mantissa>(to_bits(n + magic<Shift, V>()))); }
+/// p 2^n for integral |n| < bias + half_range, rounded once: beyond the range of exponents in two steps, the first of them exact.
 template <class V> UFL_FN V scale_by(V p, V n) {
+  using F = format_of<V>;
+  const auto high = n > V(F::bias), low = n < V(1 - F::bias);
+  const V shift = select(high, V(-F::half_range), select(low, V(F::half_range), V(0)));
+  return (p * power_of_two<0>(n + shift)) * select(high, V(F::half_up), select(low, V(F::half_down), V(1)));
+}
+/// The same for p near 1.
+template <class V> UFL_FN V scale_unit(V p, V n) {
   using F = format_of<V>;
   const auto big = n > V(0);
   const V s = from_bits(shl<F::mantissa>(to_bits(n + select(big, magic<-F::half_range, V>(), magic<F::half_range, V>()))));
@@ -124,12 +133,14 @@ template <class V> UFL_FN V scale_by(V p, V n) {
 UFL_FN pack<float> scale_by(pack<float> p, pack<float> n) { return pack<float>(_mm512_scalef_ps(p.v, n.v)); }
 UFL_FN pack<double> scale_by(pack<double> p, pack<double> n) { return pack<double>(_mm512_scalef_pd(p.v, n.v)); }
 template <class P> UFL_FN twin<P> scale_by(twin<P> p, twin<P> n) { return {scale_by(p.lo, n.lo), scale_by(p.hi, n.hi)}; }
+template <class T> UFL_FN pack<T> scale_unit(pack<T> p, pack<T> n) { return scale_by(p, n); }
+template <class P> UFL_FN twin<P> scale_unit(twin<P> p, twin<P> n) { return scale_by(p, n); }
 #endif
 
 /// exp(x).  0.82 / 0.75 ulp.
 template <class V> UFL_FN V exp(V x) {
   const auto a = reduce(clamp(x, V(exp_of<V>::min), V(exp_of<V>::max)), V(exp_of<V>::round));
-  return scale_by(exp_reduced(a.r), a.n);
+  return scale_unit(exp_reduced(a.r), a.n);
 }
 /// exp(x) for x <= 0.  0.82 / 0.74 ulp.
 template <class V> UFL_FN V exp_nonpositive(V x) {
@@ -139,7 +150,7 @@ template <class V> UFL_FN V exp_nonpositive(V x) {
 }
 /// exp(hi + lo) as p 2^n, p near 1: multiply p by what may be large or small, then scale once.
 template <class V> struct scaled { V p, n; };
-template <class V> UFL_FN V value(scaled<V> s) { return scale_by(s.p, s.n); }
+template <class V> UFL_FN V value(scaled<V> s) { return scale_unit(s.p, s.n); }
 template <class V> UFL_FN scaled<V> exp_parts(two<V> x, V limit = V(exp_of<V>::product_max)) {
   const auto a = reduce(clamp(x.hi, neg(limit), limit), V(exp_of<V>::round));
   return {exp_reduced(a.r + (a.low + select(abs(x.hi) < limit, x.lo, V(0)))), a.n};

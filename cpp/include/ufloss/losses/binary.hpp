@@ -74,7 +74,7 @@ struct logistic_loss {
     const V bent = select(e.down < V(1), e.big, log1p_unit(e.big));
     const V slope = select(right, fma(neg(e.big), t * e.down, e.big), V(1) - t * e.down);
     const V scale = select(right, e.down, V(1));
-    return {fma(bent, e.down, max(neg(u.hi), V(0))), (neg(y) * slope) * scale, (((t / w) * y) * y) * e.down, V(0.25) * y * y};
+    return only(u.hi == u.hi, jet<V>{fma(bent, e.down, max(neg(u.hi), V(0))), (neg(y) * slope) * scale, (((t / w) * y) * y) * e.down, (V(0.5) * y) * (V(0.5) * y)});
   }
 };
 
@@ -136,7 +136,7 @@ struct binary_cross_entropy {
     const D log_q = select(x < D(0.5), log1p(m.hi) + m.lo / (D(1) + m.hi), log(q));
     const auto none = a == D(0), whole = b == D(0);
     const D ap = select(none, D(0), a / p.hi), bq = select(whole, D(0), b / q.hi);
-    return only((x == x) & (a == a) & (eps == eps), jet<D>{neg(select(none, D(0), a * log(p)) + select(whole, D(0), b * log_q)), bq - ap,
+    return only((x == x) & (a == a) & (eps == eps), jet<D>{D(0) - (select(none, D(0), a * log(p)) + select(whole, D(0), b * log_q)), bq - ap,
                                                            select(none, D(0), ap / p.hi) + select(whole, D(0), bq / q.hi)});
   }
 };
@@ -158,7 +158,7 @@ struct sigmoid_focal_loss {
   static constexpr auto formula = "alpha_t * (1 - p_t)**gamma * ce\nce      = binary cross-entropy of (logits, labels)\np_t     = p * labels + (1 - p) * (1 - labels),  p = 1 / (1 + exp(-logits))\nalpha_t = alpha * labels + (1 - alpha) * (1 - labels), or 1 where alpha < 0";
   static constexpr auto notes = "gamma = 0 is `sigmoid_binary_cross_entropy`. Errors grow with the exponent: 4 ulp up to gamma = 1, 4 * gamma beyond. The second derivative may be negative; `hess_bound` keeps its positive terms. A negative gamma gives NaN.";
   static constexpr auto source = "Lin et al., Focal loss for dense object detection, 2017; optax.losses.sigmoid_focal_loss.";
-  static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045087, 0.17549135])";
+  static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045089, 0.17546708])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V alpha, V gamma) {
     const auto one = y == V(1), hard = one | (y == V(0)), square = gamma == V(2);
     // the value, for labels 0 and 1 and gamma = 2

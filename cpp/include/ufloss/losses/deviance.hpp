@@ -69,9 +69,10 @@ struct poisson_loss {
   static constexpr auto example = ">>> ul.poisson_loss([1.0, 2.0], [2, 2])\narray([1.        , 0.61370564])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V eps) {
     const V s = x + eps;
-    return {in_double([](auto x, auto y, auto eps) UFL_INLINE { return select((x == inf<decltype(x)>()) & (y < x), x, x - weigh(y, log(two_sum(x, eps)))); }, x, y, eps),
-            in_double([](auto x, auto y, auto eps) UFL_INLINE { using D = decltype(x); return select((y == D(0)) & (x == x) & (eps == eps), D(1), D(1) - y / (x + eps)); }, x, y, eps),
-            select((y == V(0)) & (s == s), V(0), (y / s) / s), select(y > s, (y / s) / s, select(y == y, V(1) / s, y))};
+    return only((x == x) & (y == y) & (eps == eps), jet<V>{
+            in_double([](auto x, auto y, auto eps) UFL_INLINE { return select((x == inf<decltype(x)>()) & (y < x), x, x - weigh(y, log(two_sum(x, eps)))); }, x, y, eps),
+            in_double([](auto x, auto y, auto eps) UFL_INLINE { using D = decltype(x); return select(y == D(0), D(1), D(1) - y / (x + eps)); }, x, y, eps),
+            select(y == V(0), V(0), (y / s) / s), select(y > s, (y / s) / s, V(1) / s)});
   }
 };
 
@@ -157,19 +158,18 @@ struct half_tweedie_deviance {
     const D d = (ly.hi - x) + ly.lo, dn = clamp(d, D(-1), D(1));
     const D near = scale_by(((expm1_minus(b.hi * dn) / b.hi - expm1_minus(dn)) / a.hi) * ebx.p, ebx.n);
     const D yb = value(pow_parts(y, b.hi));
-    // Where both exponentials overflow, exp(bx) = exp(ax) exp(x) says which one wins.
+    // Where terms overflow against each other, exp(bx) = exp(ax) exp(x) says which one wins; the value is never negative.
     const D e = exp(x);
-    const auto both = (eb == inf<D>()) & (ya == inf<D>());
-    const auto winner = [&](D sum, D sign) UFL_INLINE { return select(both, copysign(inf<D>(), sign), sum); };
-    const D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), e / b.hi - y / a.hi);
-    D v = select((abs(d) < D(0.5)) & (y > D(0)), near, far);
+    const auto winner = [](D sum, D sign) UFL_INLINE { return select(sum == sum, sum, copysign(inf<D>(), sign)); };
+    const D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), D(1));
+    D v = select((abs(d) < D(0.5)) & (y > D(0)), near, far) + D(0);
     const auto special = (power == D(0)) | (power == D(1)) | (power == D(2));
     if (UFL_UNLIKELY(!all(!special))) {
       const D r = e - y;
       v = select(power == D(0), D(0.5) * r * r, select(power == D(1), deviance::half_poisson(x, y), select(power == D(2), deviance::half_gamma(x, y), v)));
     }
     const D h1 = select(b.hi == D(0), D(0), scale_by(b.hi * ebx.p, ebx.n)), h2 = deviance::times_exp(y, ax, neg(a.hi));
-    return only(((power <= D(0)) | (power >= D(1))) & ((y >= D(0)) | (power == D(0))) & (x == x),
+    return only(((power <= D(0)) | (power >= D(1))) & ((y >= D(0)) | (power == D(0))) & (x == x) & (y == y),
                 jet<D>{v, winner(eb - ya, e - y), winner(h1 + h2, b.hi * e - a.hi * y), max(h1, D(0)) + max(h2, D(0))});
   }
 };

@@ -1,0 +1,671 @@
+"""Loss functions as NumPy ufuncs, with their derivatives."""
+# Written by `python -m ufloss._stubs` from the registry: edit neither a name nor a default here.
+from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload, type_check_only
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+__all__ = [
+    "__version__",
+    "absolute_error",
+    "binary_cross_entropy",
+    "get_include",
+    "half_gamma_deviance",
+    "half_poisson_deviance",
+    "half_tweedie_deviance",
+    "hinge_loss",
+    "huber_loss",
+    "kl_div",
+    "l2_loss",
+    "log_cosh",
+    "logistic_loss",
+    "margin_ranking_loss",
+    "perceptron_loss",
+    "pinball_loss",
+    "poisson_loss",
+    "poisson_nll_loss",
+    "pseudo_huber_loss",
+    "show_config",
+    "sigmoid_binary_cross_entropy",
+    "sigmoid_focal_loss",
+    "smooth_l1_loss",
+    "sparsemax_loss",
+    "squared_error",
+    "squared_hinge_loss",
+    "stirling_term",
+]
+
+__version__: Final[str]
+
+def get_include() -> str: ...
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
+
+# A call with numbers alone gives a scalar, any other an array; one, two or three of them.
+_Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
+_Scalar: TypeAlias = np.floating[Any]
+_Scalar2: TypeAlias = tuple[_Scalar, _Scalar]
+_Scalar3: TypeAlias = tuple[_Scalar, _Scalar, _Scalar]
+_Array: TypeAlias = NDArray[np.floating[Any]]
+_Array2: TypeAlias = tuple[_Array, _Array]
+_Array3: TypeAlias = tuple[_Array, _Array, _Array]
+_Room: TypeAlias = NDArray[Any] | None
+_Out: TypeAlias = NDArray[Any] | tuple[_Room]
+_Out2: TypeAlias = tuple[_Room, _Room]
+_Out3: TypeAlias = tuple[_Room, _Room, _Room]
+_S = TypeVar("_S")
+_A = TypeVar("_A")
+_O = TypeVar("_O")
+
+@type_check_only
+class _Keywords(TypedDict, total=False):
+    where: ArrayLike
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    dtype: DTypeLike | None
+    subok: bool
+    signature: str | tuple[DTypeLike | None, ...]
+
+@type_check_only
+class _SquaredErrorUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number = 0.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SquaredError(_SquaredErrorUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Squared error."""
+    grad: _SquaredErrorUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _SquaredErrorUfunc[_Scalar2, _Array2, _Out2]
+    hess: _SquaredErrorUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _SquaredErrorUfunc[_Scalar2, _Array2, _Out2]
+    grads: _SquaredErrorUfunc[_Scalar2, _Array2, _Out2]
+    value_and_grads: _SquaredErrorUfunc[_Scalar3, _Array3, _Out3]
+    hess_bound: _SquaredErrorUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _SquaredErrorUfunc[_Scalar2, _Array2, _Out2]
+
+squared_error: Final[_SquaredError]
+
+@type_check_only
+class _L2LossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number = 0.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _L2Loss(_L2LossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Half the squared error."""
+    grad: _L2LossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _L2LossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _L2LossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _L2LossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _L2LossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _L2LossUfunc[_Scalar2, _Array2, _Out2]
+
+l2_loss: Final[_L2Loss]
+
+@type_check_only
+class _AbsoluteErrorUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number = 0.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _AbsoluteError(_AbsoluteErrorUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Absolute error."""
+    grad: _AbsoluteErrorUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _AbsoluteErrorUfunc[_Scalar2, _Array2, _Out2]
+    hess: _AbsoluteErrorUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _AbsoluteErrorUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _AbsoluteErrorUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _AbsoluteErrorUfunc[_Scalar2, _Array2, _Out2]
+
+absolute_error: Final[_AbsoluteError]
+
+@type_check_only
+class _HuberLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number = 0.0, delta: _Number = 1.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike = 0.0, delta: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _HuberLoss(_HuberLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Huber loss: quadratic for small errors, linear beyond."""
+    grad: _HuberLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _HuberLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _HuberLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _HuberLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _HuberLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _HuberLossUfunc[_Scalar2, _Array2, _Out2]
+
+huber_loss: Final[_HuberLoss]
+
+@type_check_only
+class _SmoothL1LossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number = 0.0, rho: _Number = 1.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike = 0.0, rho: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SmoothL1Loss(_SmoothL1LossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Smooth L1 loss: the Huber loss divided by its parameter, with slope 1 far out."""
+    grad: _SmoothL1LossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _SmoothL1LossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _SmoothL1LossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _SmoothL1LossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _SmoothL1LossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _SmoothL1LossUfunc[_Scalar2, _Array2, _Out2]
+
+smooth_l1_loss: Final[_SmoothL1Loss]
+
+@type_check_only
+class _LogCoshUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number = 0.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _LogCosh(_LogCoshUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Logarithm of the hyperbolic cosine of the error."""
+    grad: _LogCoshUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _LogCoshUfunc[_Scalar2, _Array2, _Out2]
+    hess: _LogCoshUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _LogCoshUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _LogCoshUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _LogCoshUfunc[_Scalar2, _Array2, _Out2]
+
+log_cosh: Final[_LogCosh]
+
+@type_check_only
+class _PseudoHuberLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number = 0.0, delta: _Number = 1.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike = 0.0, delta: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _PseudoHuberLoss(_PseudoHuberLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Pseudo-Huber loss: a smooth Huber loss."""
+    grad: _PseudoHuberLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _PseudoHuberLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _PseudoHuberLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _PseudoHuberLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _PseudoHuberLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _PseudoHuberLossUfunc[_Scalar2, _Array2, _Out2]
+
+pseudo_huber_loss: Final[_PseudoHuberLoss]
+
+@type_check_only
+class _PinballLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number, quantile: _Number = 0.5,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, quantile: ArrayLike = 0.5,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _PinballLoss(_PinballLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Pinball loss, whose minimum is a quantile."""
+    grad: _PinballLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _PinballLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _PinballLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _PinballLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _PinballLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _PinballLossUfunc[_Scalar2, _Array2, _Out2]
+
+pinball_loss: Final[_PinballLoss]
+
+@type_check_only
+class _HingeLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number, margin: _Number = 1.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, margin: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _HingeLoss(_HingeLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Hinge loss."""
+    grad: _HingeLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _HingeLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _HingeLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _HingeLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _HingeLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _HingeLossUfunc[_Scalar2, _Array2, _Out2]
+
+hinge_loss: Final[_HingeLoss]
+
+@type_check_only
+class _SquaredHingeLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number, margin: _Number = 1.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, margin: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SquaredHingeLoss(_SquaredHingeLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Squared hinge loss."""
+    grad: _SquaredHingeLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _SquaredHingeLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _SquaredHingeLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _SquaredHingeLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _SquaredHingeLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _SquaredHingeLossUfunc[_Scalar2, _Array2, _Out2]
+
+squared_hinge_loss: Final[_SquaredHingeLoss]
+
+@type_check_only
+class _PerceptronLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _PerceptronLoss(_PerceptronLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Perceptron loss: the hinge loss without a margin."""
+    grad: _PerceptronLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _PerceptronLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _PerceptronLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _PerceptronLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _PerceptronLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _PerceptronLossUfunc[_Scalar2, _Array2, _Out2]
+
+perceptron_loss: Final[_PerceptronLoss]
+
+@type_check_only
+class _LogisticLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _LogisticLoss(_LogisticLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Logistic loss of a signed label, also called soft margin loss."""
+    grad: _LogisticLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _LogisticLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _LogisticLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _LogisticLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _LogisticLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _LogisticLossUfunc[_Scalar2, _Array2, _Out2]
+
+logistic_loss: Final[_LogisticLoss]
+
+@type_check_only
+class _SigmoidBinaryCrossEntropyUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, logits: _Number, labels: _Number, pos_weight: _Number = 1.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike, pos_weight: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SigmoidBinaryCrossEntropy(_SigmoidBinaryCrossEntropyUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Binary cross-entropy of a logit."""
+    grad: _SigmoidBinaryCrossEntropyUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _SigmoidBinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+    hess: _SigmoidBinaryCrossEntropyUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _SigmoidBinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _SigmoidBinaryCrossEntropyUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _SigmoidBinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+    grads: _SigmoidBinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+    value_and_grads: _SigmoidBinaryCrossEntropyUfunc[_Scalar3, _Array3, _Out3]
+
+sigmoid_binary_cross_entropy: Final[_SigmoidBinaryCrossEntropy]
+
+@type_check_only
+class _BinaryCrossEntropyUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, labels: _Number, pos_weight: _Number = 1.0, eps: _Number = 0.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, labels: ArrayLike, pos_weight: ArrayLike = 1.0, eps: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _BinaryCrossEntropy(_BinaryCrossEntropyUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Binary cross-entropy of a probability."""
+    grad: _BinaryCrossEntropyUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _BinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+    hess: _BinaryCrossEntropyUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _BinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _BinaryCrossEntropyUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _BinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+
+binary_cross_entropy: Final[_BinaryCrossEntropy]
+
+@type_check_only
+class _SigmoidFocalLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, logits: _Number, labels: _Number, alpha: _Number = -1.0, gamma: _Number = 2.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike, alpha: ArrayLike = -1.0, gamma: ArrayLike = 2.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SigmoidFocalLoss(_SigmoidFocalLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Focal loss of a logit."""
+    grad: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
+
+sigmoid_focal_loss: Final[_SigmoidFocalLoss]
+
+@type_check_only
+class _SparsemaxLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, logits: _Number, labels: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SparsemaxLoss(_SparsemaxLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Binary sparsemax loss, a smooth hinge."""
+    grad: _SparsemaxLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _SparsemaxLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _SparsemaxLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _SparsemaxLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _SparsemaxLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _SparsemaxLossUfunc[_Scalar2, _Array2, _Out2]
+
+sparsemax_loss: Final[_SparsemaxLoss]
+
+@type_check_only
+class _PoissonNllLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _PoissonNllLoss(_PoissonNllLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Poisson negative log-likelihood of a log rate."""
+    grad: _PoissonNllLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _PoissonNllLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _PoissonNllLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _PoissonNllLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _PoissonNllLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _PoissonNllLossUfunc[_Scalar2, _Array2, _Out2]
+
+poisson_nll_loss: Final[_PoissonNllLoss]
+
+@type_check_only
+class _PoissonLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number, eps: _Number = 0.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, eps: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _PoissonLoss(_PoissonLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Poisson negative log-likelihood of a rate."""
+    grad: _PoissonLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _PoissonLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _PoissonLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _PoissonLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _PoissonLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _PoissonLossUfunc[_Scalar2, _Array2, _Out2]
+
+poisson_loss: Final[_PoissonLoss]
+
+@type_check_only
+class _StirlingTermUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, targets: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _StirlingTerm(_StirlingTermUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Stirling's approximation of log(targets!), 0 up to 1."""
+
+stirling_term: Final[_StirlingTerm]
+
+@type_check_only
+class _HalfPoissonDevianceUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _HalfPoissonDeviance(_HalfPoissonDevianceUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Half the Poisson deviance of a log mean."""
+    grad: _HalfPoissonDevianceUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _HalfPoissonDevianceUfunc[_Scalar2, _Array2, _Out2]
+    hess: _HalfPoissonDevianceUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _HalfPoissonDevianceUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _HalfPoissonDevianceUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _HalfPoissonDevianceUfunc[_Scalar2, _Array2, _Out2]
+
+half_poisson_deviance: Final[_HalfPoissonDeviance]
+
+@type_check_only
+class _HalfGammaDevianceUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _HalfGammaDeviance(_HalfGammaDevianceUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Half the gamma deviance of a log mean."""
+    grad: _HalfGammaDevianceUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _HalfGammaDevianceUfunc[_Scalar2, _Array2, _Out2]
+    hess: _HalfGammaDevianceUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _HalfGammaDevianceUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _HalfGammaDevianceUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _HalfGammaDevianceUfunc[_Scalar2, _Array2, _Out2]
+
+half_gamma_deviance: Final[_HalfGammaDeviance]
+
+@type_check_only
+class _HalfTweedieDevianceUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number, power: _Number = 1.5,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, power: ArrayLike = 1.5,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _HalfTweedieDeviance(_HalfTweedieDevianceUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Half the Tweedie deviance of a log mean."""
+    grad: _HalfTweedieDevianceUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _HalfTweedieDevianceUfunc[_Scalar2, _Array2, _Out2]
+    hess: _HalfTweedieDevianceUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _HalfTweedieDevianceUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _HalfTweedieDevianceUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _HalfTweedieDevianceUfunc[_Scalar2, _Array2, _Out2]
+
+half_tweedie_deviance: Final[_HalfTweedieDeviance]
+
+@type_check_only
+class _KlDivUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions: _Number, targets: _Number,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _KlDiv(_KlDivUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Pointwise Kullback-Leibler divergence from log-probabilities."""
+    grad: _KlDivUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _KlDivUfunc[_Scalar2, _Array2, _Out2]
+    hess: _KlDivUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _KlDivUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _KlDivUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _KlDivUfunc[_Scalar2, _Array2, _Out2]
+    grads: _KlDivUfunc[_Scalar2, _Array2, _Out2]
+    value_and_grads: _KlDivUfunc[_Scalar3, _Array3, _Out3]
+
+kl_div: Final[_KlDiv]
+
+@type_check_only
+class _MarginRankingLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, predictions1: _Number, predictions2: _Number, targets: _Number, margin: _Number = 0.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, predictions1: ArrayLike, predictions2: ArrayLike, targets: ArrayLike, margin: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _MarginRankingLoss(_MarginRankingLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Margin ranking loss of two scores."""
+    grad: _MarginRankingLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _MarginRankingLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _MarginRankingLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _MarginRankingLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _MarginRankingLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _MarginRankingLossUfunc[_Scalar2, _Array2, _Out2]
+    grads: _MarginRankingLossUfunc[_Scalar2, _Array2, _Out2]
+    value_and_grads: _MarginRankingLossUfunc[_Scalar3, _Array3, _Out3]
+
+margin_ranking_loss: Final[_MarginRankingLoss]

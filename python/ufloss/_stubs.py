@@ -1,0 +1,108 @@
+"""The package's typing stub, written from the registry: `python -m ufloss._stubs > python/ufloss/__init__.pyi`."""
+
+import numpy as np
+
+import ufloss
+
+from ._registry import LOSSES, UFUNCS
+
+HEAD = '''\
+"""Loss functions as NumPy ufuncs, with their derivatives."""
+# Written by `python -m ufloss._stubs` from the registry: edit neither a name nor a default here.
+from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload, type_check_only
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+__all__ = [
+{all}
+]
+
+__version__: Final[str]
+
+def get_include() -> str: ...
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
+
+# A call with numbers alone gives a scalar, any other an array; one, two or three of them.
+_Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
+_Scalar: TypeAlias = np.floating[Any]
+_Scalar2: TypeAlias = tuple[_Scalar, _Scalar]
+_Scalar3: TypeAlias = tuple[_Scalar, _Scalar, _Scalar]
+_Array: TypeAlias = NDArray[np.floating[Any]]
+_Array2: TypeAlias = tuple[_Array, _Array]
+_Array3: TypeAlias = tuple[_Array, _Array, _Array]
+_Room: TypeAlias = NDArray[Any] | None
+_Out: TypeAlias = NDArray[Any] | tuple[_Room]
+_Out2: TypeAlias = tuple[_Room, _Room]
+_Out3: TypeAlias = tuple[_Room, _Room, _Room]
+_S = TypeVar("_S")
+_A = TypeVar("_A")
+_O = TypeVar("_O")
+
+@type_check_only
+class _Keywords(TypedDict, total=False):
+    where: ArrayLike
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    dtype: DTypeLike | None
+    subok: bool
+    signature: str | tuple[DTypeLike | None, ...]
+'''
+
+LOSS = '''
+@type_check_only
+class _{title}Ufunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, {numbers},
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, {arrays},
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _{title}({value}):  # type: ignore[misc]
+    """{summary}"""
+{attributes}
+{name}: Final[_{title}]
+'''
+
+
+def arguments(loss, kind):
+    return ", ".join(f"{a['name']}: {kind}" + ("" if a["default"] is None else f" = {a['default']!r}") for a in loss["args"])
+
+
+def ufunc_type(title, ufunc):
+    n = "" if ufunc.nout == 1 else ufunc.nout
+    return f"_{title}Ufunc[_Scalar{n}, _Array{n}, _Out{n}]"
+
+
+def declare(loss):
+    """A loss: the class of its calls, the class with its derivatives, and itself."""
+    value, title = UFUNCS[loss["name"]], loss["name"].title().replace("_", "")
+    derivatives = {name: ufunc for name, ufunc in vars(value).items() if isinstance(ufunc, np.ufunc)}
+    return LOSS.format(
+        title=title,
+        name=loss["name"],
+        summary=loss["summary"],
+        numbers=arguments(loss, "_Number"),
+        arrays=arguments(loss, "ArrayLike"),
+        value=ufunc_type(title, value),
+        attributes="".join(f"    {name}: {ufunc_type(title, ufunc)}\n" for name, ufunc in derivatives.items()),
+    )
+
+
+def stub():
+    """The text of `__init__.pyi`."""
+    names = "\n".join(f'    "{name}",' for name in ufloss.__all__)
+    return HEAD.replace("{all}", names) + "".join(map(declare, LOSSES))
+
+
+if __name__ == "__main__":
+    print(stub(), end="")

@@ -1,0 +1,612 @@
+"""The losses as Python objects: real ufuncs with named arguments, their types, errors and documentation; the package around them."""
+
+import doctest
+import hashlib
+import inspect
+import itertools
+import json
+import os
+import pydoc
+import re
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ufloss as ul
+
+DERIVATIVES = {
+    "grad": {"grad"},
+    "value_and_grad": {"grad"},
+    "hess": {"hess"},
+    "grad_and_hess": {"hess"},
+    "hess_bound": {"hess"},
+    "grad_and_hess_bound": {"hess"},
+    "grads": {"grad2"},
+    "value_and_grads": {"grad2"},
+}  # attribute -> the part without which it is absent
+CONFIG = ul.show_config(mode="dicts")
+
+
+def python(*command, **environment):
+    """Run this interpreter; warnings are errors there too."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *command], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+
+
+def names(case):
+    return [a["name"] for a in case.loss["args"]]
+
+
+def required(case):
+    return [a["name"] for a in case.loss["args"] if a["default"] is None]
+
+
+# Objects
+
+
+def test_is_a_real_ufunc(case):
+    assert type(case.ufunc) is np.ufunc
+    assert (case.ufunc.nin, case.ufunc.nout, case.ufunc.signature) == (case.nin, case.nout, None)
+
+
+def test_knows_its_name_and_module(case):
+    assert case.ufunc.__name__ == case.ufunc.__qualname__ == case.name
+    assert case.ufunc.__module__ == "ufloss"
+    assert repr(case.ufunc) == f"<ufunc '{case.name}'>"
+
+
+def test_derivatives_that_exist_are_attributes_and_the_others_are_absent(family):
+    value = family[0].ufunc
+    there = {attribute for attribute in DERIVATIVES if hasattr(value, attribute)}
+    assert there == {attribute for attribute, needs in DERIVATIVES.items() if needs <= set(family[0].loss["parts"])}
+    for attribute in there:
+        assert type(getattr(value, attribute)) is np.ufunc
+        assert not any(hasattr(getattr(value, attribute), other) for other in DERIVATIVES)
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = value.no_such_derivative
+
+
+def test_second_derivative_without_a_bound_of_its_own_is_the_bound(family):
+    value, outputs = family[0].ufunc, family[0].loss["outputs"]
+    if "hess" in outputs:
+        assert (value.hess_bound is value.hess) == ("hess_bound" not in outputs)
+        assert (value.grad_and_hess_bound is value.grad_and_hess) == ("hess_bound" not in outputs)
+
+
+def test_package_lists_every_loss(family):
+    name = family[0].name
+    assert name in ul.__all__
+    assert name in dir(ul)
+    assert getattr(ul, name) is family[0].ufunc
+
+
+def test_all_names_exist_and_are_the_only_public_ones():
+    assert ul.__all__ == sorted(set(ul.__all__)) == dir(ul)
+    assert {name for name in vars(ul) if not name.startswith("_")} == {name for name in ul.__all__ if not name.startswith("_")}
+
+
+# Calls by name
+
+
+def test_arguments_by_name_in_any_order(case):
+    args = case.draw(7)
+    want = case(*args)
+    by_name = dict(zip(names(case), args, strict=True))
+    for split in range(case.nin + 1):
+        rest = dict(reversed(list(by_name.items())[split:]))
+        for got, w in zip(case(*args[:split], **rest), want, strict=True):
+            np.testing.assert_array_equal(got, w, strict=True)
+
+
+def test_defaults_are_the_registered_ones(case):
+    args = case.draw(7)
+    defaults = [a["default"] for a in case.loss["args"]]
+    for k in range(len(required(case)), case.nin):
+        full = [a if default is None or i < k else default for i, (a, default) in enumerate(zip(args, defaults, strict=True))]
+        for got, want in zip(case(*args[:k]), case(*full), strict=True):
+            np.testing.assert_array_equal(got, want, strict=True)
+
+
+def test_numpy_keywords_beside_named_arguments(case):
+    args = case.draw(7)
+    by_name = dict(zip(names(case), args, strict=True))
+    out = tuple(np.full(7, 77.0) for _ in range(case.nout))
+    mask = np.arange(7) % 2 == 0
+    got = case(**by_name, out=out, where=mask, casting="same_kind", order="C", subok=False)
+    for g, o, w in zip(got, out, case(*args), strict=True):
+        assert g is o
+        np.testing.assert_array_equal(o, np.where(mask, w, 77))
+    assert {g.dtype for g in case(**by_name, dtype="f8")} == {np.dtype("f8")}
+
+
+def python_function(case):
+    """A Python function of the same name and arguments."""
+    inputs = ", ".join(a["name"] + ("" if a["default"] is None else f"={a['default']}") for a in case.loss["args"])
+    space = {}
+    exec(f"def f({inputs}, out=None, *, where=True): pass", space)
+    space["f"].__qualname__ = case.name
+    return space["f"]
+
+
+def type_error(call, *args, **kwargs):
+    with pytest.raises(TypeError) as caught:
+        call(*args, **kwargs)
+    return str(caught.value)
+
+
+def test_missing_argument_message_is_pythons(case):
+    for k in range(len(required(case))):
+        assert type_error(case.ufunc, *[1.0] * k) == type_error(python_function(case), *[1.0] * k)
+    given = required(case)[1:]
+    assert type_error(case.ufunc, **dict.fromkeys(given, 1.0)) == type_error(python_function(case), **dict.fromkeys(given, 1.0))
+
+
+def test_doubled_argument_message_is_pythons(case):
+    for name in names(case):
+        doubled = type_error(case.ufunc, *[1.0] * case.nin, **{name: 1.0})
+        assert doubled == type_error(python_function(case), *[1.0] * case.nin, **{name: 1.0})
+
+
+def test_unknown_keyword_message_is_pythons(case):
+    for n in (len(required(case)), case.nin):
+        message = type_error(case.ufunc, *[1.0] * n, no_such_thing=1)
+        assert message.startswith(f"{case.name}() got an unexpected keyword argument 'no_such_thing'")
+        assert type_error(python_function(case), *[1.0] * n, no_such_thing=1).startswith(message)
+
+
+def test_row_keywords_are_unknown_to_elementwise_losses(case):
+    for keyword in ("axis", "axes", "keepdims"):
+        assert f"unexpected keyword argument '{keyword}'" in type_error(case.ufunc, *[1.0] * case.nin, **{keyword: 0})
+
+
+def test_too_many_arguments(case):
+    most = case.nin + case.nout
+    for n in (most + 1, most + 2, 70):
+        assert f"{most} positional arguments but {n} were given" in type_error(case.ufunc, *[1.0] * case.nin, *[None] * (n - case.nin))
+    many = {f"name{i}": 1.0 for i in range(100)}
+    assert f"{case.name}() got" in type_error(case.ufunc, **many)
+
+
+def test_out_twice(case):
+    out = tuple(np.empty(()) for _ in range(case.nout))
+    assert "'out'" in type_error(case.ufunc, *[1.0] * case.nin, *out, out=out)
+
+
+# Types: predictions choose the loop, and targets where they are floating
+
+PROMOTION = [  # prediction, target, parameter, result
+    ("f4", "i8", "f4", "f4"),
+    ("f4", "u1", "f4", "f4"),
+    ("f4", "u8", "i8", "f4"),
+    ("f4", "?", "?", "f4"),
+    ("f4", "f2", "f4", "f4"),
+    ("f4", "f4", "f8", "f4"),
+    ("f4", "f8", "f4", "f8"),
+    ("f8", "f4", "f4", "f8"),
+    ("f8", "f8", "f2", "f8"),
+    ("f2", "f2", "f2", "f2"),
+    ("f2", "f2", "f8", "f2"),
+    ("f2", "i8", "i8", "f2"),
+    ("f2", "f4", "f2", "f4"),
+    ("i8", "i8", "i8", "f8"),
+    ("i1", "i1", "f4", "f8"),
+    ("?", "?", "?", "f8"),
+    ("u8", "f4", "f4", "f8"),
+    (">f4", ">i4", ">f8", "f4"),
+    ("f4", float, float, "f4"),
+    ("f4", int, bool, "f4"),
+    ("f2", float, float, "f2"),
+    ("f4", np.float64, np.float64, "f8"),
+    ("f4", np.int64, np.float64, "f4"),
+    (float, "f4", "f8", "f4"),
+    (int, "f2", float, "f2"),
+    (np.float64, "f4", float, "f8"),
+    ("i4", float, float, "f8"),
+    (float, "i4", "f4", "f8"),
+    (float, float, float, "f8"),
+    (int, int, int, "f8"),
+    (np.float32, float, np.float64, "f4"),
+    (np.float16, int, np.float64, "f2"),
+]
+
+
+def of_type(kind):
+    return kind(1) if isinstance(kind, type) else np.ones(3, kind)
+
+
+@pytest.mark.parametrize(("prediction", "target", "parameter", "result"), PROMOTION)
+def test_promotion(family, prediction, target, parameter, result):
+    roles = [a["role"] for a in family[0].loss["args"]]
+    if "target" not in roles:  # then the prediction alone decides
+        kind = np.dtype(prediction)
+        result = "f8" if kind.kind != "f" or prediction is float else kind.newbyteorder("=")
+    kinds = {"prediction": prediction, "target": target, "parameter": parameter}
+    for case in family:
+        got = case(*[of_type(kinds[role]) for role in roles])
+        assert [g.dtype for g in got] == [np.dtype(result)] * case.nout
+        assert all(g.dtype.isnative for g in got)
+
+
+def test_lists_and_python_numbers_are_float64(case):
+    assert {g.dtype for g in case(*[[1.0, 0.5]] * case.nin)} == {np.dtype("f8")}
+    assert {g.dtype for g in case(*[[1, 0]] * case.nin)} == {np.dtype("f8")}
+
+
+def test_integer_and_boolean_data_count_as_their_values(case):
+    ones = [np.ones(3)] * case.nin
+    for dtype in ("?", "i1", "u1", "i8", "u8"):
+        for got, want in zip(case(*[a.astype(dtype) for a in ones]), case(*ones), strict=True):
+            np.testing.assert_array_equal(got, want, strict=True)
+
+
+def test_parameter_arrays_are_rounded_to_the_loop_not_widening_it(case):
+    args = case.draw(9, "f4")
+    roles = [a["role"] for a in case.loss["args"]]
+    wide = [a.astype("f8") if role == "parameter" else a for role, a in zip(roles, args, strict=True)]
+    for got, want in zip(case(*wide), case(*args), strict=True):
+        np.testing.assert_array_equal(got, want, strict=True)
+
+
+def test_resolve_dtypes_agrees_with_the_call(case):
+    single = (np.dtype("f4"),) * case.nin
+    assert case.ufunc.resolve_dtypes(single + (None,) * case.nout) == (np.dtype("f4"),) * (case.nin + case.nout)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_signature_in_all_its_forms(case, dtype):
+    args = case.draw(5, "f4")
+    char, n = np.dtype(dtype).char, case.nin + case.nout
+    with np.errstate(over="ignore"):  # of the cast to float16
+        want = case(*args, dtype=dtype)
+        for signature in (char * case.nin + "->" + char * case.nout, (dtype,) * n, (None,) * case.nin + (dtype,) * case.nout):
+            for got, w in zip(case(*args, signature=signature), want, strict=True):
+                np.testing.assert_array_equal(got, w, strict=True)
+
+
+BAD = {
+    np.dtype("g").name: np.ones(3, "g"),
+    "complex64": np.ones(3, "F"),
+    "complex128": np.ones(3, "D"),
+    "object": np.array([1.0, None, 2.0], object),
+    "str": np.array(["a", "b", "c"]),
+    "bytes": np.array([b"a", b"b", b"c"]),
+    "datetime64": np.array([1, 2, 3], "M8[s]"),
+    "timedelta64": np.array([1, 2, 3], "m8[s]"),
+    "void": np.zeros(3, [("a", "f4")]),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_other_types_are_refused_by_name_in_every_position(family, kind):
+    if BAD[kind].dtype == np.float64:
+        pytest.skip("long double is double here")
+    for case, k in itertools.product(family, range(family[0].nin)):
+        args = [BAD[kind] if i == k else np.ones(3) for i in range(case.nin)]
+        for call in (args, [a[0] if isinstance(a[0], np.generic) else a for a in args]):
+            assert re.match(rf"{re.escape(case.name)} does not take {kind}", type_error(case.ufunc, *call))
+
+
+def test_none_and_other_objects_are_refused(case):
+    for bad in (None, {}, object(), "text", b"text", 1j):
+        assert f"{case.name} does not take" in type_error(case.ufunc, bad, *[1.0] * (case.nin - 1))
+
+
+def test_third_party_types_are_refused(value):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    assert "does not take bfloat16" in type_error(value.ufunc, *[np.ones(3, ml_dtypes.bfloat16)] * value.nin)
+
+
+@pytest.mark.parametrize("dtype", ["D", "O", "i4", "?", "U", "S", "M8", "V", "g"])
+def test_dtype_without_a_loop_is_refused_by_name(family, dtype):
+    if np.dtype(dtype) == np.float64:
+        pytest.skip("long double is double here")
+    for case in family:
+        message = type_error(case.ufunc, *[np.ones(3)] * case.nin, dtype=dtype)
+        assert message.startswith(f"{case.name} has no loop for {np.dtype(dtype).name}")
+
+
+def test_shapes_that_do_not_broadcast(case):
+    for k in range(1, case.nin):
+        args = [np.ones(4 if i == k else 3) for i in range(case.nin)]
+        with pytest.raises(ValueError, match="could not be broadcast together"):
+            case(*args)
+    with pytest.raises(ValueError, match="broadcast"):
+        case(*[np.ones(3)] * case.nin, out=tuple(np.ones(2) for _ in range(case.nout)))
+
+
+# Overrides
+
+
+class Duck:
+    """Keeps what __array_ufunc__ was given."""
+
+    def __array_ufunc__(self, *args, **kwargs):
+        return args, kwargs
+
+
+def test_array_ufunc_gets_the_ufunc_and_all_inputs(case):
+    duck = Duck()
+    for k in range(case.nin):
+        values = [duck if i == k else float(i) for i in range(case.nin)]
+        want = (case.ufunc, "__call__", *values)
+        assert case.ufunc(*values) == (want, {})
+        assert case.ufunc(**dict(zip(names(case), values, strict=True)), where=True) == (want, {"where": True})
+
+
+def test_array_ufunc_gets_the_defaults(case):
+    duck = Duck()
+    for k in range(case.nin):
+        filled = [1.0 if a["default"] is None else a["default"] for a in case.loss["args"]]
+        filled[k] = duck
+        given = {name: v for name, v in zip(names(case), filled, strict=True) if name in required(case) or v is duck}
+        assert case.ufunc(**given) == ((case.ufunc, "__call__", *filled), {})
+
+
+def test_array_ufunc_of_an_output(case):
+    duck = Duck()
+    outs = (duck, *[None] * (case.nout - 1))
+    args, kwargs = case.ufunc(*[1.0] * len(required(case)), out=outs)
+    assert args[:2] == (case.ufunc, "__call__")
+    assert len(args) == 2 + case.nin
+    assert kwargs == {"out": outs}
+
+
+def test_array_ufunc_none_refuses(case):
+    opaque = type("Opaque", (), {"__array_ufunc__": None})
+    assert "does not support ufuncs" in type_error(case.ufunc, opaque(), *[1.0] * (case.nin - 1))
+
+
+# Memory
+
+
+def calls_of(case, args):
+    """Calls of every kind, failing ones included."""
+    by_name = dict(zip(names(case), args, strict=True))
+    keys = {"".join(list(k)): v for k, v in by_name.items()}  # not interned
+    out = tuple(np.empty(3) for _ in range(case.nout))
+
+    def failing(*a, **k):
+        try:
+            case.ufunc(*a, **k)
+        except (TypeError, ValueError):
+            return
+        raise AssertionError("should have failed")
+
+    return [
+        lambda: case(*args),
+        lambda: case(*args[: len(required(case))]),
+        lambda: case(**by_name),
+        lambda: case(**keys, where=True, dtype="f8"),
+        lambda: case(**by_name, out=out),
+        lambda: failing(),
+        lambda: failing(**{names(case)[-1]: args[0], "nonsense": 1}),
+        lambda: failing(*args, nonsense=1),
+        lambda: failing(*args, **{names(case)[0]: args[0]}),
+        lambda: failing(*args, *[None] * 9),
+        lambda: failing("text", *args[1:]),
+        lambda: failing(*args, dtype="D"),
+        lambda: failing(*args, out=np.empty(2)),
+    ]
+
+
+def test_calls_keep_no_references_and_no_memory(family):
+    for case in {family[0].name: family[0], family[-1].name: family[-1]}.values():
+        args = [np.ones(3) for _ in range(case.nin)]
+        calls = calls_of(case, args)
+
+        def rounds(n, calls=calls):
+            for _ in range(n):
+                for call in calls:
+                    call()
+
+        rounds(20)
+        counts = [sys.getrefcount(a) for a in args]
+        tracemalloc.start()
+        try:
+            rounds(20)
+            before = tracemalloc.get_traced_memory()[0]
+            rounds(200)
+            grown = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+        assert [sys.getrefcount(a) for a in args] == counts
+        assert grown < 200 * 16, "less than one object a round"
+
+
+# Documentation
+
+
+def test_signature_is_that_of_the_docstring(case):
+    first = case.ufunc.__doc__.splitlines()[0]
+    name, arguments = re.fullmatch(r"([\w.]+)\((.*)\)", first).groups()
+    space = {}
+    exec(f"def f({arguments}): pass", space)
+    assert name == case.name
+    assert inspect.signature(case.ufunc) == inspect.signature(space["f"])
+
+
+def test_signature_names_the_registered_arguments(case):
+    shown = list(inspect.signature(case.ufunc).parameters.values())
+    for p, a in zip(shown, case.loss["args"], strict=False):
+        assert (p.name, p.default) == (a["name"], p.empty if a["default"] is None else a["default"])
+    assert [p.name for p in shown[case.nin :]] == ["out", "where", "casting", "order", "dtype", "subok"]
+
+
+def section(doc, title):
+    """Lines of one numpydoc section."""
+    found = re.search(rf"^{title}\n{'-' * len(title)}\n(.*?)(?=^\w+\n-+\n|\Z)", doc, re.MULTILINE | re.DOTALL)
+    assert found, f"no section {title}"
+    return found[1].splitlines()
+
+
+def entries(lines):
+    return [line.split(" : ")[0] for line in lines if line and not line.startswith(" ")]
+
+
+def test_docstring_has_the_numpydoc_sections(case):
+    doc = case.ufunc.__doc__
+    assert case.loss["formula"].splitlines()[0] in doc
+    assert entries(section(doc, "Parameters")) == [*names(case), "out", "where", "**kwargs"]
+    assert len(entries(section(doc, "Returns"))) == case.nout
+    assert entries(section(doc, "Raises")) == ["TypeError"]
+    assert f"Source: {case.loss['source']}" in section(doc, "Notes")
+    assert ("Examples\n--------" in doc) == (case.attribute == "")
+
+
+def test_docstring_of_the_loss_lists_its_derivatives(family):
+    notes = "\n".join(section(family[0].ufunc.__doc__, "Notes"))
+    for case in family[1:]:
+        assert f"`{case.attribute}`" in notes
+
+
+def run_examples(doc, name):
+    test = doctest.DocTestParser().get_doctest(doc, {"ul": ul, "np": np, "ufloss": ul}, name, None, 0)
+    said = []
+    result = doctest.DocTestRunner().run(test, out=said.append)
+    assert result.attempted > 0
+    assert result.failed == 0, "".join(said)
+
+
+def test_examples_of_the_docstring_run(value):
+    run_examples(value.ufunc.__doc__, value.name)
+
+
+@pytest.mark.parametrize("thing", [ul, ul.show_config, ul.get_include], ids=["ufloss", "show_config", "get_include"])
+def test_examples_of_the_package_run(thing):
+    run_examples(thing.__doc__, thing.__name__)
+
+
+def test_help_shows_the_docstring(case):
+    text = pydoc.render_doc(case.ufunc, renderer=pydoc.plaintext)
+    assert case.name in text.splitlines()[2]
+    for line in case.ufunc.__doc__.splitlines():
+        assert line in text
+
+
+# The package
+
+
+def test_show_config_prints_what_it_returns(capsys):
+    assert ul.show_config() is None
+    printed = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert printed == {key: ", ".join(v) if isinstance(v, list) else str(v) for key, v in CONFIG.items()}
+    assert ul.show_config("stdout") is None
+
+
+def test_show_config_tells_the_truth():
+    assert CONFIG["ufloss"] == ul.__version__
+    assert CONFIG["numpy"] == np.__version__
+    assert CONFIG["losses"] == sum(type(getattr(ul, name)) is np.ufunc for name in ul.__all__)
+    assert CONFIG["instruction set"] in CONFIG["usable instruction sets"]
+    assert set(CONFIG["usable instruction sets"]) <= set(CONFIG["built instruction sets"])
+
+
+def test_show_config_refuses_another_mode():
+    with pytest.raises(ValueError, match='mode must be "stdout" or "dicts", not \'xml\''):
+        ul.show_config(mode="xml")
+
+
+def test_get_include_holds_the_headers():
+    folder = Path(ul.get_include())
+    assert (folder / "ufloss" / "ufloss.hpp").is_file()
+    assert (folder / "ufloss" / "registry.hpp").is_file()
+
+
+def test_command_line_version():
+    assert python("-m", "ufloss", "--version").stdout.strip() == ul.__version__
+
+
+def test_command_line_includes():
+    words = python("-m", "ufloss", "--includes").stdout.split()
+    assert {"-std=c++17", "-ffp-contract=off", "-fno-math-errno"} <= set(words)
+    folders = [Path(word[2:]) for word in words if word.startswith("-I")]
+    assert str(folders[0]) == ul.get_include()
+    assert any((folder / "xsimd" / "xsimd.hpp").is_file() for folder in folders)
+
+
+def test_command_line_folders():
+    assert (Path(python("-m", "ufloss", "--cmakedir").stdout.strip()) / "ufloss-config.cmake").is_file()
+    assert (Path(python("-m", "ufloss", "--pkgconfigdir").stdout.strip()) / "ufloss.pc").is_file()
+
+
+def test_command_line_config():
+    assert f"instruction set: {CONFIG['instruction set']}" in python("-m", "ufloss", "--config").stdout
+
+
+def test_command_line_without_or_with_wrong_arguments():
+    assert "--includes" in python("-m", "ufloss").stdout
+    wrong = python("-m", "ufloss", "--nonsense")
+    assert wrong.returncode == 2
+    assert "--nonsense" in wrong.stderr
+
+
+def test_import_is_quick():
+    program = "import time, numpy; start = time.perf_counter(); import ufloss; print(time.perf_counter() - start)"
+    seconds = min(float(python("-c", program).stdout) for _ in range(3))
+    assert seconds < 0.25
+
+
+def test_import_brings_no_other_package_than_numpy():
+    program = "import sys, numpy; before = set(sys.modules); import ufloss; print(*{m.split('.')[0] for m in set(sys.modules) - before})"
+    packages = {name for name in python("-c", program).stdout.split() if "cython" not in name}
+    assert packages - set(sys.stdlib_module_names) == {"ufloss"}
+
+
+# Instruction sets, each in a process of its own
+
+
+def print_digests():
+    """Instruction set in use, and a hash of the results of every ufunc in every type; run in a process of its own."""
+    from conftest import CASES
+
+    digests = {}
+    for case in CASES:
+        for dtype in ("f2", "f4", "f8"):
+            digest = hashlib.sha256()
+            for args in (case.draw(3001, dtype, seed=5), case.specials(dtype)):
+                for result in case(*args):
+                    digest.update(np.where(np.isnan(result), result.dtype.type(np.nan), result).tobytes())
+            digests[f"{case.name} {dtype}"] = digest.hexdigest()
+    print(json.dumps({"isa": ul.show_config(mode="dicts")["instruction set"], "digests": digests}))
+
+
+@pytest.fixture(scope="module")
+def digests():
+    """What print_digests says for each usable instruction set."""
+    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_binding; test_binding.print_digests()"
+    said = {}
+    for isa in CONFIG["usable instruction sets"]:
+        run = python("-c", program, UFLOSS_ISA=isa)
+        assert run.returncode == 0, run.stderr
+        said[isa] = json.loads(run.stdout)
+    return said
+
+
+def test_isa_asked_for_is_the_one_in_use(digests):
+    assert {isa: said["isa"] for isa, said in digests.items()} == {isa: isa for isa in CONFIG["usable instruction sets"]}
+
+
+def test_instruction_sets_with_fma_give_the_same_bits(digests):
+    with_fma = [said["digests"] for isa, said in digests.items() if isa != "x86-64-v2"]
+    if len(with_fma) < 2:
+        pytest.skip("one instruction set with FMA here")
+    for other in with_fma[1:]:
+        assert {name for name, digest in with_fma[0].items() if other[name] != digest} == set()
+
+
+def test_best_instruction_set_is_the_default():
+    run = python("-c", "import ufloss; print(ufloss.show_config('dicts')['instruction set'])", UFLOSS_ISA="")
+    assert run.stdout.strip() == CONFIG["usable instruction sets"][-1]
+
+
+@pytest.mark.parametrize("wrong", ["nonsense", "x86-64", "AVX2", "0"])
+def test_unknown_isa_is_an_import_error_that_names_the_choices(wrong):
+    run = python("-c", "import ufloss", UFLOSS_ISA=wrong)
+    assert run.returncode == 1
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith(f"ImportError: UFLOSS_ISA={wrong!r}")
+    assert ", ".join(CONFIG["usable instruction sets"]) in last
