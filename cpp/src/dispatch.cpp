@@ -1,6 +1,7 @@
 // Which instruction sets are built in, and which of them this processor runs.
 #include "dispatch.hpp"
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <initializer_list>
 #if defined(UFL_X86)
@@ -9,9 +10,6 @@
 #else
 #include <cpuid.h>
 #endif
-#endif
-#if defined(__linux__)
-#include <unistd.h>
 #endif
 
 namespace ufloss::dispatch {
@@ -75,12 +73,17 @@ const kernel_table* const tables[] = {&table_isa_scalar};
 int level() { return 0; }
 #endif
 
-std::ptrdiff_t measure_stream_from() {
-  long cache = 0;
-#if defined(__linux__) && defined(_SC_LEVEL3_CACHE_SIZE)
-  cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+// The last-level cache that one core reaches.  sysconf() adds up the caches of all cores on some machines, so the kernel's own
+// description is read.
+std::ptrdiff_t measure_past_cache_from() {
+  long kib = 0;
+#if defined(__linux__)
+  if (std::FILE* file = std::fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r")) {
+    if (std::fscanf(file, "%ldK", &kib) != 1) kib = 0;
+    std::fclose(file);
+  }
 #endif
-  return cache > 0 ? std::ptrdiff_t(cache) : PTRDIFF_MAX;               // unknown: never
+  return kib > 0 ? std::ptrdiff_t(kib) * 1024 : PTRDIFF_MAX;            // unknown: never
 }
 }  // namespace
 
@@ -92,8 +95,8 @@ int find(const char* isa) noexcept {
   for (int i = 0; i < count(); ++i) if (!std::strcmp(tables[i]->isa, isa)) return i;
   return -1;
 }
-std::ptrdiff_t stream_from() noexcept {
-  static const std::ptrdiff_t bytes = measure_stream_from();
+std::ptrdiff_t past_cache_from() noexcept {
+  static const std::ptrdiff_t bytes = measure_past_cache_from();
   return bytes;
 }
 }  // namespace ufloss::dispatch

@@ -31,6 +31,6 @@ const kernel_table& table(int i) noexcept;
 bool supported(int i) noexcept;                    ///< may this processor run it?
 int best() noexcept;
 int find(const char* isa) noexcept;                ///< -1: not built in
-std::ptrdiff_t stream_from() noexcept;             ///< bytes beyond which results are written past the cache
+std::ptrdiff_t past_cache_from() noexcept;             ///< bytes beyond which results are stored past the cache
 }  // namespace dispatch
 }  // namespace ufloss

@@ -34,7 +34,7 @@ struct quiet {
 
 template <class L, unsigned Parts, class S> int loop(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
   const quiet flags;
-  elementwise<L, Parts, S>(args, steps, *n, dispatch::stream_from());
+  elementwise<L, Parts, S>(args, steps, *n, dispatch::past_cache_from());
   return 0;
 }
 template <class L, unsigned Parts> constexpr loss_record record(const char* attribute) {

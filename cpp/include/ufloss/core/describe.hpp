@@ -11,8 +11,8 @@ constexpr unsigned standard_parts = part_value | part_grad | part_hess;
 enum class domain : int { real, unit, nonnegative, positive, sign, truth, tweedie_power };
 /// Who chooses the loop's type: predictions (integers count as float64), targets when they are floating, parameters never.
 enum class role : char { prediction = 'F', target = 'T', parameter = 'P' };
-/// What holds over the whole domain.
-enum property : unsigned { convex = 1, nonnegative_value = 2 };
+/// What holds over the whole domain; light: a handful of operations, so that memory is the limit of a large array.
+enum property : unsigned { convex = 1, nonnegative_value = 2, light = 4 };
 
 struct argument {
   const char* name;

@@ -76,7 +76,7 @@ template <class C, int Step, int I, class V> UFL_FN V chain(V x) {
 }
 // Horner for short ones; else even and odd powers apart: half the latency for one multiplication.
 template <class C, class V> UFL_FN V poly(V x) {
-  if constexpr (terms<C> < (is_double<V> ? 6 : 12)) return chain<C, 1, 0>(x);
+  if constexpr (terms<C> < 6) return chain<C, 1, 0>(x);
   else { const V y = x * x; return fma(chain<C, 2, 1>(y), x, chain<C, 2, 0>(y)); }
 }
 
@@ -155,22 +155,50 @@ template <class V> UFL_FN scaled<V> exp_parts(two<V> x, V limit = V(exp_of<V>::p
   const auto a = reduce(clamp(x.hi, neg(limit), limit), V(exp_of<V>::round));
   return {exp_reduced(a.r + (a.low + select(abs(x.hi) < limit, x.lo, V(0)))), a.n};
 }
-/// exp(hi + lo) for hi <= 0 as big * down; `down` is 1 or a power of two that keeps `big` normal where the product is not, so that
-/// a weight multiplied in before `down` costs no accuracy.
-template <class V> struct tail { V big, down; };
-template <class V> UFL_FN V value(tail<V> t) { return t.big * t.down; }
-template <class V> UFL_FN tail<V> exp_tail(V hi, V lo) {
-  using F = format_of<V>;
-  const auto far = hi < V(exp_of<V>::far);
-  const auto a = reduce(max(hi, V(exp_of<V>::floor)), select(far, magic<F::far_shift, V>(), magic<0, V>()));
-  const V e = exp_reduced(a.r + (a.low + lo)) * a.scale;
-  return {select(hi < V(exp_of<V>::floor), V(0), e), select(far, V(F::far_down), V(1))};
+/// exp(x) for x <= 0 as big * down.  Where it would be subnormal, `down` is a power of two that keeps `big` normal: a weight that is
+/// multiplied in before `down` then costs no accuracy.  Near 0 nothing of this is needed, and `down` is not even a number.
+template <class V, bool Near> struct tail { V big, down; };
+template <class V> struct tail<V, true> { V big; };
+template <class T> constexpr bool is_short = false;
+template <class V> constexpr bool is_short<tail<V, true>> = true;
+template <class V> UFL_FN V rescale(tail<V, true>, V x) { return x; }
+template <class V> UFL_FN V rescale(tail<V, false> t, V x) { return x * t.down; }
+template <class V, bool Near> UFL_FN V value(tail<V, Near> t) { return rescale(t, t.big); }
+/// x rescaled where `where` holds, x elsewhere.
+template <class V, class M> UFL_FN V rescale_where(M, tail<V, true>, V x) { return x; }
+template <class V, class M> UFL_FN V rescale_where(M where, tail<V, false> t, V x) { return x * select(where, t.down, V(1)); }
+/// log(1 + exp(x)), before rescale().
+template <class V> UFL_FN V log1p_tail(tail<V, true> t) { return log1p_unit(t.big); }
+template <class V> UFL_FN V log1p_tail(tail<V, false> t) { return select(t.down < V(1), t.big, log1p_unit(t.big)); }
+/// exp(x) where the result is far from subnormal: far <= x <= 0.  Elsewhere the result means nothing, NaN included: 2^n goes in by an
+/// integer addition to the exponent, which leaves the multipliers, the busiest units, to the polynomials.
+template <class V> UFL_FN V exp_near(two<V> x) {
+  const V t = fma(x.hi, V(exp_of<V>::log2e), V(exp_of<V>::round)), n = t - V(exp_of<V>::round);
+  const V a = fma(n, V(-exp_of<V>::ln2_hi), x.hi), b = n * V(-exp_of<V>::ln2_lo), r = a + b;
+  return from_bits(to_bits(exp_reduced(r + (((a - r) + b) + x.lo))) + shl<format_of<V>::mantissa>(to_bits(t)));
 }
-template <class V> UFL_FN tail<V> exp_tail(V x) {
-  using F = format_of<V>;
+template <class V> UFL_FN V exp_near(V x) {
+  const V t = fma(x, V(exp_of<V>::log2e), V(exp_of<V>::round)), n = t - V(exp_of<V>::round);
+  const V r = fma(n, V(-exp_of<V>::ln2_hi), x) + n * V(-exp_of<V>::ln2_lo);
+  return from_bits(to_bits(exp_reduced(r)) + shl<format_of<V>::mantissa>(to_bits(t)));
+}
+template <class V> UFL_FN mask_t<V> is_near(V x) { return x >= V(exp_of<V>::far); }
+/// exp(hi + lo) for hi <= 0, as a tail.
+template <class V> UFL_FN tail<V, false> exp_tail(two<V> x) {
+  const auto far = x.hi < V(exp_of<V>::far);
+  const auto a = reduce(max(x.hi, V(exp_of<V>::floor)), select(far, magic<format_of<V>::far_shift, V>(), magic<0, V>()));
+  const V e = exp_reduced(a.r + (a.low + x.lo)) * a.scale;
+  return {select(x.hi < V(exp_of<V>::floor), V(0), e), select(far, V(format_of<V>::far_down), V(1))};
+}
+template <class V> UFL_FN tail<V, false> exp_tail(V x) {
   const auto far = x < V(exp_of<V>::far);
-  const auto a = reduce(max(x, V(exp_of<V>::floor)), select(far, magic<F::far_shift, V>(), magic<0, V>()));
-  return {select(x < V(exp_of<V>::floor), V(0), exp_reduced(a.r) * a.scale), select(far, V(F::far_down), V(1))};
+  const auto a = reduce(max(x, V(exp_of<V>::floor)), select(far, magic<format_of<V>::far_shift, V>(), magic<0, V>()));
+  return {select(x < V(exp_of<V>::floor), V(0), exp_reduced(a.r) * a.scale), select(far, V(format_of<V>::far_down), V(1))};
+}
+/// f(tail of x), x <= 0.  The short way is taken when every lane may take it; where it applies both give the same bits.
+template <class V, class F> UFL_FN auto with_exp_tail(V x, F f) {
+  if (UFL_UNLIKELY(!all(is_near(x)))) return f(exp_tail(x));
+  return f(tail<V, true>{exp_near(x)});
 }
 
 // (2^n - 1) + 2^n r is summed exactly before the small rest 2^n (r^2 Q(r) + low), and the bits that 2^n - 1 loses, are added.
@@ -185,11 +213,10 @@ template <class V> UFL_FN V expm1(V x) {
   const V half = expm1_reduced(reduce(y, magic<-1, V>()), V(0.5));
   return select(abs(x) < V(pick<V>(0x1p-60, 0x1p-500)), x, half + half);           // keeps subnormals and -0
 }
-/// exp(x) - 1 - x, without cancellation near 0; double only.  2 ulp.
-template <class V> UFL_FN V expm1_minus(V x) {
+/// exp(x) - 1 - x for |x| <= 0.34, without cancellation, in double.  2 ulp.  Elsewhere the result means nothing.
+template <class V> UFL_FN V exp_rest(V x) {
   static_assert(is_double<V>, "compute it in double");
-  const V near = (x * x) * poly<coef::exp<double>>(clamp(x, V(-0.35), V(0.35))), far = expm1(x) - x;
-  return select(abs(x) <= V(0.34), near, select(x == inf<V>(), x, far));
+  return (x * x) * poly<coef::exp<double>>(clamp(x, V(-0.35), V(0.35)));
 }
 
 // --- log family ---------------------------------------------------------------------------------------------------------------------

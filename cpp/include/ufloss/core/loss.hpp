@@ -11,10 +11,19 @@ template <class V> struct jet {
   V hess_bound{};    ///< positive, >= hess, for boosting
   V grad2{};         ///< derivative with respect to the second input
 };
+/// Member by member.
+template <class M, class V> UFL_FN jet<V> select(M m, jet<V> a, jet<V> b) {
+  return {select(m, a.value, b.value), select(m, a.grad, b.grad), select(m, a.hess, b.hess), select(m, a.hess_bound, b.hess_bound), select(m, a.grad2, b.grad2)};
+}
 /// j where `valid`, NaN elsewhere: parameters outside their domain, and inputs that a constant or a comparison would forget to be NaN.
-template <class M, class V> UFL_FN jet<V> only(M valid, jet<V> j) {
-  return {select(valid, j.value, nan<V>()), select(valid, j.grad, nan<V>()), select(valid, j.hess, nan<V>()),
-          select(valid, j.hess_bound, nan<V>()), select(valid, j.grad2, nan<V>())};
+template <class M, class V> UFL_FN jet<V> only(M valid, jet<V> j) { return select(valid, j, jet<V>{nan<V>(), nan<V>(), nan<V>(), nan<V>(), nan<V>()}); }
+/// in_double for a function that returns a jet.
+template <class F, class V, class... W> UFL_FN jet<V> jet_in_double(F f, V x, W... rest) {
+  if constexpr (is_double<V>) return f(x, rest...);
+  else {
+    const auto j = f(widen(x), widen(rest)...);
+    return {narrow(j.value, x), narrow(j.grad, x), narrow(j.hess, x), narrow(j.hess_bound, x), narrow(j.grad2, x)};
+  }
 }
 /// -1, 0, 1; NaN stays.
 template <class V> UFL_FN V sign(V x) { return select(x > V(0), V(1), select(x < V(0), V(-1), x)); }

@@ -135,21 +135,21 @@ template <class T> UFL_FN void store(T v, T* p) { *p = v; }
 
 // Stores that go to memory without a place in the cache, to addresses aligned to the pack; the fence orders them before later ones.
 #if UFL_HAS_XSIMD && defined(__SSE2__)
-template <class T> constexpr bool can_stream = true;
+template <class T> constexpr bool can_store_past_cache = true;
 #if defined(__AVX512F__)
-UFL_FN void stream_past_cache(pack<float> v, float* p) { _mm512_stream_ps(p, v.v); }
-UFL_FN void stream_past_cache(pack<double> v, double* p) { _mm512_stream_pd(p, v.v); }
+UFL_FN void store_past_cache(pack<float> v, float* p) { _mm512_stream_ps(p, v.v); }
+UFL_FN void store_past_cache(pack<double> v, double* p) { _mm512_stream_pd(p, v.v); }
 #elif defined(__AVX__)
-UFL_FN void stream_past_cache(pack<float> v, float* p) { _mm256_stream_ps(p, v.v); }
-UFL_FN void stream_past_cache(pack<double> v, double* p) { _mm256_stream_pd(p, v.v); }
+UFL_FN void store_past_cache(pack<float> v, float* p) { _mm256_stream_ps(p, v.v); }
+UFL_FN void store_past_cache(pack<double> v, double* p) { _mm256_stream_pd(p, v.v); }
 #else
-UFL_FN void stream_past_cache(pack<float> v, float* p) { _mm_stream_ps(p, v.v); }
-UFL_FN void stream_past_cache(pack<double> v, double* p) { _mm_stream_pd(p, v.v); }
+UFL_FN void store_past_cache(pack<float> v, float* p) { _mm_stream_ps(p, v.v); }
+UFL_FN void store_past_cache(pack<double> v, double* p) { _mm_stream_pd(p, v.v); }
 #endif
-UFL_FN void stream_fence() { _mm_sfence(); }
+UFL_FN void store_fence() { _mm_sfence(); }
 #else
-template <class T> constexpr bool can_stream = false;
-template <class V, class T> UFL_FN void stream_past_cache(V v, T* p) { store(v, p); }
-UFL_FN void stream_fence() {}
+template <class T> constexpr bool can_store_past_cache = false;
+template <class V, class T> UFL_FN void store_past_cache(V v, T* p) { store(v, p); }
+UFL_FN void store_fence() {}
 #endif
 UFL_END

@@ -5,7 +5,8 @@
 //    operands and float16 are gathered into a buffer on the stack, a broadcast operand is one pack that is read again and again, and
 //    the tail is one padded pack.  So a result cannot depend on layout or position, and the code stays small.
 // b) Every operand of a pack is loaded before any result is stored: an output may be an input.
-// c) Results of an array beyond the last-level cache are streamed past it, from the buffer, where the machine gains by that.
+// c) Results of arrays beyond the last-level cache are stored past it, which saves reading the lines that will be overwritten, where
+//    the arithmetic is light; beside heavy arithmetic such stores were slower.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,12 +21,13 @@ constexpr int count_parts(unsigned parts) { int n = 0; for (; parts; parts &= pa
 constexpr int max_operands = 8;
 constexpr std::ptrdiff_t never = PTRDIFF_MAX;
 
-template <class T> using kernel = void (*)(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n);
+/// n is a multiple of the pack; step[a] is the pack's size, or 0 to read the same pack again.  past_cache: outputs are aligned to 64 bytes
+/// and will not be read soon.
+template <class T> using kernel = void (*)(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n, bool past_cache);
 
-/// n is a multiple of the pack; step[a] is the pack's size, or 0 to read the same pack again.
 template <class L, unsigned Parts, class T> struct elementwise_kernel {
   template <std::size_t... I>
-  static UFL_FN void loop(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n, std::index_sequence<I...>) {
+  static UFL_FN void loop(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n, bool past_cache, std::index_sequence<I...>) {
     const T* p[] = {in[I]...};
     const std::ptrdiff_t s[] = {step[I]...};
     T* const o[] = {out[0], out[count_parts(Parts) > 1 ? 1 : 0], out[count_parts(Parts) > 2 ? 2 : 0]};
@@ -33,15 +35,19 @@ template <class L, unsigned Parts, class T> struct elementwise_kernel {
       const auto j = L::template eval<native<T>>(load(p[I])...);
       ((p[I] += s[I]), ...);
       int k = 0;
-      if constexpr (Parts & part_value) store(j.value, o[k++] + i);
-      if constexpr (Parts & part_grad) store(j.grad, o[k++] + i);
-      if constexpr (Parts & part_grad2) store(j.grad2, o[k++] + i);
-      if constexpr (Parts & part_hess) store(j.hess, o[k++] + i);
-      if constexpr (Parts & part_bound) store(j.hess_bound, o[k++] + i);
+      const auto put = [&](native<T> v) UFL_INLINE {
+        if (past_cache) store_past_cache(v, o[k++] + i);
+        else store(v, o[k++] + i);
+      };
+      if constexpr (Parts & part_value) put(j.value);
+      if constexpr (Parts & part_grad) put(j.grad);
+      if constexpr (Parts & part_grad2) put(j.grad2);
+      if constexpr (Parts & part_hess) put(j.hess);
+      if constexpr (Parts & part_bound) put(j.hess_bound);
     }
   }
-  static UFL_NOINLINE void run(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n) {
-    loop(in, step, out, n, std::make_index_sequence<arity<L>>{});
+  static UFL_NOINLINE void run(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n, bool past_cache) {
+    loop(in, step, out, n, past_cache, std::make_index_sequence<arity<L>>{});
   }
 };
 
@@ -62,10 +68,10 @@ template <class S, class T> UFL_FN void scatter(const T* UFL_RESTRICT from, char
     for (std::ptrdiff_t i = 0; i < n; ++i) *reinterpret_cast<S*>(to + i * step) = storage<S>::put(from[i]);
 }
 
-/// Runs a kernel over operands of storage type S, nin inputs before nout outputs, steps in bytes.  Arrays of more than `stream_from`
-/// bytes in all are written past the cache.
+/// Runs a kernel over operands of storage type S, nin inputs before nout outputs, steps in bytes.  Arrays of more than `past_cache_from`
+/// bytes in all are stored past the cache.
 template <class S> UFL_NOINLINE void run_strided(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args, const std::ptrdiff_t* steps,
-                                                 std::ptrdiff_t n, std::ptrdiff_t stream_from) {
+                                                 std::ptrdiff_t n, std::ptrdiff_t past_cache_from) {
   using T = typename storage<S>::compute;
   constexpr std::ptrdiff_t width = lanes<T>, block = 4096 / sizeof(T), size = sizeof(S);
   constexpr bool same = sizeof(S) == sizeof(T);                     // arrays can be used in place
@@ -84,7 +90,7 @@ template <class S> UFL_NOINLINE void run_strided(kernel<typename storage<S>::com
   }
   for (int a = nin; a < operands; ++a) in_place &= steps[a] == size;
   // elements i .. i + m; every operand through its buffer, or (m is whole packs then) those that need it
-  const auto part = [&](std::ptrdiff_t i, std::ptrdiff_t m, bool buffered, bool stream) {
+  const auto part = [&](std::ptrdiff_t i, std::ptrdiff_t m, bool buffered, bool past_cache) {
     const std::ptrdiff_t padded = (m + width - 1) / width * width;
     for (int a = 0; a < nin; ++a) {
       if (steps[a] == 0) continue;
@@ -95,39 +101,32 @@ template <class S> UFL_NOINLINE void run_strided(kernel<typename storage<S>::com
       in[a] = buffer[a];
     }
     for (int a = nin; a < operands; ++a)
-      out[a - nin] = same && steps[a] == size && !buffered && !stream ? reinterpret_cast<T*>(args[a] + i * steps[a]) : buffer[a];
-    f(in, step, out, padded);
-    for (int a = nin; a < operands; ++a) {
-      char* p = args[a] + i * steps[a];
-      if (out[a - nin] != buffer[a]) continue;
-      if (stream && reinterpret_cast<std::uintptr_t>(p) % 64 == 0)
-        for (std::ptrdiff_t k = 0; k < m; k += width) stream_past_cache(load(buffer[a] + k), reinterpret_cast<T*>(p) + k);
-      else scatter<S>(buffer[a], p, steps[a], m);
-    }
+      out[a - nin] = same && steps[a] == size && !buffered ? reinterpret_cast<T*>(args[a] + i * steps[a]) : buffer[a];
+    f(in, step, out, padded, past_cache);
+    for (int a = nin; a < operands; ++a)
+      if (out[a - nin] == buffer[a]) scatter<S>(buffer[a], args[a] + i * steps[a], steps[a], m);
   };
   std::ptrdiff_t i = 0;
-  if (in_place && can_stream<T> && n > stream_from / (operands * size)) {
-    const std::ptrdiff_t lead = std::ptrdiff_t((64 - reinterpret_cast<std::uintptr_t>(args[nin]) % 64) % 64) / size;
-    if (lead) part(0, lead, true, false);
-    for (i = lead; i + block <= n; i += block) part(i, block, false, true);
-    stream_fence();
+  const auto misaligned = [&](int a) { return std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(args[a]) % 64); };
+  bool past_cache = in_place && can_store_past_cache<T> && n > past_cache_from / (operands * size);
+  for (int a = nin + 1; a < operands; ++a) past_cache &= misaligned(a) == misaligned(nin);
+  if (past_cache) {
+    if (const std::ptrdiff_t lead = (64 - misaligned(nin)) % 64 / size) part(0, i = lead, true, false);
   }
-  if (const std::ptrdiff_t whole = (n - i) / width * width; in_place && whole) {
-    part(i, whole, false, false);
-    i += whole;
-  }
-  for (; n - i >= width; ) {
-    const std::ptrdiff_t m = n - i < block ? (n - i) / width * width : block;
-    part(i, m, false, false);
+  const std::ptrdiff_t chunk = in_place ? n : block;
+  while (n - i >= width) {
+    const std::ptrdiff_t m = (n - i < chunk ? n - i : chunk) / width * width;
+    part(i, m, false, past_cache);
     i += m;
   }
+  if (past_cache) store_fence();
   if (i < n) part(i, n - i, true, false);
 }
 
 /// Loss L, the parts of its jet in the order value, grad, grad2, hess, hess_bound; args: inputs, then outputs, steps in bytes.
-template <class L, unsigned Parts, class S> UFL_FN void elementwise(char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t n, std::ptrdiff_t stream_from = never) {
+template <class L, unsigned Parts, class S> UFL_FN void elementwise(char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t n, std::ptrdiff_t past_cache_from = never) {
   static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
-  run_strided<S>(elementwise_kernel<L, Parts, typename storage<S>::compute>::run, arity<L>, count_parts(Parts), args, steps, n, stream_from);
+  run_strided<S>(elementwise_kernel<L, Parts, typename storage<S>::compute>::run, arity<L>, count_parts(Parts), args, steps, n, L::properties & light ? past_cache_from : never);
 }
 
 /// An array as C++ code hands it over; step counts elements, 0 repeats the first one.

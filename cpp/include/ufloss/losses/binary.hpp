@@ -9,7 +9,7 @@ struct hinge_loss {
   static constexpr auto name = "hinge_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1."),
                                       parameter("margin", domain::real, 1.0, "Score beyond which a correct prediction costs nothing.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Hinge loss.";
   static constexpr auto formula = "max(0, margin - predictions * targets)";
   static constexpr auto notes = "The gradient is 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";
@@ -27,7 +27,7 @@ struct squared_hinge_loss {
   static constexpr auto name = "squared_hinge_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1."),
                                       parameter("margin", domain::real, 1.0, "Score beyond which a correct prediction costs nothing.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Squared hinge loss.";
   static constexpr auto formula = "max(0, margin - predictions * targets)**2";
   static constexpr auto notes = "The second derivative is 2 * targets**2 inside the margin and 0 beyond; `hess_bound` is 2 * targets**2 everywhere.";
@@ -43,7 +43,7 @@ struct squared_hinge_loss {
 struct perceptron_loss {
   static constexpr auto name = "perceptron_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Perceptron loss: the hinge loss without a margin.";
   static constexpr auto formula = "max(0, -predictions * targets)";
   static constexpr auto notes = "The gradient is 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";
@@ -68,13 +68,16 @@ struct logistic_loss {
   static constexpr auto example = ">>> ul.logistic_loss([2.0, 2.0], [1, -1])\narray([0.12692801, 2.12692801])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const auto u = two_product(x, y);
-    const auto e = exp_tail(neg(abs(u.hi)), neg(select(u.hi < V(0), neg(sane_low(u)), sane_low(u))));
-    const V w = V(1) + value(e), t = e.big / w;
-    const auto right = u.hi >= V(0);
-    const V bent = select(e.down < V(1), e.big, log1p_unit(e.big));
-    const V slope = select(right, fma(neg(e.big), t * e.down, e.big), V(1) - t * e.down);
-    const V scale = select(right, e.down, V(1));
-    return only(u.hi == u.hi, jet<V>{fma(bent, e.down, max(neg(u.hi), V(0))), (neg(y) * slope) * scale, (((t / w) * y) * y) * e.down, (V(0.5) * y) * (V(0.5) * y)});
+    const V low = neg(copysign(V(1), u.hi) * sane_low(u)), size = neg(abs(u.hi));
+    const auto from = [&](auto e) UFL_INLINE {
+      const V q = V(1) / (V(1) + value(e)), t = e.big * q, r = rescale(e, t);
+      const auto right = u.hi >= V(0);
+      const V slope = select(right, fma(neg(e.big), r, e.big), V(1) - r);
+      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescale_where(right, e, neg(y) * slope), rescale(e, ((t * q) * y) * y),
+                    select(u.hi == u.hi, (V(0.5) * y) * (V(0.5) * y), u.hi)};
+    };
+    if (UFL_UNLIKELY(!all(is_near(size)))) return from(exp_tail(two<V>{size, low}));
+    return from(tail<V, true>{exp_near(two<V>{size, low})});
   }
 };
 
@@ -94,27 +97,27 @@ struct sigmoid_binary_cross_entropy {
   static constexpr auto source = "optax.losses.sigmoid_binary_cross_entropy; gluon SigmoidBinaryCrossEntropyLoss; torch binary_cross_entropy_with_logits.";
   static constexpr auto example = ">>> ul.sigmoid_binary_cross_entropy([-1.0, 0.0, 30.0], [0, 1, 1])\narray([3.13261688e-01, 6.93147181e-01, 9.35762297e-14])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight) {
-    const V a = pos_weight * y, b = V(1) - y, sum = a + b;
-    const auto e = exp_tail(neg(abs(x)));
-    const V w = V(1) + value(e), t = e.big / w;
-    const V bent = select(e.down < V(1), e.big, log1p_unit(e.big));
-    // labels 0 and 1: coef * sigma(u), u = x or -x
-    const auto one = y == V(1), hard = one | (y == V(0));
-    const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));
-    const V slope = select(u >= V(0), V(1) - t * e.down, fma(neg(e.big), t * e.down, e.big));
-    V grad = (coef * slope) * select(u >= V(0), V(1), e.down);
-    if (UFL_UNLIKELY(!all(hard))) grad = select(hard, grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
-    return only((x == x) & (sum == sum), jet<V>{weigh(select(x < V(0), a, b), abs(x)) + (sum * bent) * e.down, grad, (sum * (t / w)) * e.down, V(0.25) * sum,
-                                                in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight)});
+    const V a = pos_weight * y, b = V(1) - y, sum = a + b, size = abs(x), c = select(x < V(0), a, b);
+    const auto one = y == V(1), hard = (one | (y == V(0))) & (sum == sum);
+    const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));     // of labels 0 and 1: grad = coef * sigma(u)
+    jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {
+      const V q = V(1) / (V(1) + value(e)), t = e.big * q, r = rescale(e, t);
+      const V first = is_short<decltype(e)> ? c * size : weigh(c, size), slope = select(u >= V(0), V(1) - r, fma(neg(e.big), r, e.big));
+      return jet<V>{first + rescale(e, sum * log1p_tail(e)), rescale_where(u < V(0), e, coef * slope), rescale(e, sum * (t * q)), select(x == x, V(0.25) * sum, x)};
+    });
+    if (UFL_UNLIKELY(!all(hard))) j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
+    j.grad2 = in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight);
+    return j;
   }
-  template <class V> static UFL_FN V soft_grad(V x, V y, V pos_weight) {
-    using D = V;
-    return (D(1) - y) * sigmoid(x) - (pos_weight * y) * sigmoid(neg(x));
+  template <class D> static UFL_FN D soft_grad(D x, D y, D w) {
+    const D e = exp_nonpositive(neg(abs(x))), t = e / (D(1) + e), big = D(1) - t, small = fma(neg(e), t, e);
+    const auto right = x >= D(0);
+    return (D(1) - y) * select(right, big, small) - (w * y) * select(right, small, big);
   }
 };
 
-/// The logarithms of x + eps and 1 - x + eps take the sums in two words: log(s + low) = log(s) + low/s.  1 - x is exact from 1/2 on.
-/// In double: the value may cross 0 where eps lifts an argument above 1, the gradient at x = y.
+/// The logarithms of x + eps and 1 - x + eps take the sums in two words: log(s + low) = log(s) + low/s, whatever the rounding of s lost.
+/// A soft label's gradient crosses 0 at x = y, its value where eps lifts an argument above 1: they are computed in double.
 struct binary_cross_entropy {
   static constexpr auto name = "binary_cross_entropy";
   static constexpr argument args[] = {prediction("predictions", domain::unit, "Probabilities of the positive class."), target("labels", domain::unit, "0 or 1, or a probability of the positive class."),
@@ -126,18 +129,25 @@ struct binary_cross_entropy {
   static constexpr auto source = "Axon binary_cross_entropy (which clips); gluon SigmoidBCELoss(from_sigmoid=True); torch binary_cross_entropy.";
   static constexpr auto example = ">>> ul.binary_cross_entropy([0.9, 1e-20, 0.0], [1, 1, 0])\narray([ 0.10536052, 46.05170186,  0.        ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight, V eps) {
-    return {in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return in(x, y, w, eps).value; }, x, y, pos_weight, eps),
-            in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return in(x, y, w, eps).grad; }, x, y, pos_weight, eps),
-            in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return in(x, y, w, eps).hess; }, x, y, pos_weight, eps)};
+    const auto one = y == V(1), hard = (one | (y == V(0))) & (pos_weight == pos_weight);
+    const auto p = plus(x, eps), q = one_minus(x, eps);
+    const two<V> z = {select(one, p.hi, q.hi), select(one, p.lo, q.lo)};
+    const V coef = select(one, pos_weight, V(1)), slope = coef / z.hi;
+    const jet<V> j = {V(0) - weigh(coef, log(z)), select(one, neg(slope), slope), slope / z.hi};
+    if (UFL_UNLIKELY(!all(hard))) return select(hard, j, jet_in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return soft(x, y, w, eps); }, x, y, pos_weight, eps));
+    return j;
   }
-  template <class D> static UFL_FN jet<D> in(D x, D y, D w, D eps) {
+  template <class V> static UFL_FN two<V> plus(V x, V eps) { return two_sum(x, eps); }
+  template <class V> static UFL_FN two<V> one_minus(V x, V eps) {
+    const auto c = two_diff(V(1), x);
+    const auto s = two_sum(c.hi, eps);
+    return {s.hi, s.lo + c.lo};
+  }
+  template <class D> static UFL_FN jet<D> soft(D x, D y, D w, D eps) {
     const D a = w * y, b = D(1) - y;
-    const auto p = two_sum(x, eps), q = two_sum(D(1) - x, eps), m = two_sum(eps, neg(x));
-    const D log_q = select(x < D(0.5), log1p(m.hi) + m.lo / (D(1) + m.hi), log(q));
-    const auto none = a == D(0), whole = b == D(0);
-    const D ap = select(none, D(0), a / p.hi), bq = select(whole, D(0), b / q.hi);
-    return only((x == x) & (a == a) & (eps == eps), jet<D>{D(0) - (select(none, D(0), a * log(p)) + select(whole, D(0), b * log_q)), bq - ap,
-                                                           select(none, D(0), ap / p.hi) + select(whole, D(0), bq / q.hi)});
+    const auto p = plus(x, eps), q = one_minus(x, eps);
+    const D ap = a / p.hi, bq = b / q.hi;
+    return {neg(a * log(p) + b * log(q)), bq - ap, ap / p.hi + bq / q.hi};
   }
 };
 
@@ -146,7 +156,7 @@ struct binary_cross_entropy {
 /// exp(-gamma softplus(u)) would lose gamma u ulp, so that exponent is summed in two words; gamma = 2 is a square instead.
 /// Soft labels: with w = y sigma(-x) + (1-y) sigma(x) and c the cross-entropy,
 ///   w^g c,  w^g (c' + g c w'/w),  w^g (c'' + 2 g c' w'/w + g c ((g-1) (w'/w)^2 + w''/w)).
-/// Values for gamma = 2 and hard labels are float where the data are; everything else is double inside.
+/// gamma = 2 with labels 0 and 1 is computed in the data's type, everything else in double.
 struct sigmoid_focal_loss {
   static constexpr auto name = "sigmoid_focal_loss";
   static constexpr argument args[] = {prediction("logits", domain::real, "Logits of the positive class."), target("labels", domain::unit, "0 or 1, or a probability of the positive class."),
@@ -160,17 +170,17 @@ struct sigmoid_focal_loss {
   static constexpr auto source = "Lin et al., Focal loss for dense object detection, 2017; optax.losses.sigmoid_focal_loss.";
   static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045089, 0.17546708])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V alpha, V gamma) {
-    const auto one = y == V(1), hard = one | (y == V(0)), square = gamma == V(2);
-    // the value, for labels 0 and 1 and gamma = 2
+    // labels 0 and 1 and gamma = 2, as is usual, and nothing subnormal
+    const auto one = y == V(1), plain = (one | (y == V(0))) & (gamma == V(2)) & is_near(neg(abs(x)));
     const V u = select(one, x, neg(x)), at = select(alpha < V(0), V(1), select(one, alpha, V(1) - alpha));
-    const V e = exp_nonpositive(neg(abs(u))), t = e / (V(1) + e), n = select(u < V(0), V(1) - t, fma(neg(e), t, e));
-    V v = select(u == inf<V>(), V(0), ((at * n) * n) * (max(neg(u), V(0)) + log1p_unit(e)));
-    const auto plain = hard & square;
-    if (UFL_UNLIKELY(!all(plain))) v = select(plain, v, in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).value; }, x, y, alpha, gamma));
-    return only((x == x) & (y == y) & (alpha == alpha) & (gamma >= V(0)),
-                jet<V>{v, in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).grad; }, x, y, alpha, gamma),
-                       in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).hess; }, x, y, alpha, gamma),
-                       in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g).hess_bound; }, x, y, alpha, gamma)});
+    const V e = exp_near(neg(abs(u))), t = e / (V(1) + e), big = V(1) - t, small = fma(neg(e), t, e);
+    const auto right = u >= V(0);
+    const V n = select(right, small, big), p = select(right, big, small), ce = max(neg(u), V(0)) + log1p_unit(e), scale = (at * n) * n, pc = p * ce;
+    const jet<V> j = {scale * ce, select(one, neg(scale), scale) * fma(V(2), pc, n), scale * (V(5) * (p * n) + (pc + pc) * ((p + p) - n)), scale * (V(5) * (p * n) + V(4) * (pc * p))};
+    if (UFL_UNLIKELY(!all(plain)))
+      return select(plain, j, only((x == x) & (y == y) & (alpha == alpha) & (gamma >= V(0)),
+                                   jet_in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g); }, x, y, alpha, gamma)));
+    return j;
   }
   template <class D> static UFL_FN jet<D> in(D x, D y, D alpha, D g) {
     const auto one = y == D(1), hard = one | (y == D(0));
@@ -210,7 +220,7 @@ struct sigmoid_focal_loss {
 struct sparsemax_loss {
   static constexpr auto name = "sparsemax_loss";
   static constexpr argument args[] = {prediction("logits", domain::real, "Scores of the positive class."), target("labels", domain::truth, "0, or anything else for the positive class.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Binary sparsemax loss, a smooth hinge.";
   static constexpr auto formula = "0               where u <= -1\n(u + 1)**2 / 4  where -1 < u < 1\nu               where u >= 1,  u = -logits where labels != 0, else logits";
   static constexpr auto notes = "The second derivative is 1/2 inside and 0 outside; `hess_bound` is 1/2.";

@@ -9,11 +9,13 @@
 UFL_BEGIN
 
 namespace deviance {
-/// k y exp(z), also where exp(z) or y alone would leave the range of normal numbers: y is scaled before its rounding.
+/// k y exp(z), also where a factor or a partial product would leave the range of normal numbers.
 template <class D> UFL_FN D times_exp(D y, two<D> z, D k = D(1)) {
   const auto e = exp_parts(z, D(1500));                              // y may be as small as 2^-1074
-  const D n = clamp(e.n, D(-1000), D(1000));
-  return select((y == D(0)) & (z.hi == z.hi), D(0), scale_by(scale_by(y, n) * (e.p * k), e.n - n));
+  const auto small = y < D(1);
+  const D up = clamp(e.n, D(-1000), D(1000)), rest = select(small, e.n - up, e.n + D(64)), first = clamp(rest, D(-1000), D(1000));
+  const D r = select(small, scale_by(y, up), y * D(0x1p-64)) * (e.p * k);
+  return select((y == D(0)) & (z.hi == z.hi), D(0), scale_by(scale_by(r, first), rest - first));
 }
 template <class D> UFL_FN D times_exp(D y, D z) { return times_exp(y, two<D>{z, D(0)}); }
 
@@ -30,13 +32,13 @@ template <class D> UFL_FN D exp_less(D x, D y, D z) {
 }
 // Counts are often 0: log's way for special arguments is the longer one.
 template <class D> UFL_FN D half_poisson(D x, D y) {
-  const D d = x - log(select(y == D(0), D(1), y)), near = y * expm1_minus(clamp(d, D(-1), D(1)));
-  return select(y == D(0), exp(x), select(abs(d) < D(0.5), near, exp_less(x, y, d + D(1))));
+  const D d = x - log(select(y == D(0), D(1), y)), near = y * exp_rest(d);
+  return select(y == D(0), exp(x), select(abs(d) < D(0.34), near, exp_less(x, y, d + D(1))));
 }
 template <class D> UFL_FN D half_gamma(D x, D y) {
-  const D d = log(y) - x, near = expm1_minus(clamp(d, D(-1), D(1)));
+  const D d = log(y) - x, near = exp_rest(d);
   const D far = select(d == inf<D>(), d, (times_exp(y, neg(x)) - D(1)) - d);
-  return select(abs(d) < D(0.5), near, far);
+  return select(abs(d) < D(0.34), near, far);
 }
 }  // namespace deviance
 
@@ -140,8 +142,7 @@ struct half_tweedie_deviance {
   static constexpr auto source = "scikit-learn HalfTweedieLoss (which leaves out what is constant).";
   static constexpr auto example = ">>> ul.half_tweedie_deviance([0.0, 0.0], [1.0, 3.0], power=1.5)\narray([0.        , 1.07179677])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V power) {
-    return {in_double([](auto x, auto y, auto p) UFL_INLINE { return in(x, y, p).value; }, x, y, power), in_double([](auto x, auto y, auto p) UFL_INLINE { return in(x, y, p).grad; }, x, y, power),
-            in_double([](auto x, auto y, auto p) UFL_INLINE { return in(x, y, p).hess; }, x, y, power), in_double([](auto x, auto y, auto p) UFL_INLINE { return in(x, y, p).hess_bound; }, x, y, power)};
+    return jet_in_double([](auto x, auto y, auto p) UFL_INLINE { return in(x, y, p); }, x, y, power);
   }
   // k x in two words, 0 where k = 0
   template <class D> static UFL_FN two<D> product(two<D> k, D x) {
@@ -155,14 +156,14 @@ struct half_tweedie_deviance {
     const auto ax = product(a, x);
     const D eb = value(ebx), ya = deviance::times_exp(y, ax);
     const auto ly = log_two(y);
-    const D d = (ly.hi - x) + ly.lo, dn = clamp(d, D(-1), D(1));
-    const D near = scale_by(((expm1_minus(b.hi * dn) / b.hi - expm1_minus(dn)) / a.hi) * ebx.p, ebx.n);
+    const D d = (ly.hi - x) + ly.lo;
+    const D near = scale_by(((exp_rest(b.hi * d) / b.hi - exp_rest(d)) / a.hi) * ebx.p, ebx.n);
     const D yb = value(pow_parts(y, b.hi));
     // Where terms overflow against each other, exp(bx) = exp(ax) exp(x) says which one wins; the value is never negative.
     const D e = exp(x);
     const auto winner = [](D sum, D sign) UFL_INLINE { return select(sum == sum, sum, copysign(inf<D>(), sign)); };
     const D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), D(1));
-    D v = select((abs(d) < D(0.5)) & (y > D(0)), near, far) + D(0);
+    D v = select((abs(d) * max(abs(b.hi), D(1)) < D(0.34)) & (y > D(0)), near, far) + D(0);
     const auto special = (power == D(0)) | (power == D(1)) | (power == D(2));
     if (UFL_UNLIKELY(!all(!special))) {
       const D r = e - y;

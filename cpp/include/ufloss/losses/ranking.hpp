@@ -10,7 +10,7 @@ struct margin_ranking_loss {
   static constexpr argument args[] = {prediction("predictions1", domain::real, "Scores of the first items."), prediction("predictions2", domain::real, "Scores of the second items."),
                                       target("targets", domain::sign, "1 where the first item should score higher, -1 where the second should."),
                                       parameter("margin", domain::real, 0.0, "By how much it should.")};
-  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Margin ranking loss of two scores.";
   static constexpr auto formula = "max(0, margin - targets * (predictions1 - predictions2))";
   static constexpr auto notes = "The gradient is 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";

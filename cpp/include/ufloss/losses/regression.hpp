@@ -8,7 +8,7 @@ UFL_BEGIN
 struct squared_error {
   static constexpr auto name = "squared_error";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."), target("targets", domain::real, "Target values.", 0.0)};
-  static constexpr unsigned parts = standard_parts | part_grad2, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_grad2, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Squared error.";
   static constexpr auto formula = "r**2,  r = predictions - targets";
   static constexpr auto notes = "Twice `l2_loss`.";
@@ -24,7 +24,7 @@ struct squared_error {
 struct l2_loss {
   static constexpr auto name = "l2_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."), target("targets", domain::real, "Target values.", 0.0)};
-  static constexpr unsigned parts = standard_parts, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Half the squared error.";
   static constexpr auto formula = "r**2 / 2,  r = predictions - targets";
   static constexpr auto notes = "Half of `squared_error`, so that the gradient is r itself.";
@@ -40,7 +40,7 @@ struct l2_loss {
 struct absolute_error {
   static constexpr auto name = "absolute_error";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."), target("targets", domain::real, "Target values.", 0.0)};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Absolute error.";
   static constexpr auto formula = "abs(r),  r = predictions - targets";
   static constexpr auto notes = "The gradient is 0 at r = 0. The second derivative is 0 everywhere else; `hess_bound` is 1 by convention, since the kink has no finite bound.";
@@ -58,7 +58,7 @@ struct huber_loss {
   static constexpr auto name = "huber_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."), target("targets", domain::real, "Target values.", 0.0),
                                       parameter("delta", domain::nonnegative, 1.0, "Size of the error where the loss turns from quadratic to linear.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Huber loss: quadratic for small errors, linear beyond.";
   static constexpr auto formula = "r**2 / 2                      where abs(r) <= delta\ndelta * (abs(r) - delta / 2)  elsewhere,  r = predictions - targets";
   static constexpr auto notes = "The second derivative is 1 at abs(r) = delta and 0 beyond; `hess_bound` is 1. A negative delta gives NaN.";
@@ -78,7 +78,7 @@ struct smooth_l1_loss {
   static constexpr auto name = "smooth_l1_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."), target("targets", domain::real, "Target values.", 0.0),
                                       parameter("rho", domain::nonnegative, 1.0, "Size of the error where the loss turns from quadratic to linear.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Smooth L1 loss: the Huber loss divided by its parameter, with slope 1 far out.";
   static constexpr auto formula = "r**2 / (2 * rho)  where abs(r) <= rho\nabs(r) - rho / 2  elsewhere,  r = predictions - targets";
   static constexpr auto notes = "rho = 0 gives the absolute error. `hess_bound` is 1/rho (1 at rho = 0). A negative rho gives NaN.";
@@ -93,7 +93,8 @@ struct smooth_l1_loss {
   }
 };
 
-/// sech^2 r = 4u / (1+u)^2 with u = exp(-2|r|): an error of r counts 2|r|-fold, so r is carried in two words.  At r = 0: [0, 0, 1].
+/// With e = exp(-2|r|): log cosh r = |r| - log 2 + log1p(e), tanh |r| = 1 - 2e/(1+e), sech^2 r = 4e/(1+e)^2; near 0 polynomials take
+/// over.  An error of r counts 2|r|-fold in the curvature, so what the difference's rounding lost corrects it.  At r = 0: [0, 0, 1].
 struct log_cosh {
   static constexpr auto name = "log_cosh";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."), target("targets", domain::real, "Target values.", 0.0)};
@@ -105,10 +106,15 @@ struct log_cosh {
   static constexpr auto example = ">>> ul.log_cosh([1e-4, -50.0], 0.0)\narray([4.99999999e-09, 4.93068528e+01])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const auto d = two_diff(x, y);
-    const V r = d.hi, low = copysign(V(2), r) * sane_low(d);
-    const auto u = exp_tail(V(-2) * abs(r), neg(low));
-    const V w = V(1) + value(u);
-    return {logcosh(r), tanh(r), (V(4) * u.big / (w * w)) * u.down, select(r == r, V(1), r)};
+    const V r = d.hi, a = abs(r), y2 = a * a;
+    return with_exp_tail(V(-2) * a, [&](auto u) UFL_INLINE {
+      using T = scalar_t<V>;
+      const V e = value(u), q = V(1) / (V(1) + e), t = e * q, h = V(4) * (u.big * q) * q;
+      const V near = fma(y2 * y2, poly<coef::logcosh<T>>(y2), V(0.5) * y2);
+      const V far = (a - V(exp_of<V>::ln2_hi)) + (fma(e * e, poly<coef::logcosh_far<T>>(e), e) - V(exp_of<V>::ln2_lo));
+      const V slope = select(a < V(0.625), fma(a, y2 * poly<coef::tanh<T>>(y2), a), fma(V(-2), t, V(1)));
+      return jet<V>{select(a < V(1), near, far), copysign(slope, r), rescale(u, fma(neg(h), copysign(V(2), r) * sane_low(d), h)), select(r == r, V(1), r)};
+    });
   }
 };
 
@@ -143,7 +149,7 @@ struct pinball_loss {
   static constexpr auto name = "pinball_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted quantiles."), target("targets", domain::real, "Target values."),
                                       parameter("quantile", domain::unit, 0.5, "The quantile that the minimum estimates.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Pinball loss, whose minimum is a quantile.";
   static constexpr auto formula = "quantile * (targets - predictions)        where predictions < targets\n(1 - quantile) * (predictions - targets)  elsewhere";
   static constexpr auto notes = "The gradient is 0 where prediction and target agree. The second derivative is 0; `hess_bound` is 1 by convention. A quantile outside [0, 1] gives NaN.";

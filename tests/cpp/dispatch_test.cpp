@@ -1,0 +1,115 @@
+// ufloss::kernels: every table this processor runs is complete, right, and the same to the bit where there is fused multiply-add.
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+#include "check.hpp"
+#include "dispatch.hpp"
+
+using namespace ufloss;
+using namespace ufloss::dispatch;
+
+namespace {
+
+constexpr std::ptrdiff_t n = 203;      // whole packs and a tail, on every instruction set
+
+const loss_record* record_of(const kernel_table& t, const char* loss, const char* attribute) {
+  for (int k = 0; k < t.size; ++k)
+    if (!std::strcmp(t.records[k].info->name, loss) && !std::strcmp(t.records[k].attribute, attribute)) return t.records + k;
+  return nullptr;
+}
+
+template <class T> void run(const loss_record& r, loop_type type, const std::vector<std::vector<T>>& in, std::vector<std::vector<T>>& out) {
+  char* args[8];
+  std::ptrdiff_t steps[8];
+  out.assign(std::size_t(r.nout), std::vector<T>(n));
+  for (int a = 0; a < r.nin + r.nout; ++a) {
+    args[a] = reinterpret_cast<char*>(const_cast<T*>(a < r.nin ? in[std::size_t(a)].data() : out[std::size_t(a - r.nin)].data()));
+    steps[a] = sizeof(T);
+  }
+  check(r.loops[type](nullptr, args, &n, steps, nullptr) == 0, "%s %s returns an error", r.info->name, r.attribute);
+}
+
+std::vector<std::vector<double>> draw(const loss_info& info) {
+  std::mt19937_64 engine(11);
+  std::vector<std::vector<double>> in;
+  for (int a = 0; a < info.nargs; ++a) {
+    in.emplace_back();
+    for (int i = 0; i < n; ++i) {
+      const double u = double(engine() >> 11) * 0x1p-53, x = std::ldexp(u - 0.5, i % 9), fallback = info.args[a].fallback;
+      switch (info.args[a].in) {
+        case domain::real: in.back().push_back(x); break;
+        case domain::unit: in.back().push_back(i % 3 == 0 ? u : double(i % 3 - 1)); break;
+        case domain::nonnegative: in.back().push_back(i % 5 == 0 ? 0 : std::fabs(x)); break;
+        case domain::positive: in.back().push_back(std::fabs(x) + 1e-3); break;
+        case domain::sign: in.back().push_back(u < 0.5 ? -1 : 1); break;
+        case domain::truth: in.back().push_back(u < 0.5 ? 0 : 1); break;
+        case domain::tweedie_power: in.back().push_back(i % 4 == 0 ? double(i % 3) : 1 + u); break;
+      }
+      if (fallback == fallback && i % 2) in.back().back() = fallback;
+    }
+  }
+  return in;
+}
+
+bool has_fma(const kernel_table& t) { return std::strcmp(t.isa, "isa_x86_64_v2") != 0 && std::strcmp(t.isa, "isa_scalar") != 0; }
+
+template <class T> void agree(const kernel_table& a, const kernel_table& b, const loss_record& ra, const loss_record& rb, loop_type type) {
+  std::vector<std::vector<T>> in, out_a, out_b;
+  for (const auto& column : draw(*ra.info)) in.emplace_back(column.begin(), column.end());
+  run(ra, type, in, out_a);
+  run(rb, type, in, out_b);
+  for (std::size_t o = 0; o < out_a.size(); ++o)
+    for (std::size_t i = 0; i < std::size_t(n); ++i) {
+      const T x = out_a[o][i], y = out_b[o][i];
+      const bool same = !std::memcmp(&x, &y, sizeof(T)) || (x != x && y != y);
+      const unsigned part = ra.nout == 1 ? ra.parts : ra.info->vanishing;
+      // without fma: a few ulp, of the largest term where the output vanishes
+      const bool near = same || std::fabs(x - y) <= T(64) * (sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52)) * (std::fabs(y) + ((part & ra.info->vanishing) ? T(1000) : T(0)));
+      check(has_fma(a) && has_fma(b) ? same : near, "%s %s, %s: %.17g on %s, %.17g on %s at %d", ra.info->name, ra.attribute, sizeof(T) == 4 ? "float" : "double", double(x), a.isa, double(y), b.isa, int(i));
+    }
+}
+
+}  // namespace
+
+int main() {
+  check(count() >= 1, "no table");
+  check(best() >= 0 && best() < count(), "best() = %d", best());
+  check(supported(0) && supported(best()) && !supported(best() + 1), "supported() and best() disagree");
+  check(find("isa_of_a_pocket_calculator") == -1 && find("") == -1, "find() invents tables");
+  check(stream_from() > 0, "stream_from() = %td", stream_from());
+  for (int i = 0; i < count(); ++i) {
+    const kernel_table& t = table(i);
+    check(find(t.isa) == i, "find(%s)", t.isa);
+    check(t.size == table(0).size && t.size > 0, "%s has %d records", t.isa, t.size);
+    for (int k = 0; k < t.size; ++k) {
+      const loss_record &r = t.records[k], &first = table(0).records[k];
+      check(!std::strcmp(r.info->name, first.info->name) && !std::strcmp(r.attribute, first.attribute) && r.nin == first.nin && r.nout == first.nout, "record %d of %s", k, t.isa);
+      for (int l = 0; l < loop_types; ++l) check(!r.loops[l] == !first.loops[l] && !r.loops[l] == !((r.info->parts & r.parts) == r.parts), "%s %s: loop %d", r.info->name, r.attribute, l);
+    }
+    if (!supported(i)) { std::printf("%s: built in, not supported by this processor, not run\n", t.isa); continue; }
+    std::printf("%s: %d records%s\n", t.isa, t.size, i == best() ? ", best" : "");
+
+    const loss_record* plain = record_of(t, "squared_error", "");
+    const loss_record* both = record_of(t, "squared_error", "value_and_grad");
+    if (!check(plain && both && both->nout == 2, "%s lacks squared_error", t.isa)) continue;
+    const auto in = draw(*plain->info);
+    std::vector<std::vector<double>> out;
+    run(*plain, float64_loop, in, out);
+    for (std::size_t k = 0; k < std::size_t(n); ++k) { const double r = in[0][k] - in[1][k]; check(out[0][k] == r * r, "squared_error on %s", t.isa); }
+    run(*both, float64_loop, in, out);
+    for (std::size_t k = 0; k < std::size_t(n); ++k) { const double r = in[0][k] - in[1][k]; check(out[0][k] == r * r && out[1][k] == r + r, "squared_error.value_and_grad on %s", t.isa); }
+    const std::vector<std::vector<unsigned short>> halves = {std::vector<unsigned short>(n, 0x4200), std::vector<unsigned short>(n, 0x3800)};      // 3 and 0.5
+    std::vector<std::vector<unsigned short>> half_out;
+    run(*plain, float16_loop, halves, half_out);
+    for (std::size_t k = 0; k < std::size_t(n); ++k) check(half_out[0][k] == 0x4640, "float16 squared_error on %s: %04x", t.isa, half_out[0][k]);      // 6.25
+
+    for (int k = 0; k < t.size; ++k) {
+      if (!t.records[k].loops[float32_loop]) continue;
+      agree<float>(t, table(best()), t.records[k], table(best()).records[k], float32_loop);
+      agree<double>(t, table(best()), t.records[k], table(best()).records[k], float64_loop);
+    }
+  }
+  return report("dispatch_test");
+}

@@ -1,0 +1,71 @@
+"""Compile a CUDA file with NVRTC as the wheel does: our headers on the include path, and no system header.
+
+usage: nvrtc_check.py file.cu include-folder [architecture = sm_80]
+Exit status 77: there is no NVRTC (looked in the PyPI package nvidia-cuda-nvrtc, the CUDA toolkit and the loader's path).
+"""
+
+import ctypes
+import ctypes.util
+import glob
+import os
+import pathlib
+import shutil
+import sys
+import sysconfig
+import time
+
+
+def load():
+    roots = [os.environ.get("UFLOSS_NVRTC_DIR", "")]
+    roots += glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")
+    nvcc = shutil.which("nvcc")
+    for home in filter(None, [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), nvcc and str(pathlib.Path(nvcc).resolve().parents[1]), *sorted(glob.glob("/usr/local/cuda*"))]):
+        roots += [home + "/lib64", home + "/targets/x86_64-linux/lib"]
+    for root in filter(None, roots):
+        for path in sorted(glob.glob(root + "/libnvrtc.so*"), reverse=True):
+            for builtins in glob.glob(root + "/libnvrtc-builtins.so*"):  # version 13.0 does not find them by itself
+                ctypes.CDLL(builtins, mode=ctypes.RTLD_GLOBAL)
+            return ctypes.CDLL(path)
+    name = ctypes.util.find_library("nvrtc")
+    return ctypes.CDLL(name) if name else None
+
+
+def compile_text(nvrtc, source, options):
+    """The cubin and the log; the log alone where the compilation failed."""
+    program, size = ctypes.c_void_p(), ctypes.c_size_t()
+    assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, b"check.cu", 0, None, None) == 0
+    flags = [o.encode() for o in options]
+    status = nvrtc.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
+    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetProgramLog(program, log)
+    if status:
+        return None, log.value.decode()
+    nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size))
+    cubin = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetCUBIN(program, cubin)
+    return cubin.raw, log.value.decode()
+
+
+def main(file, include, arch="sm_80"):
+    nvrtc = load()
+    if nvrtc is None:
+        print("SKIPPED: no NVRTC (pip install nvidia-cuda-nvrtc, or a CUDA toolkit that has it)")
+        return 77
+    version = ctypes.c_int(), ctypes.c_int()
+    nvrtc.nvrtcVersion(ctypes.byref(version[0]), ctypes.byref(version[1]))
+    options = ["-std=c++17", "-fmad=false", "--gpu-architecture=" + arch, "--include-path=" + include]
+    began = time.perf_counter()
+    cubin, log = compile_text(nvrtc, pathlib.Path(file).read_bytes(), options)
+    print(log[:6000].strip())
+    if cubin is None or "warning" in log:
+        print(f"NVRTC {version[0].value}.{version[1].value}: FAILED")
+        return 1
+    print(f"NVRTC {version[0].value}.{version[1].value}, {arch}: {len(cubin)} bytes, {time.perf_counter() - began:.1f} s")
+    refused, log = compile_text(nvrtc, b'#include "ufloss/ufloss.hpp"\n__global__ void k(float* x) { *x = no_such_function(*x); }', options)
+    assert refused is None and "no_such_function" in log, "a wrong program must not compile"
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
