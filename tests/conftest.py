@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
 from points import draw
 from ufloss._registry import LOSSES, UFUNCS
 

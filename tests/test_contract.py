@@ -26,7 +26,7 @@ LIMITS = [
     ("pinball_loss", (1, 2, 0.9), "grad", -0.9), ("pinball_loss", (2, 2, 0.9), "grad", 0), ("pinball_loss", (INF, 0, 1), "", 0),
     ("pinball_loss", (1, 2, 1.5), "", NAN), ("pinball_loss", (INF, 0, 0.5), "", INF),
     ("hinge_loss", (INF, 1), "", 0), ("hinge_loss", (-INF, 1), "", INF), ("hinge_loss", (INF, 0), "", NAN), ("hinge_loss", (-INF, 0), "", NAN),
-    ("hinge_loss", (1, 1), "grad", 0), ("hinge_loss", (0.5, -1), "grad", 1), 
+    ("hinge_loss", (1, 1), "grad", 0), ("hinge_loss", (0.5, -1), "grad", 1),
     ("squared_hinge_loss", (1, 1), "grad", 0), ("squared_hinge_loss", (0, 1), "hess", 2), ("squared_hinge_loss", (3, 1), "hess_bound", 2),
     ("squared_hinge_loss", (INF, 1), "", 0), ("perceptron_loss", (INF, 1), "", 0), ("perceptron_loss", (0, 1), "grad", 0),
     ("perceptron_loss", (INF, 0), "", NAN),

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import ufloss as ul
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+import ufloss as ul
 
 DTYPES = ["f2", "f4", "f8"]
 NUMPY_BUFFER = 8192  # arrays that NumPy must cast go through a buffer of this many elements

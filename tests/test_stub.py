@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import ufloss as ul
 from ufloss import _stubs
 

@@ -68,9 +68,8 @@ def remez(f, n, lo, hi, shift, power, weight, frozen):
 def fit(name, f, n, lo, hi, shift, power, weight, bits, exact=()):
     lo, hi = mpf(lo), mpf(hi)
     frozen = [mpf(v) for v in exact]
-    best = None
     while len(frozen) < n:
-        c, best = remez(f, n, lo, hi, shift, power, weight, frozen)
+        c, _ = remez(f, n, lo, hi, shift, power, weight, frozen)
         frozen.append(round_to(c[0], bits))
     # final error with all coefficients rounded
     worst = mpf(0)

@@ -76,7 +76,7 @@ cdef extern from *:
     object common_dtype "(PyObject*)PyArray_CommonDType"(DTypeMeta *, DTypeMeta *)
     int _import_array() except -1
     int _import_umath() except -1
-    void install "ufloss::python::install"(object, object, object)
+    void install "ufloss::python::install"(object, object, object, object, object, object)
 
 _import_array()
 _import_umath()
@@ -196,10 +196,19 @@ def read_registry(int which):
     return list(losses.values())
 
 
+cdef tuple typed(tuple defaults, str code):
+    """Those defaults as read-only 0-d arrays."""
+    arrays = tuple([d if d is ... else np.array(d, code) for d in defaults])
+    for a in arrays:
+        if a is not ...:
+            a.flags.writeable = False
+    return arrays
+
+
 def make_ufunc(int which, int record, str name, str doc, tuple names, tuple defaults):
     """The ufunc of one record, with named arguments (Ellipsis among the defaults: required)."""
     ufunc = make(&table(which).records[record], name, doc)
-    install(ufunc, names, defaults)
+    install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"))
     return ufunc
 
 

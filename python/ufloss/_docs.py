@@ -69,7 +69,8 @@ def docstring(loss, attribute, parts):
         "", "Returns", "-------",
     ]
     for p in parts:
-        lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", f"    {OUTPUT_TEXT[p].format(**words)} Of the shape that the arguments broadcast to."]
+        text = OUTPUT_TEXT[p].format(**words)
+        lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", f"    {text} Of the shape that the arguments broadcast to."]
     lines += ["", "Raises", "------", "TypeError", "    If an argument is complex, longdouble, object or a string.", "", "Notes", "-----"]
     lines += [loss["notes"], "", accuracy_note(loss, parts), "", f"Source: {loss['source']}"]
     if not attribute:

@@ -5,13 +5,11 @@ from pathlib import Path
 
 
 def _find(*parts, mark):
-    """The installed folder `parts`, known by the file `mark` in it; an editable install is a merged view of several folders."""
-    merged = files("ufloss").joinpath(*parts)
-    candidates = [Path(str(merged))] + [Path(str(child)).parents[len(Path(mark).parts) - 1] for child in [merged.joinpath(*Path(mark).parts)]]
-    for folder in candidates:
-        if (folder / mark).exists():
-            return str(folder)
-    raise FileNotFoundError(f"{'/'.join(parts)} of ufloss is not installed")
+    """The installed folder `parts`, known by the file `mark` in it: in an editable install a folder is a merged view of several."""
+    found = Path(str(files("ufloss").joinpath(*parts, *Path(mark).parts)))
+    if not found.exists():
+        raise FileNotFoundError(f"{'/'.join(parts)} of ufloss is not installed")
+    return str(found.parents[len(Path(mark).parts) - 1])
 
 
 def get_include():

@@ -7,6 +7,8 @@
 // c) A comparison that a shift of the seeded input by 1e-6 could turn marks the point: there the derivative may not exist.
 // d) The functions of core/elementary.hpp are templates of the value type; ours are not, so overload resolution prefers them, and
 //    argument-dependent lookup finds them.  Low words are 0: a dual's sum is exact.  A function that is missing here fails to compile.
+// e) A fitted polynomial stands for a function whose derivatives it does not share to the last digits: poly() sums that function's
+//    Taylor series instead.
 #pragma once
 #include <cmath>
 #include "ufloss/core/loss.hpp"
@@ -95,6 +97,8 @@ inline dual scale_by(dual p, dual n) { return p * dual(std::exp2(n.v.v)); }
 inline dual scale_unit(dual p, dual n) { return scale_by(p, n); }
 // The steps that every other function of the exp family is made of: x = 0 ln2 + x, and what magic<shift>() asks for.
 inline dual exp_reduced(dual a) { return exp(a); }
+inline dual exp_near(dual a) { return exp(a); }
+inline dual exp_near(two<dual> a) { return exp(a.hi + a.lo); }
 inline reduced<dual> reduce(dual x, dual magic) {
   const real shift = magic.v.v - exp_param<double>::round - format<double>::bias;
   return {dual(0), x, dual(0), dual(shift < -900 ? real(1) : std::exp2(shift))};
@@ -103,6 +107,42 @@ inline scaled<dual> pow_parts(dual x, dual a) {
   if (exactly_zero(x.v) && exactly_zero(x.d1)) return {dual(a.v.v == 0 ? 1 : a.v.v > 0 ? 0 : HUGE_VAL), dual(0)};
   return {exp(a * log(x)), dual(0)};
 }
+// Taylor coefficients of what a fitted polynomial stands for.
+constexpr int series_terms = 64;
+template <class C> struct series;
+/// tanh(x) = sum of odd(k) x^(2k+1), from tanh' = 1 - tanh^2
+inline real odd_of_tanh(int k) {
+  static const struct table {
+    real c[series_terms + 1];
+    table() {
+      for (int n = 0; n <= series_terms; ++n) {
+        real square = 0;
+        for (int i = 0; i < n; ++i) square += c[i] * c[n - 1 - i];
+        c[n] = ((n == 0) - square) / (2 * n + 1);
+      }
+    }
+  } t;
+  return t.c[k];
+}
+template <> struct series<coef::tanh<double>> { static real at(int k) { return odd_of_tanh(k + 1); } };                        // tanh(x) = x + x y P(y), y = x^2
+template <> struct series<coef::logcosh<double>> { static real at(int k) { return odd_of_tanh(k + 1) / (2 * k + 4); } };       // y/2 + y^2 P(y)
+template <> struct series<coef::logcosh_far<double>> { static real at(int k) { return (k % 2 ? 1 : -1) / real(k + 2); } };     // log(1 + e) = e + e^2 P(e)
+template <> struct series<coef::exp<double>> {                                                                                 // exp(r) = 1 + r + r^2 P(r)
+  static real at(int k) { return 1 / std::tgamma(real(k + 3)); }
+};
+template <class C> dual poly(dual a) {
+  static const struct table {
+    real c[series_terms];
+    table() { for (int k = 0; k < series_terms; ++k) c[k] = series<C>::at(k); }
+  } t;
+  real f[4] = {};      // the sum and its derivatives, each divided by its factorial
+  for (int k = series_terms; k-- > 0;) {
+    for (int d = 3; d > 0; --d) f[d] = f[d] * a.v.v + f[d - 1];
+    f[0] = f[0] * a.v.v + t.c[k];
+  }
+  return chain_rule(a, f[0], f[1], 2 * f[2], 6 * f[3]);
+}
+template <class C> dual atanh_rest(dual f) { return log1p(f) - f; }
 inline dual sigmoid(dual a) {
   const real p = 1 / (1 + std::exp(-a.v.v)), n = 1 / (1 + std::exp(a.v.v));
   return chain_rule(a, p, p * n, p * n * (n - p), p * n * (1 - 6 * p * n));

@@ -31,7 +31,7 @@ template <class V> UFL_FN V clamp(V x, V lo, V hi) { return min(max(x, lo), hi);
 template <class V> struct two { V hi, lo; };
 template <class V> UFL_FN two<V> fast_two_sum(V a, V b) { const V s = a + b; return {s, (a - s) + b}; }      // |a| >= |b|
 template <class V> UFL_FN two<V> two_sum(V a, V b) { const V s = a + b, t = s - a; return {s, (a - (s - t)) + (b - t)}; }
-template <class V> UFL_FN two<V> two_diff(V a, V b) { return two_sum(a, neg(b)); }
+template <class V> UFL_FN two<V> two_diff(V a, V b) { const V s = a - b, t = s - a; return {s, (a - (s - t)) - (b + t)}; }
 /// What the rounding of a * b to p lost.
 template <class V> UFL_FN V product_error(V a, V b, V p) {
 #if UFL_HAS_FMA

@@ -133,6 +133,26 @@ template <class T> UFL_FN T load(const T* p) { return *p; }
 template <class T> UFL_FN void store(T v, T* p) { *p = v; }
 #endif
 
+/// The first n lanes, 0 < n < lanes; nothing beyond them is touched.  The others repeat the first element, so that they are valid.
+#if UFL_HAS_XSIMD && defined(__AVX512F__)
+UFL_FN pack<float> load_some(const float* p, int n) { return pack<float>(_mm512_mask_loadu_ps(_mm512_set1_ps(*p), __mmask16((1u << n) - 1), p)); }
+UFL_FN pack<double> load_some(const double* p, int n) { return pack<double>(_mm512_mask_loadu_pd(_mm512_set1_pd(*p), __mmask8((1u << n) - 1), p)); }
+UFL_FN void store_some(pack<float> v, float* p, int n) { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), v.v); }
+UFL_FN void store_some(pack<double> v, double* p, int n) { _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), v.v); }
+#else
+template <class T> UFL_FN native<T> load_some(const T* p, int n) {
+  T lane[lanes<T>];
+  store(native<T>(*p), lane);
+  for (int i = 1; i < n; ++i) lane[i] = p[i];
+  return load(lane);
+}
+template <class T> UFL_FN void store_some(native<T> v, T* p, int n) {
+  T lane[lanes<T>];
+  store(v, lane);
+  for (int i = 0; i < n; ++i) p[i] = lane[i];
+}
+#endif
+
 // Stores that go to memory without a place in the cache, to addresses aligned to the pack; the fence orders them before later ones.
 #if UFL_HAS_XSIMD && defined(__SSE2__)
 template <class T> constexpr bool can_store_past_cache = true;

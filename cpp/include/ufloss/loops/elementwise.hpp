@@ -68,59 +68,80 @@ template <class S, class T> UFL_FN void scatter(const T* UFL_RESTRICT from, char
     for (std::ptrdiff_t i = 0; i < n; ++i) *reinterpret_cast<S*>(to + i * step) = storage<S>::put(from[i]);
 }
 
+/// Operands of any stride or storage, a block at a time through buffers; steps in bytes.
+template <class S> UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t n) {
+  using T = typename storage<S>::compute;
+  constexpr std::ptrdiff_t width = lanes<T>, block = 4096 / sizeof(T);
+  alignas(64) T buffer[max_operands][block + width];      // not a page apart, where addresses would look alike to the processor
+  const T* in[max_operands];
+  T* out[max_operands];
+  std::ptrdiff_t step[max_operands];
+  for (int a = 0; a < nin; ++a) {
+    in[a] = buffer[a];
+    step[a] = steps[a] == 0 ? 0 : width;
+    if (steps[a] == 0) store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(args[a]))), buffer[a]);
+  }
+  for (int b = 0; b < nout; ++b) out[b] = buffer[nin + b];
+  for (std::ptrdiff_t i = 0; i < n; i += block) {
+    const std::ptrdiff_t m = n - i < block ? n - i : block, padded = (m + width - 1) / width * width;
+    for (int a = 0; a < nin; ++a) {
+      if (steps[a] == 0) continue;
+      const char* p = args[a] + i * steps[a];
+      if (padded > m) store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(p))), buffer[a] + padded - width);      // pad with a valid element
+      gather<S>(buffer[a], p, steps[a], m);
+    }
+    f(in, step, out, padded, false);
+    for (int b = 0; b < nout; ++b) scatter<S>(out[b], args[nin + b] + i * steps[nin + b], steps[nin + b], m);
+  }
+}
+
 /// Runs a kernel over operands of storage type S, nin inputs before nout outputs, steps in bytes.  Arrays of more than `past_cache_from`
 /// bytes in all are stored past the cache.
 template <class S> UFL_NOINLINE void run_strided(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args, const std::ptrdiff_t* steps,
                                                  std::ptrdiff_t n, std::ptrdiff_t past_cache_from) {
   using T = typename storage<S>::compute;
-  constexpr std::ptrdiff_t width = lanes<T>, block = 4096 / sizeof(T), size = sizeof(S);
-  constexpr bool same = sizeof(S) == sizeof(T);                     // arrays can be used in place
-  alignas(64) T buffer[max_operands][block];
-  const T* in[max_operands];
-  T* out[max_operands];
-  std::ptrdiff_t step[max_operands];
+  constexpr std::ptrdiff_t width = lanes<T>, size = sizeof(S);
   const int operands = nin + nout;
-  bool in_place = same;
-  for (int a = 0; a < nin; ++a) {
-    step[a] = steps[a] == 0 ? 0 : width;
-    if (steps[a] == 0) {                                             // one pack, all lanes alike
-      store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(args[a]))), buffer[a]);
-      in[a] = buffer[a];
-    } else in_place &= steps[a] == size;
-  }
+  bool in_place = sizeof(S) == sizeof(T);                            // arrays can be used as they lie
+  for (int a = 0; a < nin; ++a) in_place &= steps[a] == size || steps[a] == 0;
   for (int a = nin; a < operands; ++a) in_place &= steps[a] == size;
-  // elements i .. i + m; every operand through its buffer, or (m is whole packs then) those that need it
-  const auto part = [&](std::ptrdiff_t i, std::ptrdiff_t m, bool buffered, bool past_cache) {
-    const std::ptrdiff_t padded = (m + width - 1) / width * width;
+  if (!in_place) return run_gathered<S>(f, nin, nout, args, steps, n);
+  if constexpr (sizeof(S) == sizeof(T)) {
+    alignas(64) T edge[max_operands][width];                         // one pack of each operand: broadcast ones, and what fills no pack
+    const T* in[max_operands];
+    T* out[max_operands];
+    std::ptrdiff_t step[max_operands];
+    const auto data = [&](int a) { return reinterpret_cast<T*>(args[a]); };
     for (int a = 0; a < nin; ++a) {
-      if (steps[a] == 0) continue;
-      const char* p = args[a] + i * steps[a];
-      if (same && steps[a] == size && !buffered) { in[a] = reinterpret_cast<const T*>(p); continue; }
-      if (padded > m) store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(p))), buffer[a] + padded - width);
-      gather<S>(buffer[a], p, steps[a], m);
-      in[a] = buffer[a];
+      step[a] = steps[a] == 0 ? 0 : width;
+      if (steps[a] == 0) store(native<T>(*data(a)), edge[a]);
+      in[a] = edge[a];
     }
-    for (int a = nin; a < operands; ++a)
-      out[a - nin] = same && steps[a] == size && !buffered ? reinterpret_cast<T*>(args[a] + i * steps[a]) : buffer[a];
-    f(in, step, out, padded, past_cache);
-    for (int a = nin; a < operands; ++a)
-      if (out[a - nin] == buffer[a]) scatter<S>(buffer[a], args[a] + i * steps[a], steps[a], m);
-  };
-  std::ptrdiff_t i = 0;
-  const auto misaligned = [&](int a) { return std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(args[a]) % 64); };
-  bool past_cache = in_place && can_store_past_cache<T> && n > past_cache_from / (operands * size);
-  for (int a = nin + 1; a < operands; ++a) past_cache &= misaligned(a) == misaligned(nin);
-  if (past_cache) {
-    if (const std::ptrdiff_t lead = (64 - misaligned(nin)) % 64 / size) part(0, i = lead, true, false);
+    const auto some = [&](std::ptrdiff_t i, std::ptrdiff_t m) {      // m elements from i, fewer than a pack
+      for (int a = 0; a < nin; ++a) {
+        if (steps[a] != 0) store(load_some(data(a) + i, int(m)), edge[a]);
+        in[a] = edge[a];
+      }
+      for (int a = nin; a < operands; ++a) out[a - nin] = edge[a];
+      f(in, step, out, width, false);
+      for (int a = nin; a < operands; ++a) store_some(load(edge[a]), data(a) + i, int(m));
+    };
+    std::ptrdiff_t i = 0;
+    bool past_cache = can_store_past_cache<T> && n > past_cache_from / (operands * size);
+    if (past_cache) {
+      const auto offset = [&](int a) { return std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(args[a]) % 64); };
+      for (int a = nin + 1; a < operands; ++a) past_cache &= offset(a) == offset(nin);
+      if (const std::ptrdiff_t lead = (64 - offset(nin)) % 64 / size; past_cache && lead) some(0, i = lead);
+    }
+    if (const std::ptrdiff_t whole = (n - i) / width * width) {
+      for (int a = 0; a < nin; ++a) if (steps[a] != 0) in[a] = data(a) + i;
+      for (int a = nin; a < operands; ++a) out[a - nin] = data(a) + i;
+      f(in, step, out, whole, past_cache);
+      if (past_cache) store_fence();
+      i += whole;
+    }
+    if (i < n) some(i, n - i);
   }
-  const std::ptrdiff_t chunk = in_place ? n : block;
-  while (n - i >= width) {
-    const std::ptrdiff_t m = (n - i < chunk ? n - i : chunk) / width * width;
-    part(i, m, false, past_cache);
-    i += m;
-  }
-  if (past_cache) store_fence();
-  if (i < n) part(i, n - i, true, false);
 }
 
 /// Loss L, the parts of its jet in the order value, grad, grad2, hess, hess_bound; args: inputs, then outputs, steps in bytes.

@@ -106,7 +106,7 @@ struct sigmoid_binary_cross_entropy {
       return jet<V>{first + rescale(e, sum * log1p_tail(e)), rescale_where(u < V(0), e, coef * slope), rescale(e, sum * (t * q)), select(x == x, V(0.25) * sum, x)};
     });
     if (UFL_UNLIKELY(!all(hard))) j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
-    j.grad2 = in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight);
+    j.grad2 = select(y == y, in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight), y);
     return j;
   }
   template <class D> static UFL_FN D soft_grad(D x, D y, D w) {
