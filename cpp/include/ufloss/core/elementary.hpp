@@ -163,6 +163,9 @@ template <class T> constexpr bool is_short = false;
 template <class V> constexpr bool is_short<tail<V, true>> = true;
 template <class V> UFL_FN V rescale(tail<V, true>, V x) { return x; }
 template <class V> UFL_FN V rescale(tail<V, false> t, V x) { return x * t.down; }
+/// x times the square root of `down`, for a factor that comes in squared.
+template <class V> UFL_FN V rescale_root(tail<V, true>, V x) { return x; }
+template <class V> UFL_FN V rescale_root(tail<V, false> t, V x) { return x * select(t.down < V(1), V(format_of<V>::far_root), V(1)); }
 template <class V, bool Near> UFL_FN V value(tail<V, Near> t) { return rescale(t, t.big); }
 /// x rescaled where `where` holds, x elsewhere.
 template <class V, class M> UFL_FN V rescale_where(M, tail<V, true>, V x) { return x; }

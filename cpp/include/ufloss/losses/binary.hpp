@@ -56,7 +56,7 @@ struct perceptron_loss {
 };
 
 /// u = xy is carried in two words: far out the loss is exp(-u), which turns the rounding of u into |u| ulp.
-/// With e = exp(-|u|): log(1 + e^-u) = max(-u, 0) + log1p(e), sigma(u) sigma(-u) = e / (1+e)^2.  At x = 0: [log 2, -y/2, y^2/4].
+/// With e = exp(-|u|): log(1 + e^-u) = max(-u, 0) + log1p(e), sigma(u) sigma(-u) = t - t^2, t = e/(1+e).  At x = 0: [log 2, -y/2, y^2/4].
 struct logistic_loss {
   static constexpr auto name = "logistic_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1 (any real number is a scale).")};
@@ -70,10 +70,10 @@ struct logistic_loss {
     const auto u = two_product(x, y);
     const V low = neg(copysign(V(1), u.hi) * sane_low(u)), size = neg(abs(u.hi));
     const auto from = [&](auto e) UFL_INLINE {
-      const V q = V(1) / (V(1) + value(e)), t = e.big * q, r = rescale(e, t);
+      const V t = e.big / (V(1) + value(e)), r = rescale(e, t), root = rescale_root(e, y);
       const auto right = u.hi >= V(0);
       const V slope = select(right, fma(neg(e.big), r, e.big), V(1) - r);
-      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescale_where(right, e, neg(y) * slope), rescale(e, ((t * q) * y) * y),
+      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescale_where(right, e, neg(y) * slope), (fma(neg(t), r, t) * root) * root,
                     select(u.hi == u.hi, (V(0.5) * y) * (V(0.5) * y), u.hi)};
     };
     if (UFL_UNLIKELY(!all(is_near(size)))) return from(exp_tail(two<V>{size, low}));
@@ -84,7 +84,7 @@ struct logistic_loss {
 /// Each half's coefficient, a = w y and b = 1 - y, kills its term when it is exactly 0, so 0 * inf = 0.  With e = exp(-|x|):
 ///   value = c |x| + (a + b) log1p(e), c the coefficient of the side that x is on;
 ///   grad  = b sigma(x) - a sigma(-x), never sigma - y; for labels 0 and 1 one term is left;
-///   hess  = (a + b) e / (1+e)^2.
+///   hess  = (a + b) (t - t^2), t = e/(1+e).
 /// A soft label's gradient crosses 0: there it is computed in double.  At x = 0: [(a+b) log 2, (b-a)/2, (a+b)/4].
 struct sigmoid_binary_cross_entropy {
   static constexpr auto name = "sigmoid_binary_cross_entropy";
@@ -101,9 +101,9 @@ struct sigmoid_binary_cross_entropy {
     const auto one = y == V(1), hard = (one | (y == V(0))) & (sum == sum);
     const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));     // of labels 0 and 1: grad = coef * sigma(u)
     jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {
-      const V q = V(1) / (V(1) + value(e)), t = e.big * q, r = rescale(e, t);
+      const V t = e.big / (V(1) + value(e)), r = rescale(e, t);
       const V first = is_short<decltype(e)> ? c * size : weigh(c, size), slope = select(u >= V(0), V(1) - r, fma(neg(e.big), r, e.big));
-      return jet<V>{first + rescale(e, sum * log1p_tail(e)), rescale_where(u < V(0), e, coef * slope), rescale(e, sum * (t * q)), select(x == x, V(0.25) * sum, x)};
+      return jet<V>{first + rescale(e, sum * log1p_tail(e)), rescale_where(u < V(0), e, coef * slope), rescale(e, sum * fma(neg(t), r, t)), select(x == x, V(0.25) * sum, x)};
     });
     if (UFL_UNLIKELY(!all(hard))) j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
     j.grad2 = select(y == y, in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight), y);
