@@ -11,9 +11,8 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from test_accuracy import PARTS, bound, errors  # noqa: E402
-
 import ufloss  # noqa: E402
+from test_accuracy import PARTS, bound, errors  # noqa: E402
 from ufloss._registry import LOSSES  # noqa: E402
 
 HEAD = """# Accuracy
