@@ -78,7 +78,7 @@ int main() {
   check(best() >= 0 && best() < count(), "best() = %d", best());
   check(supported(0) && supported(best()) && !supported(best() + 1), "supported() and best() disagree");
   check(find("isa_of_a_pocket_calculator") == -1 && find("") == -1, "find() invents tables");
-  check(stream_from() > 0, "stream_from() = %td", stream_from());
+  check(past_cache_from() > 0, "past_cache_from() = %td", past_cache_from());
   for (int i = 0; i < count(); ++i) {
     const kernel_table& t = table(i);
     check(find(t.isa) == i, "find(%s)", t.isa);

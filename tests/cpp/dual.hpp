@@ -83,7 +83,7 @@ inline dual sqrt(dual a) { const real r = std::sqrt(a.v.v), x = a.v.v; return ch
 inline dual exp(dual a) { const real e = std::exp(a.v.v); return chain_rule(a, e, e, e, e); }
 inline dual exp_nonpositive(dual a) { return exp(a); }
 inline dual expm1(dual a) { const real e = std::exp(a.v.v); return chain_rule(a, std::expm1(a.v.v), e, e, e); }
-inline dual expm1_minus(dual a) {
+inline dual exp_rest(dual a) {
   const real x = a.v.v, e = std::exp(x), m = std::expm1(x);
   real near = 0, power = x;
   for (int k = 2; k < 25; ++k) near += power *= x / k;
@@ -127,9 +127,6 @@ inline real odd_of_tanh(int k) {
 template <> struct series<coef::tanh<double>> { static real at(int k) { return odd_of_tanh(k + 1); } };                        // tanh(x) = x + x y P(y), y = x^2
 template <> struct series<coef::logcosh<double>> { static real at(int k) { return odd_of_tanh(k + 1) / (2 * k + 4); } };       // y/2 + y^2 P(y)
 template <> struct series<coef::logcosh_far<double>> { static real at(int k) { return (k % 2 ? 1 : -1) / real(k + 2); } };     // log(1 + e) = e + e^2 P(e)
-template <> struct series<coef::exp<double>> {                                                                                 // exp(r) = 1 + r + r^2 P(r)
-  static real at(int k) { return 1 / std::tgamma(real(k + 3)); }
-};
 template <class C> dual poly(dual a) {
   static const struct table {
     real c[series_terms];

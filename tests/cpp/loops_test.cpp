@@ -74,7 +74,7 @@ template <class L, unsigned Parts, class S> struct under_test {
       elementwise<L, Parts, S>(args, steps, 1);
     }
   }
-  void compare(std::ptrdiff_t n, const std::ptrdiff_t* step, const std::ptrdiff_t* offset, std::ptrdiff_t stream_from, int aliased, const char* what) {
+  void compare(std::ptrdiff_t n, const std::ptrdiff_t* step, const std::ptrdiff_t* offset, std::ptrdiff_t past_cache_from, int aliased, const char* what) {
     std::vector<operand<S>> o;
     o.reserve(operands);
     char* args[operands];
@@ -88,7 +88,7 @@ template <class L, unsigned Parts, class S> struct under_test {
       args[a] = reinterpret_cast<char*>(o[std::size_t(from)].first());
       steps[a] = step[from] * std::ptrdiff_t(sizeof(S));
     }
-    elementwise<L, Parts, S>(args, steps, n, stream_from);
+    elementwise<L, Parts, S>(args, steps, n, past_cache_from);
     for (int a = 0; a < operands; ++a) {
       if (a == nin && aliased >= 0) continue;
       const bool ok = o[std::size_t(a)].holds(data[a == aliased ? nin : a]);
@@ -109,10 +109,10 @@ template <class L, unsigned Parts, class S> struct under_test {
         for (int a = 0; a < operands; ++a) if (pick_from(0, 1)) step[a] = 1;
         compare(n, step, offset, 0, -1, "partly strided");
       }
-      compare(n, one, offset, 0, -1, "streamed");
+      compare(n, one, offset, 0, -1, "past the cache");
       const int victim = pick_from(0, nin - 1);
       compare(n, one, offset, never, victim, "onto an input");
-      compare(n, one, offset, 0, victim, "streamed onto an input");
+      compare(n, one, offset, 0, victim, "past the cache onto an input");
       for (auto& s : step) s = 1;
       step[victim] = pick_from(2, 3);
       compare(n, step, offset, never, victim, "onto a strided input");
@@ -126,7 +126,7 @@ template <class L, unsigned Parts, class S> struct under_test {
     for (std::ptrdiff_t before = 0; before < 64 / std::ptrdiff_t(sizeof(S)); ++before) {
       any_offset();
       offset[nin] = before;
-      compare(3000, one, offset, 0, -1, "streamed, at every alignment");
+      compare(3000, one, offset, 0, -1, "past the cache, at every alignment");
     }
     // every set of broadcast inputs
     for (int set = 1; set < 1 << nin; ++set) {
@@ -138,7 +138,7 @@ template <class L, unsigned Parts, class S> struct under_test {
         for (int a = 0; a < operands; ++a) step[a] = a < nin && broadcast[a] ? 0 : pick_from(0, 1) ? 1 : -2;
         compare(n, step, offset, never, -1, "broadcast");
         for (int a = 0; a < operands; ++a) if (step[a]) step[a] = 1;
-        compare(n, step, offset, 0, -1, "broadcast, streamed");
+        compare(n, step, offset, 0, -1, "broadcast, past the cache");
       }
     }
   }

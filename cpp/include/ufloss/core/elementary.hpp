@@ -76,7 +76,7 @@ template <class C, int Step, int I, class V> UFL_FN V chain(V x) {
 }
 // Horner for short ones; else even and odd powers apart: half the latency for one multiplication.
 template <class C, class V> UFL_FN V poly(V x) {
-  if constexpr (terms<C> < 6) return chain<C, 1, 0>(x);
+  if constexpr (terms<C> < (is_double<V> ? 6 : 12)) return chain<C, 1, 0>(x);
   else { const V y = x * x; return fma(chain<C, 2, 1>(y), x, chain<C, 2, 0>(y)); }
 }
 

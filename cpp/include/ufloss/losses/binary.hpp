@@ -141,7 +141,7 @@ struct binary_cross_entropy {
   template <class V> static UFL_FN two<V> one_minus(V x, V eps) {
     const auto c = two_diff(V(1), x);
     const auto s = two_sum(c.hi, eps);
-    return {s.hi, s.lo + c.lo};
+    return fast_two_sum(s.hi, s.lo + c.lo);
   }
   template <class D> static UFL_FN jet<D> soft(D x, D y, D w, D eps) {
     const D a = w * y, b = D(1) - y;
