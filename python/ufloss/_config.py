@@ -1,13 +1,11 @@
 """What this installation is and uses."""
 
-from importlib.metadata import version
-
 import numpy as np
 
 from . import _core
 from ._registry import ISA, UFUNCS
 
-__version__ = version("ufloss")
+__version__ = _core.VERSION
 
 
 def show_config(mode="stdout"):

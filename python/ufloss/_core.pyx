@@ -76,10 +76,12 @@ cdef extern from *:
     object common_dtype "(PyObject*)PyArray_CommonDType"(DTypeMeta *, DTypeMeta *)
     int _import_array() except -1
     int _import_umath() except -1
+    const char *UFLOSS_VERSION
     void install "ufloss::python::install"(object, object, object, object, object, object)
 
 _import_array()
 _import_umath()
+VERSION = UFLOSS_VERSION.decode()      # importlib.metadata would take longer than all the rest of the import
 
 DEF MAX_OPERANDS = 8
 cdef object F64 = type(descr(NPY_DOUBLE))

@@ -1,11 +1,12 @@
 """Where the headers and the build files of the C++ core lie, in a wheel and in an editable install alike."""
 
-from importlib.resources import files
 from pathlib import Path
 
 
 def _find(*parts, mark):
     """The installed folder `parts`, known by the file `mark` in it: in an editable install a folder is a merged view of several."""
+    from importlib.resources import files  # dear to import, and only builders need it
+
     found = Path(str(files("ufloss").joinpath(*parts, *Path(mark).parts)))
     if not found.exists():
         raise FileNotFoundError(f"{'/'.join(parts)} of ufloss is not installed")

@@ -1,5 +1,4 @@
 // Every loss of the registry against its own automatic derivatives: no finite differences, no reference data.
-#include <array>
 #include <random>
 #include "check.hpp"
 #include "dual.hpp"
