@@ -23,6 +23,7 @@ LIMITS = [
     ("log_cosh", (INF, 0), "", INF), ("log_cosh", (-INF, 0), "grad", -1), ("log_cosh", (INF, 0), "hess", 0), ("log_cosh", (INF, INF), "", NAN),
     ("pseudo_huber_loss", (INF, 0, 2), "", INF), ("pseudo_huber_loss", (-INF, 0, 2), "grad", -2), ("pseudo_huber_loss", (3, 0, 0), "", 0),
     ("pseudo_huber_loss", (0, 0, 0), "", 0), ("pseudo_huber_loss", (3, 0, -1), "", NAN), ("pseudo_huber_loss", (INF, 0), "hess", 0),
+    ("pseudo_huber_loss", (3, 0, INF), "", 4.5), ("pseudo_huber_loss", (3, 0, INF), "hess", 1),
     ("pinball_loss", (1, 2, 0.9), "grad", -0.9), ("pinball_loss", (2, 2, 0.9), "grad", 0), ("pinball_loss", (INF, 0, 1), "", 0),
     ("pinball_loss", (1, 2, 1.5), "", NAN), ("pinball_loss", (INF, 0, 0.5), "", INF),
     ("hinge_loss", (INF, 1), "", 0), ("hinge_loss", (-INF, 1), "", INF), ("hinge_loss", (INF, 0), "", NAN), ("hinge_loss", (-INF, 0), "", NAN),
@@ -44,6 +45,7 @@ LIMITS = [
     ("sigmoid_focal_loss", (-INF, 1), "grad", -1), ("sigmoid_focal_loss", (INF, 1), "grad", 0), ("sigmoid_focal_loss", (-INF, 1), "hess", 0),
     ("sigmoid_focal_loss", (1e4, 1, -1, 0.5), "grad", 0), ("sigmoid_focal_loss", (-1e4, 1, 0.25, 0.5), "grad", -0.25),
     ("sigmoid_focal_loss", (1e4, 1, -1, 0.5), "hess", 0), ("sigmoid_focal_loss", (1, 1, -1, -1), "", NAN),
+    ("sigmoid_focal_loss", (INF, 0.5, -1, 0), "grad", 0.5),
     ("sparsemax_loss", (INF, 1), "", 0), ("sparsemax_loss", (-INF, 0), "", 0), ("sparsemax_loss", (INF, 0), "", INF),
     ("sparsemax_loss", (0, -1), "", 0.25), ("sparsemax_loss", (-1, 0), "grad", 0), ("sparsemax_loss", (0, 0.5), "grad", -0.5),
     ("poisson_nll_loss", (-INF, 0), "", 0), ("poisson_nll_loss", (-INF, 1), "", INF), ("poisson_nll_loss", (INF, 1), "", INF),
@@ -96,3 +98,17 @@ def test_what_others_lose(name, args, expected):
 
 def test_target_slope_of_kl_div_at_zero():
     assert ul.kl_div.grads(-1.0, 0.0)[1] == -INF
+
+
+def test_defaults_cannot_be_changed_from_outside():
+    class Meddler(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+            for a in inputs:
+                if type(a) is np.ndarray and a.ndim == 0:
+                    with pytest.raises(ValueError, match="WRITEABLE"):
+                        a.flags.writeable = True
+            return "seen"
+
+    x = np.full(3, 50.0)
+    assert isinstance(ul.huber_loss(x, out=np.zeros(3).view(Meddler)), str)
+    np.testing.assert_array_equal(ul.huber_loss(x), 49.5)

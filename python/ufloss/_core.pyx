@@ -45,7 +45,6 @@ cdef extern from "dispatch.hpp" namespace "ufloss::dispatch" nogil:
     const kernel_table &table(int)
     bint supported(int)
     int best()
-    int find(const char *)
 
 cdef extern from *:
     """
@@ -83,7 +82,7 @@ _import_array()
 _import_umath()
 VERSION = UFLOSS_VERSION.decode()      # importlib.metadata would take longer than all the rest of the import
 
-DEF MAX_OPERANDS = 8
+cdef enum: MAX_OPERANDS = 9
 cdef object F64 = type(descr(NPY_DOUBLE))
 cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
@@ -199,12 +198,9 @@ def read_registry(int which):
 
 
 cdef tuple typed(tuple defaults, str code):
-    """Those defaults as read-only 0-d arrays."""
-    arrays = tuple([d if d is ... else np.array(d, code) for d in defaults])
-    for a in arrays:
-        if a is not ...:
-            a.flags.writeable = False
-    return arrays
+    """Those defaults as 0-d arrays."""
+    # Over immutable bytes nobody can make them writeable again: they are shared by all calls.
+    return tuple([d if d is ... else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
 
 
 def make_ufunc(int which, int record, str name, str doc, tuple names, tuple defaults):

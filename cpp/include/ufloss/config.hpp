@@ -1,7 +1,7 @@
 // Every macro of the library, and the one place that looks at the compiler.  SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#if defined(__FAST_MATH__)
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "ufloss: compile without -ffast-math: limits, NaN and exact differences are part of the results"
 #endif
 
@@ -12,12 +12,20 @@
 #define UFL_ISA isa_cuda
 #elif defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #define UFL_ISA isa_x86_64_v4
+#elif defined(__AVX512F__)
+#error "ufloss: AVX-512 needs F, BW, CD, DQ and VL together (-march=x86-64-v4); leave AVX-512 out otherwise"
 #elif defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
 #define UFL_ISA isa_x86_64_v3
+#elif defined(__AVX2__)
+#define UFL_ISA isa_avx2_without_fma
+#elif defined(__AVX__)
+#define UFL_ISA isa_avx
 #elif defined(__SSE4_2__)
 #define UFL_ISA isa_x86_64_v2
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #define UFL_ISA isa_neon
+#elif defined(__SSE2__)
+#define UFL_ISA isa_sse2
 #else
 #define UFL_ISA isa_scalar
 #endif

@@ -170,9 +170,6 @@ template <class V, bool Near> UFL_FN V value(tail<V, Near> t) { return rescale(t
 /// x rescaled where `where` holds, x elsewhere.
 template <class V, class M> UFL_FN V rescale_where(M, tail<V, true>, V x) { return x; }
 template <class V, class M> UFL_FN V rescale_where(M where, tail<V, false> t, V x) { return x * select(where, t.down, V(1)); }
-/// log(1 + exp(x)), before rescale().
-template <class V> UFL_FN V log1p_tail(tail<V, true> t) { return log1p_unit(t.big); }
-template <class V> UFL_FN V log1p_tail(tail<V, false> t) { return select(t.down < V(1), t.big, log1p_unit(t.big)); }
 /// exp(x) where the result is far from subnormal: far <= x <= 0.  Elsewhere the result means nothing, NaN included: 2^n goes in by an
 /// integer addition to the exponent, which leaves the multipliers, the busiest units, to the polynomials.
 template <class V> UFL_FN V exp_near(two<V> x) {
@@ -310,6 +307,9 @@ template <class V> UFL_FN V log1p_unit(V e) {
   if constexpr (is_double<V>) return e + atanh_rest<coef::atanh01<double>>(e);
   else return fma(e * e, poly<coef::log1p01<float>>(e), e);
 }
+/// log(1 + exp(x)), before rescale().
+template <class V> UFL_FN V log1p_tail(tail<V, true> t) { return log1p_unit(t.big); }
+template <class V> UFL_FN V log1p_tail(tail<V, false> t) { return select(t.down < V(1), t.big, log1p_unit(t.big)); }
 /// x^a for x >= 0 in double, as p 2^n: the rounding of a log x does not reach the result.  1 + |a| ulp at most.
 template <class V> UFL_FN scaled<V> pow_parts(V x, V a) {
   const auto l = log_two(x);

@@ -18,7 +18,7 @@ UFL_BEGIN
 
 template <class L> constexpr int arity = int(sizeof(L::args) / sizeof(L::args[0]));
 constexpr int count_parts(unsigned parts) { int n = 0; for (; parts; parts &= parts - 1) ++n; return n; }
-constexpr int max_operands = 8;
+constexpr int max_operands = 9;
 constexpr std::ptrdiff_t never = PTRDIFF_MAX;
 
 /// n is a multiple of the pack; step[a] is the pack's size, or 0 to read the same pack again.  past_cache: outputs are aligned to 64 bytes
@@ -30,7 +30,8 @@ template <class L, unsigned Parts, class T> struct elementwise_kernel {
   static UFL_FN void loop(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n, bool past_cache, std::index_sequence<I...>) {
     const T* p[] = {in[I]...};
     const std::ptrdiff_t s[] = {step[I]...};
-    T* const o[] = {out[0], out[count_parts(Parts) > 1 ? 1 : 0], out[count_parts(Parts) > 2 ? 2 : 0]};
+    T* o[count_parts(Parts)];
+    for (int b = 0; b < count_parts(Parts); ++b) o[b] = out[b];
     for (std::ptrdiff_t i = 0; i < n; i += lanes<T>) {
       const auto j = L::template eval<native<T>>(load(p[I])...);
       ((p[I] += s[I]), ...);
@@ -147,6 +148,8 @@ template <class S> UFL_NOINLINE void run_strided(kernel<typename storage<S>::com
 /// Loss L, the parts of its jet in the order value, grad, grad2, hess, hess_bound; args: inputs, then outputs, steps in bytes.
 template <class L, unsigned Parts, class S> UFL_FN void elementwise(char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t n, std::ptrdiff_t past_cache_from = never) {
   static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
+  static_assert(arity<L> + count_parts(Parts) <= max_operands, "raise max_operands");
+  if (n <= 0) return;      // no operand is looked at
   run_strided<S>(elementwise_kernel<L, Parts, typename storage<S>::compute>::run, arity<L>, count_parts(Parts), args, steps, n, L::properties & light ? past_cache_from : never);
 }
 
@@ -155,7 +158,7 @@ template <class T> struct strided {
   T* data;
   std::ptrdiff_t step = 1;
 };
-/// map<huber_loss, part_value | part_grad>(n, {x}, {y}, {&delta, 0}, {value}, {grad})
+/// map<huber_loss, part_value>(n, strided<float>{x}, strided<float>{y}, strided<float>{&delta, 0}, strided<float>{value})
 template <class L, unsigned Parts, class T, class... Operand> void map(std::ptrdiff_t n, strided<T> first, Operand... rest) {
   using S = std::remove_const_t<T>;
   static_assert(1 + sizeof...(rest) == std::size_t(arity<L> + count_parts(Parts)), "one operand for each argument and each output");

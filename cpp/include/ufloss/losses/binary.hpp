@@ -35,7 +35,8 @@ struct squared_hinge_loss {
   static constexpr auto example = ">>> ul.squared_hinge_loss([0.5, 2.0], [-1, 1])\narray([2.25, 0.  ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V margin) {
     const V h = exact_fma(neg(x), y, margin), p = max(h, V(0)), c = (y + y) * y;
-    return only(h == h, jet<V>{p * p, select(h > V(0), V(-2) * (h * y), V(0)), select(h > V(0), c, V(0)), c});
+    const auto active = (h > V(0)) | ((margin == V(0)) & opposed(x, y));       // -xy may underflow
+    return only(h == h, jet<V>{p * p, select(h > V(0), V(-2) * (h * y), V(0)), select(active, c, V(0)), c});
   }
 };
 
@@ -207,7 +208,7 @@ struct sigmoid_focal_loss {
       const D c = weigh(select(x < D(0), y, D(1) - y), abs(x)) + bent;
       const D f = y * sn + (D(1) - y) * sx, f1 = k * c2 / f, f2 = f1 * (sn - sx);
       const auto q = pow_parts(f, g);
-      const D soft = at * q.p, gc = g * c;
+      const D soft = at * q.p, gc = weigh(g, c);
       r = {select(hard, r.value, scale_by(soft * c, q.n)), select(hard, r.grad, scale_by(soft * (c1 + weigh(f1, gc)), q.n)),
            select(hard, r.hess, scale_by(soft * (c2 + D(2) * g * c1 * f1 + weigh((g - D(1)) * f1 * f1 + f2, gc)), q.n)),
            select(hard, r.hess_bound, scale_by(soft * (c2 + max(D(2) * g * c1 * f1, D(0)) + weigh(max((g - D(1)) * f1 * f1, D(0)) + max(f2, D(0)), gc)), q.n))};

@@ -138,7 +138,7 @@ struct half_tweedie_deviance {
   static constexpr auto exponent = "power";
   static constexpr auto summary = "Half the Tweedie deviance of a log mean.";
   static constexpr auto formula = "y**(2-p) / ((1-p) * (2-p)) - y * exp((1-p) * x) / (1-p) + exp((2-p) * x) / (2-p)\nx = predictions, y = targets, p = power";
-  static constexpr auto notes = "Powers 0, 1 and 2 are half the squared error of exp(x), `half_poisson_deviance` and `half_gamma_deviance`. For powers between 0 and 1 no such distribution exists: NaN. For powers outside [1, 2] the second derivative may be negative; `hess_bound` keeps its positive terms.";
+  static constexpr auto notes = "Powers 0, 1 and 2 are half the squared error of exp(x), `half_poisson_deviance` and `half_gamma_deviance`. For powers between 0 and 1 no such distribution exists: NaN. For powers outside [1, 2] the second derivative may be negative; `hess_bound` keeps its positive terms. Very near powers 1 and 2 the terms of the value cancel: it loses about -log10(abs(power - 1)) digits of the type's (float32 is computed in double); at exactly 1 and 2 it does not.";
   static constexpr auto source = "scikit-learn HalfTweedieLoss (which leaves out what is constant).";
   static constexpr auto example = ">>> ul.half_tweedie_deviance([0.0, 0.0], [1.0, 3.0], power=1.5)\narray([0.        , 1.07179677])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V power) {

@@ -135,12 +135,13 @@ struct pseudo_huber_loss {
     const V r = d.hi, q = r / delta, a = abs(q);
     const V big = V(pick<V>(0x1p30, 0x1p200));                        // beyond it 1 + q^2 is q^2
     const auto p = two_product(q, delta);
-    const V q_low = (((r - p.hi) - p.lo) + sane_low(d)) / delta;
+    const V q_low = select(q == V(0), V(0), (((r - p.hi) - p.lo) + sane_low(d)) / delta);
     const V w = fma(q, q, V(1)) + select(a < big, V(2) * q * q_low, V(0)), s = select(a < big, sqrt(w), a);
+    const V i = V(1) / a, step = V(-3) * (copysign(V(1), q) * q_low) * i, cube = fma((i * i) * i, select(abs(step) < V(1), step, V(0)), (i * i) * i);     // |q|^-3 far out
     const auto flat = delta == V(0);
     return only((delta >= V(0)) & (r == r), jet<V>{select(flat, V(0), select(a == inf<V>(), delta * abs(r), r * (r / (V(1) + s)))),
                                                     select(flat, V(0), select(a < big, r / s, copysign(delta, r))),
-                                                    select(flat, V(0), select(a < big, V(1) / w, (V(1) / a) / a) / s), V(1)});
+                                                    select(flat, V(0), select(a < big, (V(1) / w) / s, cube)), V(1)});
   }
 };
 
