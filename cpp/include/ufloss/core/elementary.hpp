@@ -118,7 +118,7 @@ template <int Shift, class V> UFL_FN V power_of_two(V n) { return from_bits(shl<
 /// p 2^n for integral |n| < bias + half_range, rounded once: beyond the range of exponents in two steps, the first of them exact.
 template <class V> UFL_FN V scale_by(V p, V n) {
   using F = format_of<V>;
-  const auto high = n > V(F::bias), low = n < V(1 - F::bias);
+  const mask_t<V> high = n > V(F::bias), low = n < V(1 - F::bias);
   const V shift = select(high, V(-F::half_range), select(low, V(F::half_range), V(0)));
   return (p * power_of_two<0>(n + shift)) * select(high, V(F::half_up), select(low, V(F::half_down), V(1)));
 }

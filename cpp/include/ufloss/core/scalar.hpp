@@ -44,7 +44,7 @@ template <class V> using format_of = format<scalar_t<V>>;
 template <class V> constexpr bool is_double = sizeof(scalar_t<V>) == 8;
 
 /// The one choice between the two scalar types, for constants.
-template <class V> constexpr scalar_t<V> pick(double for_float, double for_double) { return scalar_t<V>(is_double<V> ? for_double : for_float); }
+template <class V> UFL_FN constexpr scalar_t<V> pick(double for_float, double for_double) { return scalar_t<V>(is_double<V> ? for_double : for_float); }
 
 #if UFL_HAS_FMA
 UFL_FN float fma(float a, float b, float c) { return ::fmaf(a, b, c); }

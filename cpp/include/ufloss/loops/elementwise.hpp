@@ -128,11 +128,16 @@ template <class S> UFL_NOINLINE void run_strided(kernel<typename storage<S>::com
       for (int a = nin; a < operands; ++a) store_some(load(edge[a]), data(a) + i, int(m));
     };
     std::ptrdiff_t i = 0;
-    bool past_cache = can_store_past_cache<T> && n > past_cache_from / (operands * size);
+    bool past_cache = can_store_past_cache<T> && n > past_cache_from / (operands * size) && n >= 64;
     if (past_cache) {
       const auto offset = [&](int a) { return std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(args[a]) % 64); };
       for (int a = nin + 1; a < operands; ++a) past_cache &= offset(a) == offset(nin);
-      if (const std::ptrdiff_t lead = (64 - offset(nin)) % 64 / size; past_cache && lead) some(0, i = lead);
+      if (past_cache)                                                // up to an address that packs can be streamed to
+        for (const std::ptrdiff_t lead = (64 - offset(nin)) % 64 / size; i < lead;) {
+          const std::ptrdiff_t m = lead - i < width ? lead - i : width - 1;
+          some(i, m);
+          i += m;
+        }
     }
     if (const std::ptrdiff_t whole = (n - i) / width * width) {
       for (int a = 0; a < nin; ++a) if (steps[a] != 0) in[a] = data(a) + i;

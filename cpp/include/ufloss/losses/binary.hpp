@@ -99,7 +99,7 @@ struct sigmoid_binary_cross_entropy {
   static constexpr auto example = ">>> ul.sigmoid_binary_cross_entropy([-1.0, 0.0, 30.0], [0, 1, 1])\narray([3.13261688e-01, 6.93147181e-01, 9.35762297e-14])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight) {
     const V a = pos_weight * y, b = V(1) - y, sum = a + b, size = abs(x), c = select(x < V(0), a, b);
-    const auto one = y == V(1), hard = (one | (y == V(0))) & (sum == sum);
+    const mask_t<V> one = y == V(1), hard = (one | (y == V(0))) & (sum == sum);
     const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));     // of labels 0 and 1: grad = coef * sigma(u)
     jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {
       const V t = e.big / (V(1) + value(e)), r = rescale(e, t);
@@ -130,7 +130,7 @@ struct binary_cross_entropy {
   static constexpr auto source = "Axon binary_cross_entropy (which clips); gluon SigmoidBCELoss(from_sigmoid=True); torch binary_cross_entropy.";
   static constexpr auto example = ">>> ul.binary_cross_entropy([0.9, 1e-20, 0.0], [1, 1, 0])\narray([ 0.10536052, 46.05170186,  0.        ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight, V eps) {
-    const auto one = y == V(1), hard = (one | (y == V(0))) & (pos_weight == pos_weight);
+    const mask_t<V> one = y == V(1), hard = (one | (y == V(0))) & (pos_weight == pos_weight);
     const auto p = plus(x, eps), q = one_minus(x, eps);
     const two<V> z = {select(one, p.hi, q.hi), select(one, p.lo, q.lo)};
     const V coef = select(one, pos_weight, V(1)), slope = coef / z.hi;
@@ -172,7 +172,7 @@ struct sigmoid_focal_loss {
   static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045089, 0.17546708])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V alpha, V gamma) {
     // labels 0 and 1 and gamma = 2, as is usual, and nothing subnormal
-    const auto one = y == V(1), plain = (one | (y == V(0))) & (gamma == V(2)) & is_near(neg(abs(x)));
+    const mask_t<V> one = y == V(1), plain = (one | (y == V(0))) & (gamma == V(2)) & is_near(neg(abs(x)));
     const V u = select(one, x, neg(x)), at = select(alpha < V(0), V(1), select(one, alpha, V(1) - alpha));
     const V e = exp_near(neg(abs(u))), t = e / (V(1) + e), big = V(1) - t, small = fma(neg(e), t, e);
     const auto right = u >= V(0);
@@ -184,7 +184,7 @@ struct sigmoid_focal_loss {
     return j;
   }
   template <class D> static UFL_FN jet<D> in(D x, D y, D alpha, D g) {
-    const auto one = y == D(1), hard = one | (y == D(0));
+    const mask_t<D> one = y == D(1), hard = one | (y == D(0));
     const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, alpha * y + (D(1) - alpha) * (D(1) - y))));
     const D u = select(one, x, neg(x));
     const D e = exp_nonpositive(neg(abs(u))), w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
@@ -198,7 +198,7 @@ struct sigmoid_focal_loss {
       power = {select(square, power.p, select(g == D(0), D(1), q.p)), select(square, D(0), select(g == D(0), D(0), q.n))};
     }
     const D scale = at * power.p, gp = g * p;
-    const auto away = u == inf<D>(), outer = abs(u) == inf<D>();     // 0 * inf
+    const mask_t<D> away = u == inf<D>(), outer = abs(u) == inf<D>();     // 0 * inf
     jet<D> r = {select(away, D(0), scale_by(scale * ce, power.n)), 
                 select(one, D(-1), D(1)) * select(away, D(0), scale_by(scale * (n + gp * select(u == neg(inf<D>()), D(0), ce)), power.n)),
                 select(outer, D(0), scale_by(scale * (p * n * (D(1) + D(2) * g) + (p * ce) * (g * (gp - n))), power.n)),
