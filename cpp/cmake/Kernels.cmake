@@ -36,8 +36,9 @@ foreach(_isa IN LISTS _isas)
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON INTERPROCEDURAL_OPTIMIZATION OFF)
   if(NOT MSVC)
     # Optimised in every configuration: at -O0 inline functions of other headers stay weak symbols, and the linker might keep an
-    # AVX-512 copy for all.  GCC 12 sees "uninitialised" values inside its own AVX-512 header.
-    target_compile_options(ufloss_kernels_${_isa} PRIVATE ${_flags_${_isa}} -O2 -fno-trapping-math -fno-exceptions -fno-rtti
+    # AVX-512 copy for all.  GCC 12 sees "uninitialised" values inside its own AVX-512 header.  Sanitizers stay out: instrumented, these
+    # files take many minutes and gigabytes, and loops_test.cpp runs the same loops with them.
+    target_compile_options(ufloss_kernels_${_isa} PRIVATE ${_flags_${_isa}} -O2 -fno-sanitize=all -fno-trapping-math -fno-exceptions -fno-rtti
       -Wall -Wextra $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<BOOL:${UFLOSS_WERROR}>:-Werror>)
   else()
     target_compile_options(ufloss_kernels_${_isa} PRIVATE ${_flags_${_isa}})
