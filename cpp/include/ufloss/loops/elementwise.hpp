@@ -10,6 +10,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include "../core/half.hpp"
 #include "../core/loss.hpp"
@@ -163,10 +164,18 @@ template <class T> struct strided {
   T* data;
   std::ptrdiff_t step = 1;
 };
+/// Where the last type that nobody may write to stands among these; -1: nowhere.
+template <class... T> constexpr int last_const() {
+  int last = -1, k = 0;
+  ((std::is_const_v<T> ? void(last = k++) : void(++k)), ...);
+  return last;
+}
 /// map<huber_loss, part_value>(n, strided<float>{x}, strided<float>{y}, strided<float>{&delta, 0}, strided<float>{value})
-template <class L, unsigned Parts, class T, class... Operand> void map(std::ptrdiff_t n, strided<T> first, Operand... rest) {
+template <class L, unsigned Parts, class T, class... U> void map(std::ptrdiff_t n, strided<T> first, strided<U>... rest) {
   using S = std::remove_const_t<T>;
-  static_assert(1 + sizeof...(rest) == std::size_t(arity<L> + count_parts(Parts)), "one operand for each argument and each output");
+  static_assert(1 + sizeof...(rest) == std::size_t(arity<L> + count_parts(Parts)), "ufloss::map: one operand for each argument and each output");
+  static_assert((std::is_same_v<S, std::remove_const_t<U>> && ...), "ufloss::map: all operands are of one type, const or not");
+  static_assert(last_const<T, U...>() < arity<L>, "ufloss::map: an output is a strided<const T>; outputs follow the arguments and are written to");
   const auto address = [](auto o) { return reinterpret_cast<char*>(const_cast<S*>(o.data)); };
   char* const args[] = {address(first), address(rest)...};
   const std::ptrdiff_t steps[] = {std::ptrdiff_t(first.step * std::ptrdiff_t(sizeof(S))), std::ptrdiff_t(rest.step * std::ptrdiff_t(sizeof(S)))...};
