@@ -2,12 +2,14 @@
 
 import doctest
 import hashlib
+import importlib
 import inspect
 import itertools
 import json
 import os
 import pydoc
 import re
+import shlex
 import subprocess
 import sys
 import tracemalloc
@@ -522,11 +524,23 @@ def test_command_line_version():
 
 
 def test_command_line_includes():
-    words = python("-m", "ufloss", "--includes").stdout.split()
+    words = shlex.split(python("-m", "ufloss", "--includes").stdout)
     assert {"-std=c++17", "-ffp-contract=off", "-fno-math-errno"} <= set(words)
     folders = [Path(word[2:]) for word in words if word.startswith("-I")]
     assert str(folders[0]) == ul.get_include()
     assert any((folder / "xsimd" / "xsimd.hpp").is_file() for folder in folders)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="quoting for a POSIX shell")
+@pytest.mark.parametrize("folder", ["/a folder with spaces/include", "/it's", '/"quoted"', "/$HOME and `pwd`", "/back\\slash"])
+def test_command_line_includes_survive_a_shell(monkeypatch, capsys, folder):
+    monkeypatch.setattr(ul, "get_include", lambda: folder)
+    monkeypatch.setattr(sys, "argv", ["ufloss", "--includes"])
+    importlib.import_module("ufloss.__main__").main()
+    flags = capsys.readouterr().out.strip()
+    words = subprocess.run(["sh", "-c", f"printf '%s\\n' {flags}"], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(words) == 5
+    assert words[3] == f"-I{folder}"
 
 
 def test_command_line_folders():
