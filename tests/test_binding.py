@@ -506,6 +506,8 @@ def test_show_config_tells_the_truth():
     assert CONFIG["losses"] == sum(type(getattr(ul, name)) is np.ufunc for name in ul.__all__)
     assert CONFIG["instruction set"] in CONFIG["usable instruction sets"]
     assert set(CONFIG["usable instruction sets"]) <= set(CONFIG["built instruction sets"])
+    beyond = CONFIG["bytes beyond which results are stored past the cache"]
+    assert beyond == "never" or 2**18 <= beyond < 2**40
 
 
 def test_show_config_refuses_another_mode():

@@ -38,13 +38,14 @@ def show_config(mode="stdout"):
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f'mode must be "stdout" or "dicts", not {mode!r}')
-    isas = _core.isa_names()
+    isas, past_cache_from = _core.isa_names(), _core.past_cache_from()
     config = {
         "ufloss": __version__,
         "numpy": np.__version__,
         "instruction set": list(isas)[ISA],
         "usable instruction sets": [name for name, runs in isas.items() if runs],
         "built instruction sets": list(isas),
+        "bytes beyond which results are stored past the cache": "never" if past_cache_from is None else past_cache_from,
         "losses": len(UFUNCS),
     }
     if mode == "dicts":

@@ -10,6 +10,7 @@ import numpy as np
 
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF, PyObject
+from libc.stdint cimport PTRDIFF_MAX
 
 cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
     ctypedef struct argument:
@@ -45,6 +46,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss::dispatch" nogil:
     const kernel_table &table(int)
     bint supported(int)
     int best()
+    ptrdiff_t c_past_cache_from "ufloss::dispatch::past_cache_from"()
 
 cdef extern from *:
     """
@@ -213,6 +215,11 @@ def make_ufunc(int which, int record, str name, str doc, tuple names, tuple defa
 def isa_names():
     """Instruction sets built in, lowest first, and whether this processor runs them."""
     return {table(i).isa.decode().removeprefix("isa_").replace("x86_64_", "x86-64-"): supported(i) for i in range(count())}
+
+
+def past_cache_from():
+    """Operands of more bytes than this in all have light results stored past the cache; None: never."""
+    return None if c_past_cache_from() == PTRDIFF_MAX else c_past_cache_from()
 
 
 def choose_isa():
