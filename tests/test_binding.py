@@ -105,13 +105,33 @@ def test_arguments_by_name_in_any_order(case):
             np.testing.assert_array_equal(got, w, strict=True)
 
 
-def test_defaults_are_the_registered_ones(case):
-    args = case.draw(7)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_defaults_are_the_registered_ones(case, dtype):
+    args = case.draw(7, dtype)
     defaults = [a["default"] for a in case.loss["args"]]
     for k in range(len(required(case)), case.nin):
         full = [a if default is None or i < k else default for i, (a, default) in enumerate(zip(args, defaults, strict=True))]
         for got, want in zip(case(*args[:k]), case(*full), strict=True):
-            np.testing.assert_array_equal(got, want, strict=True)
+            assert got.dtype == want.dtype == dtype
+            assert got.tobytes() == want.tobytes()      # also where float16 or float32 does not have the default
+
+
+class Spy(np.ndarray):
+    """An output that returns the inputs which NumPy's loop would get."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return inputs
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_defaults_beside_arrays_are_rounded_to_their_type_once(case, dtype):
+    args = [np.full(3, 0.5, dtype) for _ in required(case)]
+    got = case.ufunc(*args, out=(np.empty(3, dtype).view(Spy), *[None] * (case.nout - 1)))
+    assert len(got) == case.nin
+    for given, a in zip(got[len(args) :], case.loss["args"][len(args) :], strict=True):
+        assert type(given) is np.ndarray
+        assert given.dtype == dtype
+        assert given.tobytes() == np.dtype(dtype).type(a["default"]).tobytes()
 
 
 def test_numpy_keywords_beside_named_arguments(case):

@@ -13,10 +13,14 @@ from cpython.ref cimport Py_INCREF, PyObject
 from libc.stdint cimport PTRDIFF_MAX
 
 cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
+    enum class role(char):
+        pass
+    enum class domain(int):
+        pass
     ctypedef struct argument:
         const char *name
-        char kind
-        int domain "in"
+        role kind
+        domain place "in"
         double fallback
         const char *doc
     ctypedef struct loss_info:
@@ -193,7 +197,7 @@ def read_registry(int which):
                 a = &r.info.args[k]
                 loss["args"].append(dict(
                     name=a.name.decode(), role={"F": "prediction", "T": "target", "P": "parameter"}[chr(<char>a.kind)],
-                    domain=DOMAINS[<int>a.domain], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode()))
+                    domain=DOMAINS[<int>a.place], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode()))
         if <size_t>r.loops[0]:
             loss["outputs"][r.attribute.decode()] = (i, part_names(r.parts))
     return list(losses.values())
