@@ -17,10 +17,22 @@ def test_page_of_losses_is_up_to_date():
     assert (ROOT / "docs" / "losses.md").read_text() == page, "run: python docs/make.py"
 
 
+def links(page):
+    """What a page links to inside the repository."""
+    return re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+    title, _, content = page.read_text().partition("\n")
+    assert title.startswith("# ")
+    assert len(content.split()) > 20
+    for target in links(page):
         assert (page.parent / target).exists(), target
+
+
+def test_the_readme_links_to_every_other_page():
+    assert {(ROOT / target).resolve() for target in links(ROOT / "README.md")} >= {page.resolve() for page in PAGES} - {ROOT.resolve() / "README.md"}
 
 
 def test_the_diff_that_adds_a_loss_still_applies(tmp_path):
@@ -35,5 +47,7 @@ def test_the_diff_that_adds_a_loss_still_applies(tmp_path):
 
 
 def test_python_of_the_readme_runs():
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert blocks
+    for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
