@@ -28,6 +28,7 @@ target_link_libraries(ufloss_kernels PUBLIC ufloss::ufloss)
 target_compile_definitions(ufloss_kernels PRIVATE ${_machine})
 
 set(UFLOSS_KERNEL_OBJECTS "")
+set(_kernel_targets "")
 foreach(_isa IN LISTS _isas)
   add_library(ufloss_kernels_${_isa} OBJECT cpp/src/kernels.cpp)
   target_link_libraries(ufloss_kernels_${_isa} PRIVATE ufloss::ufloss)
@@ -36,13 +37,17 @@ foreach(_isa IN LISTS _isas)
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON INTERPROCEDURAL_OPTIMIZATION OFF)
   if(NOT MSVC)
     # Optimised in every configuration: at -O0 inline functions of other headers stay weak symbols, and the linker might keep an
-    # AVX-512 copy for all.  GCC 12 sees "uninitialised" values inside its own AVX-512 header.  Sanitizers stay out: instrumented, these
-    # files take many minutes and gigabytes, and loops_test.cpp runs the same loops with them.
+    # AVX-512 copy for all.  GCC 12 sees "uninitialised" values inside its own AVX-512 header.  The sanitizers of a project around this
+    # one stay out: instrumented, these files take many minutes and gigabytes, and loops_test.cpp runs the same loops with them.
     target_compile_options(ufloss_kernels_${_isa} PRIVATE ${_flags_${_isa}} -O2 -fno-sanitize=all -fno-trapping-math -fno-exceptions -fno-rtti
       -Wall -Wextra $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<BOOL:${UFLOSS_WERROR}>:-Werror>)
   else()
     target_compile_options(ufloss_kernels_${_isa} PRIVATE ${_flags_${_isa}})
   endif()
   target_sources(ufloss_kernels PRIVATE $<TARGET_OBJECTS:ufloss_kernels_${_isa}>)
+  list(APPEND _kernel_targets ufloss_kernels_${_isa})
   list(APPEND UFLOSS_KERNEL_OBJECTS $<TARGET_OBJECTS:ufloss_kernels_${_isa}>)
 endforeach()
+if(UFLOSS_SANITIZE)      # the tests use none of it then
+  set_target_properties(ufloss_kernels ${_kernel_targets} PROPERTIES EXCLUDE_FROM_ALL ON)
+endif()
