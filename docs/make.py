@@ -11,7 +11,7 @@ def page():
     for loss in LOSSES:
         args = ", ".join(a["name"] if a["default"] is None else f"{a['name']}={_docs.format_default(a['default'])}" for a in loss["args"])
         lines += [f"## {loss['name']}({args})", "", loss["summary"], "", "```", loss["formula"], "```", ""]
-        lines += [f"- `{a['name']}`: {' '.join(filter(None, [a['doc'], _docs.DOMAIN_TEXT[a['domain']]]))}" for a in loss["args"]]
+        lines += [f"- `{a['name']}`: {_docs.argument_text(a)}" for a in loss["args"]]
         lines += ["", loss["notes"], "", _docs.accuracy_note(loss, loss["parts"]), ""]
         lines += ["```python", *loss["example"].splitlines(), "```", ""]
         derived = [f"`{a}`" for a in loss["outputs"] if a]

@@ -25,6 +25,14 @@ def probabilities(rng, n, dtype):
     return np.choose(kind, [rng.uniform(0, 1, n), near, 1 - near, np.zeros(n), np.ones(n)]).astype(dtype)
 
 
+def tweedie_powers(rng, n, dtype):
+    """Usual ones, and neighbours of the three where the formula changes form."""
+    usual = rng.choice([0.0, 1.0, 1.1, 1.25, 1.5, 1.75, 1.9, 2.0, 2.5, 3.0, -0.5, -3.7, 7.3], n)
+    steps = 10 ** rng.uniform(-16, -1, n)
+    near = np.choose(rng.choice(4, n), [1 + steps, 2 + steps, 2 - steps, -steps])
+    return np.where(rng.random(n) < 0.6, usual, near).astype(dtype)
+
+
 DRAW = {
     "real": reals,
     "unit": probabilities,
@@ -32,8 +40,10 @@ DRAW = {
     "positive": lambda rng, n, dtype: np.maximum(np.abs(reals(rng, n, dtype)), np.finfo(dtype).smallest_subnormal).astype(dtype),
     "sign": lambda rng, n, dtype: np.where(rng.random(n) < 0.6, rng.choice([-1.0, 1.0], n), reals(rng, n, dtype)).astype(dtype),
     "truth": lambda rng, n, dtype: rng.choice([0.0, 1.0, 0.5, -1.0], n).astype(dtype),
-    "tweedie_power": lambda rng, n, dtype: rng.choice([0.0, 1.0, 1.1, 1.25, 1.5, 1.75, 1.9, 2.0, 2.5, 3.0, -0.5, 1.0001], n).astype(dtype),
+    "tweedie_power": tweedie_powers,
 }
+DRAW["optional_unit"] = lambda rng, n, dtype: np.where(rng.random(n) < 0.2, -1, probabilities(rng, n, dtype)).astype(dtype)
+DRAW["tweedie_target"] = DRAW["nonnegative"]
 
 
 def draw(loss, n, dtype, seed=0):
@@ -43,9 +53,10 @@ def draw(loss, n, dtype, seed=0):
     for i, a in enumerate(loss["args"]):
         if a["role"] == "parameter":      # half of the time the default, the rest of ordinary size
             usual = np.clip(np.abs(args[i]), 1e-3, 1e3) if a["domain"] in ("nonnegative", "positive") else args[i]
-            usual = usual if a["name"] != "gamma" else np.clip(usual, 0, 5)
+            usual = np.where(rng.random(n) < 0.2, args[i], usual) if a["name"] != loss["exponent"] else np.clip(usual, 0, 5)
             args[i] = np.where(rng.random(n) < 0.5, dtype(a["default"]), usual.astype(dtype)).astype(dtype)
-    if len(args) > 1 and loss["args"][1]["domain"] == "real":      # neighbours of the first input
-        close = rng.random(n) < 0.15
-        args[1] = np.where(close, args[0] * (1 + dtype(rng.choice([0, 1e-7, 1e-3, -1e-7]))), args[1]).astype(dtype)
+    if len(args) > 1 and loss["args"][1]["domain"] == "real":      # neighbours of the first input, and pairs whose difference overflows
+        kind, largest = rng.random(n), np.finfo(dtype).max * rng.uniform(0.3, 1, (2, n)).astype(dtype)
+        args[1] = np.where(kind < 0.15, args[0] * (1 + dtype(rng.choice([0, 1e-7, 1e-3, -1e-7]))), args[1]).astype(dtype)
+        args[0], args[1] = np.where(kind > 0.95, [largest[0], -largest[1]], args[:2])
     return [np.where(np.isfinite(a), a, dtype(1)) for a in args]

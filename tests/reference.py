@@ -49,8 +49,8 @@ class Jet:
                 result = result * self
             return result
         n = jet(n).v
-        if self.v == 0 and n >= 0:
-            return jet(1 if n == 0 else 0)
+        if self.v == 0:
+            return jet(1 if n == 0 else 0) if n >= 0 else 1 / self
         return self.apply(self.v**n, n * self.v ** (n - 1), n * (n - 1) * self.v ** (n - 2))
 
     __radd__, __rmul__ = __add__, __mul__

@@ -51,6 +51,8 @@ LIMITS = [
     ("poisson_nll_loss", (-INF, 0), "", 0), ("poisson_nll_loss", (-INF, 1), "", INF), ("poisson_nll_loss", (INF, 1), "", INF),
     ("poisson_loss", (0, 0), "", 0), ("poisson_loss", (0, 1), "", INF), ("poisson_loss", (0, 0), "grad", 1), ("poisson_loss", (INF, 1), "", INF),
     ("poisson_loss", (2, 0), "hess", 0), ("poisson_loss", (2, 0), "hess_bound", 0.5), ("poisson_loss", (1, 3), "hess_bound", 3),
+    ("poisson_loss", (-1, 0), "grad", NAN), ("poisson_nll_loss", (0, -1), "hess", NAN),
+    ("binary_cross_entropy", (1.5, 0), "grad", NAN),
     ("stirling_term", (0,), "", 0), ("stirling_term", (1,), "", 0), ("stirling_term", (INF,), "", INF),
     ("half_poisson_deviance", (0, 1), "", 0), ("half_poisson_deviance", (0, 0), "", 1), ("half_poisson_deviance", (-INF, 0), "", 0),
     ("half_poisson_deviance", (INF, 1), "", INF), ("half_poisson_deviance", (-INF, 1), "", INF), ("half_poisson_deviance", (0, -1), "", NAN),
@@ -58,7 +60,8 @@ LIMITS = [
     ("half_gamma_deviance", (-INF, 1), "", INF), ("half_gamma_deviance", (0, -1), "", NAN),
     ("half_tweedie_deviance", (0, 1, 0.5), "", NAN), ("half_tweedie_deviance", (0, 3, 0), "", 2), ("half_tweedie_deviance", (0, 0, 1.5), "", 2),
     ("half_tweedie_deviance", (-INF, 0, 1.5), "", 0), ("half_tweedie_deviance", (INF, 1, 1.5), "", INF), ("half_tweedie_deviance", (-INF, 1, 1.5), "", INF),
-    ("half_tweedie_deviance", (0, -1, 1.5), "", NAN),
+    ("half_tweedie_deviance", (0, -1, 1.5), "", NAN), ("half_tweedie_deviance", (0, -1, 0), "", 2),
+    ("half_tweedie_deviance", (0, 0, 2), "", INF), ("half_tweedie_deviance", (0, 0, 3), "", INF), ("half_tweedie_deviance", (0, INF, 1), "hess", 1),
     ("kl_div", (-INF, 0), "", 0), ("kl_div", (-INF, 1), "", INF), ("kl_div", (0, 0), "", 0), ("kl_div", (0, -1), "", NAN), ("kl_div", (0, -1), "grad", NAN),
     ("margin_ranking_loss", (1, 1, 1, 0), "grad", 0), ("margin_ranking_loss", (1, 2, 1, 0), "grad", -1), ("margin_ranking_loss", (INF, 0, 1, 0), "", 0),
 ]
@@ -72,6 +75,49 @@ def test_limit(name, args, attribute, expected, dtype):
     args = [dtype(a) for a in args]
     with np.errstate(all="raise"):
         np.testing.assert_array_equal(ufunc(*args), dtype(expected))
+
+
+OUTSIDE = {
+    "unit": [-1e-6, 1.5, -INF], "optional_unit": [1.5, INF], "nonnegative": [-1e-6, -2.0], "positive": [-1e-6, -2.0],
+    "tweedie_power": [1e-6, 0.5, INF, -INF],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arguments_outside_their_domain_give_nan(case, dtype):
+    for i, a in enumerate(case.loss["args"]):
+        if a["domain"] == "unit" and a["role"] == "target":
+            continue      # soft labels are computed as they stand, as everywhere else
+        for wrong in OUTSIDE.get(a["domain"], []):
+            args = case.draw(40, dtype)
+            args[i][7] = wrong
+            for result in case(*args):
+                assert np.isnan(result[7]), (a["name"], wrong)
+                assert not np.isnan(np.delete(result, 7)).any()
+
+
+def test_labels_outside_the_unit_interval_are_computed_as_they_stand():
+    np.testing.assert_allclose(ul.sigmoid_binary_cross_entropy(1.0, 2.0), 2 * math.log1p(math.exp(-1)) - math.log1p(math.exp(1)), rtol=1e-14)
+
+
+def test_differences_that_overflow_before_a_small_weight():
+    big = 1.7e308
+    np.testing.assert_allclose(ul.huber_loss(big, -big, 0.1), 2 * 0.1 * big, rtol=1e-15)
+    np.testing.assert_allclose(ul.smooth_l1_loss(0.6 * big, -0.6 * big, big), 0.7 * big, rtol=1e-15)
+    np.testing.assert_allclose(ul.pinball_loss(big, -big, 0.9), 2 * (1 - 0.9) * big, rtol=1e-15)
+    np.testing.assert_allclose(ul.pseudo_huber_loss(big, -big, 0.1), 2 * 0.1 * big, rtol=1e-15)
+    np.testing.assert_allclose(ul.pseudo_huber_loss.grad(big, -big, big), big * (2 / math.sqrt(5)), rtol=1e-15)
+    np.testing.assert_allclose(ul.margin_ranking_loss(big, -big, -0.1), 2 * 0.1 * big, rtol=1e-15)
+    assert ul.margin_ranking_loss(big, -big, 0, 1) == 1
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_tweedie_deviance_is_continuous_at_its_special_powers(power):
+    x, y = np.linspace(-3, 3, 61), np.array([0.25, 1.0, 4.0])[:, None]
+    at = ul.half_tweedie_deviance(x, y, power)
+    for step in [1e-15, 1e-12, 1e-9]:
+        for near in [power + step] + [power - step] * (power == 2):
+            np.testing.assert_allclose(ul.half_tweedie_deviance(x, y, near), at, rtol=20 * step + 1e-14, atol=1e-16)
 
 
 def test_kink_where_the_product_underflows():

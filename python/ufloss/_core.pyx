@@ -171,7 +171,7 @@ cdef object make(const loss_record *r, str name, str doc):
     return ufunc
 
 
-cdef list DOMAINS = ["real", "unit", "nonnegative", "positive", "sign", "truth", "tweedie_power"]
+cdef list DOMAINS = ["real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power", "tweedie_target"]
 cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
 
 

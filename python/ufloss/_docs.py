@@ -2,12 +2,14 @@
 
 DOMAIN_TEXT = {
     "real": "",
-    "unit": "Between 0 and 1.",
-    "nonnegative": "Not negative.",
-    "positive": "Positive.",
+    "unit": "Between 0 and 1",
+    "optional_unit": "",
+    "nonnegative": "Not negative",
+    "positive": "Positive",
     "sign": "",
     "truth": "",
-    "tweedie_power": "0 or less, or 1 or more.",
+    "tweedie_power": "0 or less, or 1 or more",
+    "tweedie_target": "Not negative, unless the power is 0",
 }
 
 OUTPUT_TEXT = {
@@ -28,6 +30,13 @@ SUMMARY_TEXT = {
     "grads": "Gradients of `{name}` with respect to `{first}` and `{second}`, in one pass.",
     "value_and_grads": "`{name}` and its gradients with respect to `{first}` and `{second}`, in one pass.",
 }
+
+
+def argument_text(arg):
+    """What an argument is, and where it lies.  Soft labels outside [0, 1] are computed as they stand; all else outside a domain is NaN."""
+    text = DOMAIN_TEXT[arg["domain"]]
+    soft = arg["domain"] == "unit" and arg["role"] == "target"
+    return " ".join(filter(None, [arg["doc"], text and text + ("." if soft else "; NaN outside.")]))
 
 
 def format_default(value):
@@ -60,7 +69,7 @@ def docstring(loss, attribute, parts):
     lines += ["", "Parameters", "----------"]
     for a in args:
         optional = "" if a["default"] is None else f", default {format_default(a['default'])}"
-        lines += [f"{a['name']} : array_like{optional}", "    " + " ".join(filter(None, [a["doc"], DOMAIN_TEXT[a["domain"]]]))]
+        lines += [f"{a['name']} : array_like{optional}", "    " + argument_text(a)]
     outs = "ndarray or None" if len(parts) == 1 else "tuple of ndarray or None"
     lines += [
         f"out : {outs}, optional", "    Where to put the result.",

@@ -44,7 +44,7 @@ struct tally {
   }
 };
 
-template <class L, std::size_t... I> jet<double> evaluate(const double* x, std::index_sequence<I...>) { return L::template eval<double>(x[I]...); }
+template <class L, std::size_t... I> jet<double> at(const double* x, std::index_sequence<I...>) { return evaluate<L>(x[I]...); }
 template <class L, std::size_t... I> jet<dual> differentiate(const double* x, std::size_t seed, std::index_sequence<I...>) {
   return L::template eval<dual>((I == seed ? dual::seeded(x[I]) : dual(x[I]))...);
 }
@@ -60,7 +60,7 @@ template <class L> int mistakes() {
       const argument& arg = L::args[a];
       x[a] = arg.fallback == arg.fallback && random.uniform(0, 1) < 0.3 ? arg.fallback : random.from(arg.in);
     }
-    const jet<double> j = evaluate<L>(x, all_args);
+    const jet<double> j = at<L>(x, all_args);
     near_kink = false;
     const jet<dual> d = differentiate<L>(x, 0, all_args);
     if (near_kink) ++t.left_out;

@@ -156,7 +156,7 @@ template <class T> void public_face() {
   T value[7], grad[14];
   map<huber_loss, part_value | part_grad>(7, strided<const T>{x}, strided<const T>{y}, strided<const T>{&delta, 0}, strided<T>{value}, strided<T>{grad + 12, -2});
   for (int i = 0; i < 7; ++i) {
-    const auto j = huber_loss::eval(x[i], y[i], delta);
+    const auto j = evaluate<huber_loss>(x[i], y[i], delta);
     check(value[i] == j.value && grad[12 - 2 * i] == j.grad, "map<huber_loss> at %d", i);
   }
 }

@@ -4,8 +4,8 @@
 #include <ufloss/ufloss.hpp>
 
 int main() {
-  const auto j = ufloss::huber_loss::eval(2.5, 0.0, 1.0);
-  const auto b = ufloss::log_cosh::eval(1.0f, 0.0f);
+  const auto j = ufloss::evaluate<ufloss::huber_loss>(2.5, 0.0, 1.0);
+  const auto b = ufloss::evaluate<ufloss::log_cosh>(1.0f, 0.0f);
   std::printf("ufloss, lanes of float: %d; huber_loss(2.5) = %g\n", ufloss::lanes<float>, j.value);
   return j.value == 2.0 && j.grad == 1.0 && std::fabs(double(b.value) - 0.43378083049302) < 1e-7 ? 0 : 1;
 }

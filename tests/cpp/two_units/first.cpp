@@ -5,7 +5,7 @@
 double from_the_other(double x);
 
 int main() {
-  const ufloss::jet<double> j = ufloss::huber_loss::eval(2.5, 0.0, 1.0);
+  const ufloss::jet<double> j = ufloss::evaluate<ufloss::huber_loss>(2.5, 0.0, 1.0);
   const float x[3] = {0.5f, 2.5f, -3.0f}, zero = 0, one = 1;
   float value[3], grad[3];
   ufloss::map<ufloss::huber_loss, ufloss::part_value | ufloss::part_grad>(3, ufloss::strided<const float>{x}, ufloss::strided<const float>{&zero, 0}, ufloss::strided<const float>{&one, 0},

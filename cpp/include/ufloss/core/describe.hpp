@@ -7,8 +7,8 @@ namespace ufloss {
 enum part : unsigned { part_value = 1, part_grad = 2, part_hess = 4, part_bound = 8, part_grad2 = 16 };
 constexpr unsigned standard_parts = part_value | part_grad | part_hess;
 
-/// Where an argument lives: for the documentation, and for the tests, which draw from it.
-enum class domain : int { real, unit, nonnegative, positive, sign, truth, tweedie_power };
+/// Where an argument lives: for the documentation, for the tests, which draw from it, and for evaluate(), which gives NaN outside.
+enum class domain : int { real, unit, optional_unit, nonnegative, positive, sign, truth, tweedie_power, tweedie_target };
 /// Who chooses the loop's type: predictions (integers count as float64), targets when they are floating, parameters never.
 enum class role : char { prediction = 'F', target = 'T', parameter = 'P' };
 /// What holds over the whole domain; light: a handful of operations, so that memory is the limit of a large array.

@@ -311,12 +311,13 @@ template <class V> UFL_FN V log1p_unit(V e) {
 template <class V> UFL_FN V log1p_tail(tail<V, true> t) { return log1p_unit(t.big); }
 template <class V> UFL_FN V log1p_tail(tail<V, false> t) { return select(t.down < V(1), t.big, log1p_unit(t.big)); }
 /// x^a for x >= 0 in double, as p 2^n: the rounding of a log x does not reach the result.  1 + |a| ulp at most.
-template <class V> UFL_FN scaled<V> pow_parts(V x, V a) {
+template <class V> UFL_FN scaled<V> pow_parts(V x, two<V> a) {
   const auto l = log_two(x);
-  const auto p = two_product(a, l.hi);
-  const V low = p.lo + a * l.lo;
-  return exp_parts(two<V>{select((a == V(0)) & (x == x), V(0), p.hi), select(abs(p.hi) < V(2048), low, V(0))});
+  const auto p = two_product(a.hi, l.hi);
+  const V low = p.lo + fma(a.hi, l.lo, a.lo * l.hi);
+  return exp_parts(two<V>{select((a.hi == V(0)) & (x == x), V(0), p.hi), select(abs(p.hi) < V(2048), low, V(0))});
 }
+template <class V> UFL_FN scaled<V> pow_parts(V x, V a) { return pow_parts(x, two<V>{a, V(0)}); }
 
 // --- fused ----------------------------------------------------------------------------------------------------------------------------
 /// log(1 + exp(-|x|)), the bent part of softplus.  1.62 / 1.51 ulp.

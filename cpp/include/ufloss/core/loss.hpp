@@ -15,7 +15,7 @@ template <class V> struct jet {
 template <class M, class V> UFL_FN jet<V> select(M m, jet<V> a, jet<V> b) {
   return {select(m, a.value, b.value), select(m, a.grad, b.grad), select(m, a.hess, b.hess), select(m, a.hess_bound, b.hess_bound), select(m, a.grad2, b.grad2)};
 }
-/// j where `valid`, NaN elsewhere: parameters outside their domain, and inputs that a constant or a comparison would forget to be NaN.
+/// j where `valid`, NaN elsewhere: arguments outside their domain, and inputs that a constant or a comparison would forget to be NaN.
 template <class M, class V> UFL_FN jet<V> only(M valid, jet<V> j) { return select(valid, j, jet<V>{nan<V>(), nan<V>(), nan<V>(), nan<V>(), nan<V>()}); }
 /// in_double for a function that returns a jet.
 template <class F, class V, class... W> UFL_FN jet<V> jet_in_double(F f, V x, W... rest) {
@@ -29,8 +29,50 @@ template <class F, class V, class... W> UFL_FN jet<V> jet_in_double(F f, V x, W.
 template <class V> UFL_FN V sign(V x) { return select(x > V(0), V(1), select(x < V(0), V(-1), x)); }
 /// a b < 0, also where the product underflows.
 template <class V> UFL_FN mask_t<V> opposed(V a, V b) { return ((a < V(0)) & (b > V(0))) | ((a > V(0)) & (b < V(0))); }
+/// (x - y)/2, also where x - y overflows.
+template <class V> UFL_FN V half_difference(V x, V y) { return V(0.5) * x - V(0.5) * y; }
 /// a * x, 0 where a = 0 whatever x is (0 times infinity has the limit 0 here).
 template <class V> UFL_FN V weigh(V a, V x) { return select((a == V(0)) & (x == x), V(0), a * x); }
+
+/// Is an argument's domain one that values can lie outside of?  A soft label may be any number, since the formulas are linear in it.
+constexpr bool is_restricted(argument a) {
+  return a.in == domain::unit ? a.kind != role::target
+                              : a.in == domain::optional_unit || a.in == domain::nonnegative || a.in == domain::positive || a.in == domain::tweedie_power;
+}
+/// The ends of a domain belong to it, also where it is open: the losses have limits there.
+template <domain In, class V> UFL_FN mask_t<V> inside(V x) {
+  if constexpr (In == domain::unit) return (x >= V(0)) & (x <= V(1));
+  else if constexpr (In == domain::optional_unit) return x <= V(1);
+  else if constexpr (In == domain::tweedie_power) return ((x <= V(0)) | (x >= V(1))) & (abs(x) < inf<V>());
+  else return x >= V(0);
+}
+template <class L, int I = 0, class V, class... W> UFL_FN mask_t<V> valid_arguments(mask_t<V> valid, V x, W... rest) {
+  if constexpr (is_restricted(L::args[I])) valid = valid & inside<L::args[I].in>(x);
+  if constexpr (sizeof...(W) > 0) return valid_arguments<L, I + 1>(valid, rest...);
+  else return valid;
+}
+template <class L, int I = 0> constexpr bool has_restricted() {
+  if constexpr (I == int(sizeof(L::args) / sizeof(L::args[0]))) return false;
+  else return is_restricted(L::args[I]) || has_restricted<L, I + 1>();
+}
+/// The jet of a loss at one point: its formula inside the domain, NaN outside.
+template <class L, class V, class... W> UFL_FN jet<V> evaluate(V x, W... rest) {
+  const jet<V> j = L::template eval<V>(x, rest...);
+  if constexpr (has_restricted<L>()) {
+    const mask_t<V> valid = valid_arguments<L>(mask_t<V>(x == x), x, rest...);
+    if (UFL_UNLIKELY(!all(valid))) return only(valid, j);
+  }
+  return j;
+}
+
+/// a/b^2 for a >= 0, b > 0, also where a/b is subnormal and the result need not be.
+template <class V> UFL_FN V over_square(V a, V b) {
+  const V q = a / b, up = V(pick<V>(0x1p30, 0x1p60));
+  V r = q / b;
+  const mask_t<V> tiny = (q < V(pick<V>(0x1p-100, 0x1p-960))) & (a > V(0));
+  if (UFL_UNLIKELY(!all(!tiny))) r = select(tiny, (((a * up) / b) / b) * (V(1) / up), r);
+  return r;
+}
 
 constexpr double required = __builtin_nan("");
 constexpr argument prediction(const char* name, domain in, const char* doc) { return {name, role::prediction, in, required, doc}; }

@@ -34,7 +34,7 @@ template <class L, unsigned Parts, class T> struct elementwise_kernel {
     T* o[count_parts(Parts)];
     for (int b = 0; b < count_parts(Parts); ++b) o[b] = out[b];
     for (std::ptrdiff_t i = 0; i < n; i += lanes<T>) {
-      const auto j = L::template eval<native<T>>(load(p[I])...);
+      const auto j = evaluate<L>(load(p[I])...);
       ((p[I] += s[I]), ...);
       int k = 0;
       const auto put = [&](native<T> v) UFL_INLINE {

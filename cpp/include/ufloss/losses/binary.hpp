@@ -106,7 +106,11 @@ struct sigmoid_binary_cross_entropy {
       const V first = is_short<decltype(e)> ? c * size : weigh(c, size), slope = select(u >= V(0), V(1) - r, fma(neg(e.big), r, e.big));
       return jet<V>{first + rescale(e, sum * log1p_tail(e)), rescale_where(u < V(0), e, coef * slope), rescale(e, sum * fma(neg(t), r, t)), select(x == x, V(0.25) * sum, x)};
     });
-    if (UFL_UNLIKELY(!all(hard))) j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
+    if (UFL_UNLIKELY(!all(hard))) {
+      j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
+      const auto tiny = (abs(a) < V(pick<V>(0x1p-100, 0x1p-960))) & (x < V(0)) & !hard;      // w y may be subnormal where w y |x| is not
+      j.value = select(tiny, weigh(pos_weight, weigh(y, size)) + sum * softplus_tail(x), j.value);
+    }
     j.grad2 = select(y == y, in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight), y);
     return j;
   }
@@ -134,7 +138,7 @@ struct binary_cross_entropy {
     const auto p = plus(x, eps), q = one_minus(x, eps);
     const two<V> z = {select(one, p.hi, q.hi), select(one, p.lo, q.lo)};
     const V coef = select(one, pos_weight, V(1)), slope = coef / z.hi;
-    const jet<V> j = {V(0) - weigh(coef, log(z)), select(one, neg(slope), slope), slope / z.hi};
+    const jet<V> j = {V(0) - weigh(coef, log(z)), select(one, neg(slope), slope), over_square(coef, z.hi)};
     if (UFL_UNLIKELY(!all(hard))) return select(hard, j, jet_in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return soft(x, y, w, eps); }, x, y, pos_weight, eps));
     return j;
   }
@@ -148,7 +152,7 @@ struct binary_cross_entropy {
     const D a = w * y, b = D(1) - y;
     const auto p = plus(x, eps), q = one_minus(x, eps);
     const D ap = a / p.hi, bq = b / q.hi;
-    return {neg(a * log(p) + b * log(q)), bq - ap, ap / p.hi + bq / q.hi};
+    return {neg(a * log(p) + b * log(q)), bq - ap, over_square(a, p.hi) + over_square(b, q.hi)};
   }
 };
 
@@ -161,13 +165,13 @@ struct binary_cross_entropy {
 struct sigmoid_focal_loss {
   static constexpr auto name = "sigmoid_focal_loss";
   static constexpr argument args[] = {prediction("logits", domain::real, "Logits of the positive class."), target("labels", domain::unit, "0 or 1, or a probability of the positive class."),
-                                      parameter("alpha", domain::unit, -1.0, "Weight of the positive class against 1 - alpha of the negative one; negative: no weights."),
+                                      parameter("alpha", domain::optional_unit, -1.0, "Weight of the positive class against 1 - alpha of the negative one, at most 1; negative: no weights."),
                                       parameter("gamma", domain::nonnegative, 2.0, "Exponent that takes weight from well-classified examples.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad | part_hess, properties = nonnegative_value;
   static constexpr auto exponent = "gamma";
   static constexpr auto summary = "Focal loss of a logit.";
   static constexpr auto formula = "alpha_t * (1 - p_t)**gamma * ce\nce      = binary cross-entropy of (logits, labels)\np_t     = p * labels + (1 - p) * (1 - labels),  p = 1 / (1 + exp(-logits))\nalpha_t = alpha * labels + (1 - alpha) * (1 - labels), or 1 where alpha < 0";
-  static constexpr auto notes = "gamma = 0 is `sigmoid_binary_cross_entropy`. Errors grow with the exponent: 4 ulp up to gamma = 1, 4 * gamma beyond. The second derivative may be negative; `hess_bound` keeps its positive terms. A negative gamma gives NaN.";
+  static constexpr auto notes = "gamma = 0 is `sigmoid_binary_cross_entropy`. Errors grow with the exponent: 4 ulp up to gamma = 1, 4 * gamma beyond. The second derivative may be negative; `hess_bound` keeps its positive terms. A gamma above 1e150 gives NaN.";
   static constexpr auto source = "Lin et al., Focal loss for dense object detection, 2017; optax.losses.sigmoid_focal_loss.";
   static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045089, 0.17546708])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V alpha, V gamma) {
@@ -179,7 +183,7 @@ struct sigmoid_focal_loss {
     const V n = select(right, small, big), p = select(right, big, small), ce = max(neg(u), V(0)) + log1p_unit(e), scale = (at * n) * n, pc = p * ce;
     const jet<V> j = {scale * ce, select(one, neg(scale), scale) * fma(V(2), pc, n), scale * (V(5) * (p * n) + (pc + pc) * ((p + p) - n)), scale * (V(5) * (p * n) + V(4) * (pc * p))};
     if (UFL_UNLIKELY(!all(plain)))
-      return select(plain, j, only((x == x) & (y == y) & (alpha == alpha) & (gamma >= V(0)),
+      return select(plain, j, only((y == y) & (gamma < V(pick<V>(__builtin_inf(), 0x1p500))),
                                    jet_in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g); }, x, y, alpha, gamma)));
     return j;
   }

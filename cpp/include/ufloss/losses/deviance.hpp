@@ -54,7 +54,7 @@ struct poisson_nll_loss {
   static constexpr auto example = ">>> ul.poisson_nll_loss([0.0, 1.0], [2, 2])\narray([1.        , 0.71828183])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     return {in_double([](auto x, auto y) UFL_INLINE { return deviance::exp_less(x, y, x); }, x, y),
-            in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), select(y == y, exp(x), y)};
+            in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x)};
   }
 };
 
@@ -70,11 +70,11 @@ struct poisson_loss {
   static constexpr auto source = "Axon poisson before its mean (eps=1e-7); gluon PoissonNLLLoss(from_logits=False).";
   static constexpr auto example = ">>> ul.poisson_loss([1.0, 2.0], [2, 2])\narray([1.        , 0.61370564])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V eps) {
-    const V s = x + eps;
-    return only((x == x) & (y == y) & (eps == eps), jet<V>{
+    const V s = x + eps, h = select(y == V(0), V(0), over_square(y, s));
+    return only(y == y, jet<V>{
             in_double([](auto x, auto y, auto eps) UFL_INLINE { return select((x == inf<decltype(x)>()) & (y < x), x, x - weigh(y, log(two_sum(x, eps)))); }, x, y, eps),
             in_double([](auto x, auto y, auto eps) UFL_INLINE { using D = decltype(x); return select(y == D(0), D(1), D(1) - y / (x + eps)); }, x, y, eps),
-            select(y == V(0), V(0), (y / s) / s), select(y > s, (y / s) / s, V(1) / s)});
+            h, select(y > s, h, V(1) / s)});
   }
 };
 
@@ -103,11 +103,11 @@ struct half_poisson_deviance {
   static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
   static constexpr auto summary = "Half the Poisson deviance of a log mean.";
   static constexpr auto formula = "exp(x) - y - y * (x - log(y)),  x = predictions, y = targets";
-  static constexpr auto notes = "`poisson_nll_loss` shifted so that its minimum is 0. A negative target gives NaN. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto notes = "`poisson_nll_loss` shifted so that its minimum is 0. The second derivative is positive, so it serves as `hess_bound` too.";
   static constexpr auto source = "scikit-learn HalfPoissonLoss (which leaves out what is constant).";
   static constexpr auto example = ">>> ul.half_poisson_deviance([0.0, 0.0], [1, 3])\narray([0.        , 1.29583687])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return only(y >= V(0), jet<V>{in_double([](auto x, auto y) UFL_INLINE { return deviance::half_poisson(x, y); }, x, y), in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x)});
+    return {in_double([](auto x, auto y) UFL_INLINE { return deviance::half_poisson(x, y); }, x, y), in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x)};
   }
 };
 
@@ -118,27 +118,31 @@ struct half_gamma_deviance {
   static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
   static constexpr auto summary = "Half the gamma deviance of a log mean.";
   static constexpr auto formula = "x - log(y) + y * exp(-x) - 1,  x = predictions, y = targets";
-  static constexpr auto notes = "A target of 0 gives inf, a negative one NaN. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto notes = "A target of 0 gives inf. The second derivative is positive, so it serves as `hess_bound` too.";
   static constexpr auto source = "scikit-learn HalfGammaLoss (which leaves out what is constant).";
   static constexpr auto example = ">>> ul.half_gamma_deviance([0.0, 0.0], [1.0, 3.0])\narray([0.        , 0.90138771])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return only(y >= V(0), jet<V>{in_double([](auto x, auto y) UFL_INLINE { return deviance::half_gamma(x, y); }, x, y),
-                                  in_double([](auto x, auto y) UFL_INLINE { return decltype(x)(1) - deviance::times_exp(y, neg(x)); }, x, y),
-                                  in_double([](auto x, auto y) UFL_INLINE { return deviance::times_exp(y, neg(x)); }, x, y)});
+    return {in_double([](auto x, auto y) UFL_INLINE { return deviance::half_gamma(x, y); }, x, y),
+            in_double([](auto x, auto y) UFL_INLINE { return decltype(x)(1) - deviance::times_exp(y, neg(x)); }, x, y),
+            in_double([](auto x, auto y) UFL_INLINE { return deviance::times_exp(y, neg(x)); }, x, y)};
   }
 };
 
-/// With a = 1-p, b = 2-p the value is exp(bx) (phi(bd)/b - phi(d)) / a; both exponents, and their products with x, take two words.
-/// p = 0, 1, 2 are the squared error of exp(x), Poisson and gamma.
+/// With a = 1-p, b = 2-p, d = log y - x and E(k) = (exp(kd) - 1)/k, which is d at k = 0, the value is any of
+///   exp(bx) (phi(bd)/b - phi(d)) / a = exp(bx) sum over k >= 2 of d^k/k! (1 + b + ... + b^(k-2)),   near the minimum;
+///   (exp(bx) + y exp(ax) (E(a) - 1)) / b,     where the textbook's terms would cancel near power 1;
+///   (exp(bx) (E(b) + 1) - y exp(ax)) / a,     the same near power 2;
+///   (y^b/b - y exp(ax)) / a + exp(bx)/b,      elsewhere.
+/// Both exponents, and their products with x, take two words.  p = 0, 1, 2 are the squared error of exp(x), Poisson and gamma.
 struct half_tweedie_deviance {
   static constexpr auto name = "half_tweedie_deviance";
-  static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted means."), target("targets", domain::nonnegative, "Amounts."),
-                                      parameter("power", domain::tweedie_power, 1.5, "Exponent of the variance: the variance of a target is its mean to this power. NaN between 0 and 1.")};
+  static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted means."), target("targets", domain::tweedie_target, "Amounts."),
+                                      parameter("power", domain::tweedie_power, 1.5, "Exponent of the variance: the variance of a target is its mean to this power.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad | part_hess, properties = 0;
   static constexpr auto exponent = "power";
   static constexpr auto summary = "Half the Tweedie deviance of a log mean.";
   static constexpr auto formula = "y**(2-p) / ((1-p) * (2-p)) - y * exp((1-p) * x) / (1-p) + exp((2-p) * x) / (2-p)\nx = predictions, y = targets, p = power";
-  static constexpr auto notes = "Powers 0, 1 and 2 are half the squared error of exp(x), `half_poisson_deviance` and `half_gamma_deviance`. For powers between 0 and 1 no such distribution exists: NaN. For powers outside [1, 2] the second derivative may be negative; `hess_bound` keeps its positive terms. Very near powers 1 and 2 the terms of the value cancel: it loses about -log10(abs(power - 1)) digits of the type's (float32 is computed in double); at exactly 1 and 2 it does not.";
+  static constexpr auto notes = "Powers 0, 1 and 2 are half the squared error of exp(x), `half_poisson_deviance` and `half_gamma_deviance`. For powers between 0 and 1 no such distribution exists: NaN. For powers outside [1, 2] the second derivative may be negative; `hess_bound` keeps its positive terms.";
   static constexpr auto source = "scikit-learn HalfTweedieLoss (which leaves out what is constant).";
   static constexpr auto example = ">>> ul.half_tweedie_deviance([0.0, 0.0], [1.0, 3.0], power=1.5)\narray([0.        , 1.07179677])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V power) {
@@ -150,6 +154,16 @@ struct half_tweedie_deviance {
     const auto none = (k.hi == D(0)) & (x == x);
     return {select(none, D(0), p.hi), select(none, D(0), p.lo + k.lo * x)};
   }
+  /// The sum over k >= 2, to k = 15: the rest is below 2^-60 where |d| max(|b|, 1) < 0.34.
+  template <class D> static UFL_FN D series(D d, D b) {
+    D term = D(0.5) * (d * d), geometric = D(1), sum = term;
+    for (int k = 3; k < 16; ++k) {
+      term = term * (d * D(1.0 / k));
+      geometric = fma(b, geometric, D(1));
+      sum = fma(term, geometric, sum);
+    }
+    return sum;
+  }
   template <class D> static UFL_FN jet<D> in(D x, D y, D power) {
     const auto a = two_diff(D(1), power), b = two_diff(D(2), power);
     const auto ebx = exp_parts(product(b, x));
@@ -157,20 +171,25 @@ struct half_tweedie_deviance {
     const D eb = value(ebx), ya = deviance::times_exp(y, ax);
     const auto ly = log_two(y);
     const D d = (ly.hi - x) + ly.lo;
-    const D near = scale_by(((exp_rest(b.hi * d) / b.hi - exp_rest(d)) / a.hi) * ebx.p, ebx.n);
-    const D yb = value(pow_parts(y, b.hi));
+    const D near = scale_by(series(select(abs(d) < D(0.34), d, D(0)), b.hi) * ebx.p, ebx.n);
+    const D yb = value(pow_parts(y, b));
     // Where terms overflow against each other, exp(bx) = exp(ax) exp(x) says which one wins; the value is never negative.
     const D e = exp(x);
     const auto winner = [](D sum, D sign) UFL_INLINE { return select(sum == sum, sum, copysign(inf<D>(), sign)); };
-    const D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), D(1));
+    D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), D(1));
+    const mask_t<D> gamma_like = power >= D(1.5);
+    const D k = select(gamma_like, b.hi, a.hi), kd = k * d, E = select(k == D(0), d, expm1(kd) / k);
+    const D close = select(gamma_like, (eb * (E + D(1)) - ya) / a.hi, (eb + weigh(ya, E - D(1))) / b.hi);
+    far = select(abs(kd) < D(1), winner(close, D(1)), far);
+    far = select(y == D(0), select(b.hi > D(0), scale_by(ebx.p / b.hi, ebx.n), inf<D>()), far);
     D v = select((abs(d) * max(abs(b.hi), D(1)) < D(0.34)) & (y > D(0)), near, far) + D(0);
     const auto special = (power == D(0)) | (power == D(1)) | (power == D(2));
     if (UFL_UNLIKELY(!all(!special))) {
       const D r = e - y;
       v = select(power == D(0), D(0.5) * r * r, select(power == D(1), deviance::half_poisson(x, y), select(power == D(2), deviance::half_gamma(x, y), v)));
     }
-    const D h1 = select(b.hi == D(0), D(0), scale_by(b.hi * ebx.p, ebx.n)), h2 = deviance::times_exp(y, ax, neg(a.hi));
-    return only(((power <= D(0)) | (power >= D(1))) & ((y >= D(0)) | (power == D(0))) & (x == x) & (y == y),
+    const D h1 = select(b.hi == D(0), D(0), scale_by(b.hi * ebx.p, ebx.n)), h2 = select(a.hi == D(0), D(0), deviance::times_exp(y, ax, neg(a.hi)));
+    return only(((y >= D(0)) | (power == D(0))) & (x == x) & (y == y),
                 jet<D>{v, winner(eb - ya, e - y), winner(h1 + h2, b.hi * e - a.hi * y), max(h1, D(0)) + max(h2, D(0))});
   }
 };

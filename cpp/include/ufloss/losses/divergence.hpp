@@ -11,11 +11,11 @@ struct kl_div {
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex;
   static constexpr auto summary = "Pointwise Kullback-Leibler divergence from log-probabilities.";
   static constexpr auto formula = "targets * (log(targets) - predictions)";
-  static constexpr auto notes = "A target of 0 gives 0, also where the prediction is -inf; a negative target gives NaN. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to the target is -inf at 0.";
+  static constexpr auto notes = "A target of 0 gives 0, also where the prediction is -inf. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to the target is -inf at 0.";
   static constexpr auto source = "gluon KLDivLoss before its mean; torch kl_div(reduction='none').";
   static constexpr auto example = ">>> ul.kl_div(np.log([0.5, 0.2]), [0.5, 0.4])\narray([0.        , 0.27725887])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return only((y >= V(0)) & (x == x),
+    return only(x == x,
                 jet<V>{in_double([](auto x, auto y) UFL_INLINE { return select(y == decltype(y)(0), y, y * (log_positive(y) - x)); }, x, y), V(0) - y, V(0), V(1),
                        in_double([](auto x, auto y) UFL_INLINE { return select(y == decltype(y)(0), neg(inf<decltype(y)>()), (log_positive(y) - x) + decltype(y)(1)); }, x, y)});
   }

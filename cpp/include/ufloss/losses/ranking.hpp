@@ -17,10 +17,15 @@ struct margin_ranking_loss {
   static constexpr auto source = "Axon margin_ranking; torch margin_ranking_loss.";
   static constexpr auto example = ">>> ul.margin_ranking_loss([1.0, 0.5], [0.2, 2.0], [1, 1], margin=0.1)\narray([0. , 1.6])";
   template <class V> static UFL_FN jet<V> eval(V x1, V x2, V y, V margin) {
-    const auto d = two_diff(x1, x2);
-    const auto p = two_product(y, d.hi);
+    auto d = two_diff(x1, x2);
+    V k = y;
+    if (const auto over = !(abs(d.hi) < inf<V>()); UFL_UNLIKELY(!all(!over))) {            // the difference may overflow before its weight
+      d = {select(over, half_difference(x1, x2), d.hi), select(over, V(0), d.lo)};
+      k = select(over, y + y, y);
+    }
+    const auto p = two_product(k, d.hi);
     const auto s = two_diff(margin, p.hi);
-    const V low = (s.lo - p.lo) - y * d.lo, h = s.hi + select(low == low, low, V(0));     // an infinite word's rest is NaN
+    const V low = (s.lo - p.lo) - k * d.lo, h = s.hi + select(low == low, low, V(0));     // an infinite word's rest is NaN
     const auto active = (h > V(0)) | ((margin == V(0)) & opposed(y, d.hi));                // the product may underflow
     return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1), select(active, y, V(0))});
   }

@@ -52,8 +52,8 @@ struct absolute_error {
   }
 };
 
-/// The two branches meet at |r| = delta, which counts as inside.  delta (|r| - delta/2) keeps delta^2 from overflowing.
-/// At r = 0: [0, 0, 1].
+/// The two branches meet at |r| = delta, which counts as inside.  delta (|r| - delta/2) keeps delta^2 from overflowing; where r itself
+/// overflows, half of it is taken, since delta may be small.  At r = 0: [0, 0, 1].
 struct huber_loss {
   static constexpr auto name = "huber_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."), target("targets", domain::real, "Target values.", 0.0),
@@ -61,15 +61,15 @@ struct huber_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Huber loss: quadratic for small errors, linear beyond.";
   static constexpr auto formula = "r**2 / 2                      where abs(r) <= delta\ndelta * (abs(r) - delta / 2)  elsewhere,  r = predictions - targets";
-  static constexpr auto notes = "The second derivative is 1 at abs(r) = delta and 0 beyond; `hess_bound` is 1. A negative delta gives NaN.";
+  static constexpr auto notes = "The second derivative is 1 at abs(r) = delta and 0 beyond; `hess_bound` is 1.";
   static constexpr auto source = "Huber, Robust estimation of a location parameter, 1964; optax.losses.huber_loss. `smooth_l1_loss` is this divided by its parameter.";
   static constexpr auto example = ">>> ul.huber_loss([0.5, 3.0], 0.0, delta=[[1.0], [2.0]])\narray([[0.125, 2.5  ],\n       [0.125, 4.   ]])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V delta) {
     const auto d = two_diff(x, y);
     const V r = d.hi, a = abs(r);
-    const auto near = a <= delta;
-    return only((delta >= V(0)) & (r == r), jet<V>{select(near, a * (V(0.5) * a), weigh(delta, a - V(0.5) * delta)),
-                                                    clamp(r, neg(delta), delta), select(within(d, delta), V(1), V(0)), V(1)});
+    V far = weigh(delta, a - V(0.5) * delta);
+    if (UFL_UNLIKELY(!all(a < inf<V>()))) far = select(a < inf<V>(), far, weigh(delta + delta, abs(half_difference(x, y)) - V(0.25) * delta));
+    return only(r == r, jet<V>{select(a <= delta, a * (V(0.5) * a), far), clamp(r, neg(delta), delta), select(within(d, delta), V(1), V(0)), V(1)});
   }
 };
 
@@ -81,15 +81,17 @@ struct smooth_l1_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Smooth L1 loss: the Huber loss divided by its parameter, with slope 1 far out.";
   static constexpr auto formula = "r**2 / (2 * rho)  where abs(r) <= rho\nabs(r) - rho / 2  elsewhere,  r = predictions - targets";
-  static constexpr auto notes = "rho = 0 gives the absolute error. `hess_bound` is 1/rho (1 at rho = 0). A negative rho gives NaN.";
+  static constexpr auto notes = "rho = 0 gives the absolute error. `hess_bound` is 1/rho (1 at rho = 0).";
   static constexpr auto source = "Girshick, Fast R-CNN, 2015; gluon HuberLoss; torch smooth_l1_loss (beta = rho).";
   static constexpr auto example = ">>> ul.smooth_l1_loss([0.5, 3.0], 0.0, rho=2.0)\narray([0.0625, 2.    ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V rho) {
     const auto d = two_diff(x, y);
     const V r = d.hi, a = abs(r);
     const auto near = (a <= rho) & (rho > V(0));
-    return only((rho >= V(0)) & (r == r), jet<V>{select(near, (a / rho) * (V(0.5) * a), a - V(0.5) * rho), select(near, r / rho, sign(r)),
-                                                  select(within(d, rho) & (rho > V(0)), V(1) / rho, V(0)), select(rho > V(0), V(1) / rho, V(1))});
+    V far = a - V(0.5) * rho;
+    if (UFL_UNLIKELY(!all(a < inf<V>()))) far = select(a < inf<V>(), far, V(2) * (abs(half_difference(x, y)) - V(0.25) * rho));
+    return only(r == r, jet<V>{select(near, (a / rho) * (V(0.5) * a), far), select(near, r / rho, sign(r)),
+                               select(within(d, rho) & (rho > V(0)), V(1) / rho, V(0)), select(rho > V(0), V(1) / rho, V(1))});
   }
 };
 
@@ -127,10 +129,19 @@ struct pseudo_huber_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
   static constexpr auto summary = "Pseudo-Huber loss: a smooth Huber loss.";
   static constexpr auto formula = "delta**2 * (sqrt(1 + (r / delta)**2) - 1),  r = predictions - targets";
-  static constexpr auto notes = "The second derivative is (1 + (r / delta)**2)**-1.5; `hess_bound` is 1. delta = 0 gives 0, a negative delta NaN.";
+  static constexpr auto notes = "The second derivative is (1 + (r / delta)**2)**-1.5; `hess_bound` is 1. delta = 0 gives 0.";
   static constexpr auto source = "Charbonnier et al., 1994; scipy.special.pseudo_huber (whose arguments are delta, r).";
   static constexpr auto example = ">>> ul.pseudo_huber_loss([0.5, 3.0], 0.0)\narray([0.11803399, 2.16227766])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V delta) {
+    jet<V> j = in(x, y, delta);
+    if (const mask_t<V> fits = abs(x - y) < inf<V>(); UFL_UNLIKELY(!all(fits))) {          // the difference may overflow before its weight
+      const jet<V> h = in(V(0.5) * x, V(0.5) * y, V(0.5) * delta);
+      const mask_t<V> large = !fits & (delta >= V(2));
+      j = {select(fits, j.value, weigh(delta + delta, abs(half_difference(x, y)))), select(large, V(2) * h.grad, j.grad), select(large, h.hess, j.hess), j.hess_bound};
+    }
+    return j;
+  }
+  template <class V> static UFL_FN jet<V> in(V x, V y, V delta) {
     const auto d = two_diff(x, y);
     const V r = d.hi, q = r / delta, a = abs(q);
     const V big = V(pick<V>(0x1p30, 0x1p200));                        // beyond it 1 + q^2 is q^2
@@ -139,9 +150,9 @@ struct pseudo_huber_loss {
     const V w = fma(q, q, V(1)) + select(a < big, V(2) * q * q_low, V(0)), s = select(a < big, sqrt(w), a);
     const V i = V(1) / a, step = V(-3) * (copysign(V(1), q) * q_low) * i, cube = fma((i * i) * i, select(abs(step) < V(1), step, V(0)), (i * i) * i);     // |q|^-3 far out
     const auto flat = delta == V(0);
-    return only((delta >= V(0)) & (r == r), jet<V>{select(flat, V(0), select(a == inf<V>(), delta * abs(r), r * (r / (V(1) + s)))),
-                                                    select(flat, V(0), select(a < big, r / s, copysign(delta, r))),
-                                                    select(flat, V(0), select(a < big, (V(1) / w) / s, cube)), V(1)});
+    return only(r == r, jet<V>{select(flat, V(0), select(a == inf<V>(), delta * abs(r), r * (r / (V(1) + s)))),
+                               select(flat, V(0), select(a < big, r / s, copysign(delta, r))),
+                               select(flat, V(0), select(a < big, (V(1) / w) / s, cube)), V(1)});
   }
 };
 
@@ -153,13 +164,14 @@ struct pinball_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Pinball loss, whose minimum is a quantile.";
   static constexpr auto formula = "quantile * (targets - predictions)        where predictions < targets\n(1 - quantile) * (predictions - targets)  elsewhere";
-  static constexpr auto notes = "The gradient is 0 where prediction and target agree. The second derivative is 0; `hess_bound` is 1 by convention. A quantile outside [0, 1] gives NaN.";
+  static constexpr auto notes = "The gradient is 0 where prediction and target agree. The second derivative is 0; `hess_bound` is 1 by convention.";
   static constexpr auto source = "Koenker and Bassett, Regression quantiles, 1978; sklearn.metrics.mean_pinball_loss before its mean.";
   static constexpr auto example = ">>> ul.pinball_loss([1.0, 3.0], 2.0, quantile=0.9)\narray([0.9, 0.1])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V quantile) {
     const V r = x - y, slope = select(r >= V(0), V(1) - quantile, neg(quantile));
-    return only((quantile >= V(0)) & (quantile <= V(1)) & (r == r),
-                jet<V>{weigh(slope, r), select(r == V(0), V(0), slope), V(0), V(1)});
+    V value = weigh(slope, r);
+    if (UFL_UNLIKELY(!all(abs(r) < inf<V>()))) value = select(abs(r) < inf<V>(), value, weigh(slope + slope, half_difference(x, y)));     // r may overflow before its weight
+    return only(r == r, jet<V>{value, select(r == V(0), V(0), slope), V(0), V(1)});
   }
 };
 
