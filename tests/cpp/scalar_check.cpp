@@ -18,7 +18,9 @@ double harmless(const argument& a, bool first) {
   if (a.fallback == a.fallback && a.kind == role::parameter) return a.fallback;
   switch (a.in) {
     case domain::real: return first ? 0.75 : 0.5;
+    case domain::optional_unit:
     case domain::unit: return first ? 0.625 : 0.25;
+    case domain::tweedie_target:
     case domain::nonnegative: return 1.25;
     case domain::positive: return 1.5;
     case domain::sign: return -1;
@@ -29,22 +31,22 @@ double harmless(const argument& a, bool first) {
 }
 
 // not inlined: one function a loss and type, which the compiler finishes sooner than one with all of them
-template <class L, class T, std::size_t... I> UFL_NOINLINE jet<T> evaluate(const double* x, std::index_sequence<I...>) { return L::template eval<T>(T(x[I])...); }
+template <class L, class T, std::size_t... I> UFL_NOINLINE jet<T> at(const double* x, std::index_sequence<I...>) { return evaluate<L>(T(x[I])...); }
 
 template <class T, class L> void check_loss() {
   double x[arity<L>];
   for (int a = 0; a < arity<L>; ++a) x[a] = harmless(L::args[a], a == 0);
   constexpr auto all_args = std::make_index_sequence<std::size_t(arity<L>)>{};
-  const jet<T> j = evaluate<L, T>(x, all_args);
+  const jet<T> j = at<L, T>(x, all_args);
   const char* type = sizeof(T) == 4 ? "float" : "double";
-  const double value = double(j.value), exact = evaluate<L, double>(x, all_args).value, step = 0x1p-10;
+  const double value = double(j.value), exact = at<L, double>(x, all_args).value, step = 0x1p-10;
   check(std::fabs(value) < 100 && value != 0 && std::fabs(value - exact) <= 1e-5, "%s in %s: value %g, %g in double", L::name, type, value, exact);
   if (L::properties & nonnegative_value) check(value >= 0, "%s in %s: value %g", L::name, type, value);
   if (L::parts & part_grad) {      // no kink lies this close to the point
     x[0] += step;
-    const double up = double(evaluate<L, double>(x, all_args).value);
+    const double up = double(at<L, double>(x, all_args).value);
     x[0] -= 2 * step;
-    const double down = double(evaluate<L, double>(x, all_args).value);
+    const double down = double(at<L, double>(x, all_args).value);
     check(std::fabs(double(j.grad) - (up - down) / (2 * step)) < 1e-4, "%s in %s: grad %g, differences %g", L::name, type, double(j.grad), (up - down) / (2 * step));
   }
   if (L::parts & part_hess) check(std::fabs(double(j.hess)) < 100, "%s in %s: hess %g", L::name, type, double(j.hess));
@@ -61,7 +63,7 @@ template <class T> void check_map() {
     for (int i = 0; i < 70; ++i) { x[i] = T(i % 7) / 2 - T(1.5); y[i] = T(i % 5) / 4; value[i] = T(-7); }
     map<huber_loss, part_value | part_grad>(n, strided<const T>{x}, strided<T>{y}, strided<const T>{&delta, 0}, strided<T>{value + (n ? n - 1 : 0), -1}, strided<T>{y});
     for (int i = 0; i < 70; ++i) {
-      const jet<T> j = huber_loss::eval(x[i], T(i % 5) / 4, delta);
+      const jet<T> j = evaluate<huber_loss>(x[i], T(i % 5) / 4, delta);
       check(i < n ? value[n - 1 - i] == j.value && y[i] == j.grad : value[i] == T(-7) && y[i] == T(i % 5) / 4, "map<huber_loss> of %d, at %d", n, i);
     }
   }
