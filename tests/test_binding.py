@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 
 import ufloss as ul
+from ufloss import _core
+from ufloss._registry import ISA, LOSSES
 
 DERIVATIVES = {
     "grad": {"grad"},
@@ -114,6 +116,18 @@ def test_defaults_are_the_registered_ones(case, dtype):
         for got, want in zip(case(*args[:k]), case(*full), strict=True):
             assert got.dtype == want.dtype == dtype
             assert got.tobytes() == want.tobytes()      # also where float16 or float32 does not have the default
+
+
+@pytest.mark.parametrize("default", [0.1, 1 / 3, 1e-7])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_default_that_is_no_float16_or_float32(dtype, default):
+    loss = next(loss for loss in LOSSES if loss["name"] == "huber_loss")
+    names = tuple(a["name"] for a in loss["args"])
+    ufunc = _core.make_ufunc(ISA, loss["outputs"][""][0], "huber_loss", "", names, (..., default, default))
+    for x in (np.linspace(-2, 2, 99, dtype=dtype), np.dtype(dtype).type(0.5), np.array(0.5, dtype)):
+        got, want = ufunc(x), ul.huber_loss(x, default, default)
+        assert got.dtype == want.dtype == dtype
+        assert got.tobytes() == want.tobytes()
 
 
 class Spy(np.ndarray):
