@@ -7,7 +7,7 @@ template <int... I> struct make_indices<0, I...> { using type = indices<I...>; }
 
 // not inlined: one function a loss and type in the binary, and a compiler that can say which of them it cannot do
 template <class L, class T, int... I> __device__ __noinline__ void element(const T* const* in, T* const* out, int i, indices<I...>) {
-  const auto j = evaluate<L>(in[I][i]...);
+  const auto j = ufloss::evaluate<L>(in[I][i]...);
   out[0][i] = j.value;
   out[1][i] = j.grad;
   out[2][i] = j.hess;

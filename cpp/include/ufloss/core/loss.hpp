@@ -35,7 +35,7 @@ template <class V> UFL_FN V half_difference(V x, V y) { return V(0.5) * x - V(0.
 template <class V> UFL_FN V weigh(V a, V x) { return select((a == V(0)) & (x == x), V(0), a * x); }
 
 /// Is an argument's domain one that values can lie outside of?  A soft label may be any number, since the formulas are linear in it.
-constexpr bool is_restricted(argument a) {
+UFL_FN constexpr bool is_restricted(argument a) {
   return a.in == domain::unit ? a.kind != role::target
                               : a.in == domain::optional_unit || a.in == domain::nonnegative || a.in == domain::positive || a.in == domain::tweedie_power;
 }
@@ -51,7 +51,7 @@ template <class L, int I = 0, class V, class... W> UFL_FN mask_t<V> valid_argume
   if constexpr (sizeof...(W) > 0) return valid_arguments<L, I + 1>(valid, rest...);
   else return valid;
 }
-template <class L, int I = 0> constexpr bool has_restricted() {
+template <class L, int I = 0> UFL_FN constexpr bool has_restricted() {
   if constexpr (I == int(sizeof(L::args) / sizeof(L::args[0]))) return false;
   else return is_restricted(L::args[I]) || has_restricted<L, I + 1>();
 }

@@ -136,7 +136,7 @@ struct pseudo_huber_loss {
     jet<V> j = in(x, y, delta);
     if (const mask_t<V> fits = abs(x - y) < inf<V>(); UFL_UNLIKELY(!all(fits))) {          // the difference may overflow before its weight
       const jet<V> h = in(V(0.5) * x, V(0.5) * y, V(0.5) * delta);
-      const mask_t<V> large = !fits & (delta >= V(2));
+      const mask_t<V> large = (!fits) & (delta >= V(2));
       j = {select(fits, j.value, weigh(delta + delta, abs(half_difference(x, y)))), select(large, V(2) * h.grad, j.grad), select(large, h.hess, j.hess), j.hess_bound};
     }
     return j;
