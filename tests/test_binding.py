@@ -442,16 +442,18 @@ def test_calls_keep_no_references_and_no_memory(family):
 
         rounds(20)
         counts = [sys.getrefcount(a) for a in args]
-        tracemalloc.start()
-        try:
-            rounds(20)
-            before = tracemalloc.get_traced_memory()[0]
-            rounds(200)
-            grown = tracemalloc.get_traced_memory()[0] - before
-        finally:
-            tracemalloc.stop()
+        grown = []
+        for _ in range(3):      # other threads allocate too; a leak shows every time
+            tracemalloc.start()
+            try:
+                rounds(20)
+                before = tracemalloc.get_traced_memory()[0]
+                rounds(200)
+                grown.append(tracemalloc.get_traced_memory()[0] - before)
+            finally:
+                tracemalloc.stop()
         assert [sys.getrefcount(a) for a in args] == counts
-        assert grown < 200 * 16, "less than one object a round"
+        assert min(grown) < 200 * 16, "less than one object a round"
 
 
 # Documentation
