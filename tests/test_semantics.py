@@ -509,7 +509,7 @@ def test_curvature_bound_is_positive_on_typical_data(value):
     args = value.draw(20000, "f8")
     typical = np.ones(20000, bool)
     for a, x in zip(value.loss["args"], args, strict=True):
-        inside = (abs(x) >= 1e-3) & (abs(x) <= (0.999 if a["domain"] == "unit" else 20))
+        inside = (abs(x) >= 1e-3) & (abs(x) <= (0.999 if a["domain"] in ("unit", "optional_unit") else 20))
         if a["role"] == "target" and a["domain"] in ("unit", "truth"):
             inside = abs(x) <= 1
         typical &= inside | (x == a["default"])

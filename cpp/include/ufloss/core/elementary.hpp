@@ -167,9 +167,14 @@ template <class V> UFL_FN V rescale(tail<V, false> t, V x) { return x * t.down; 
 template <class V> UFL_FN V rescale_root(tail<V, true>, V x) { return x; }
 template <class V> UFL_FN V rescale_root(tail<V, false> t, V x) { return x * select(t.down < V(1), V(format_of<V>::far_root), V(1)); }
 template <class V, bool Near> UFL_FN V value(tail<V, Near> t) { return rescale(t, t.big); }
-/// x rescaled where `where` holds, x elsewhere.
-template <class V, class M> UFL_FN V rescale_where(M, tail<V, true>, V x) { return x; }
-template <class V, class M> UFL_FN V rescale_where(M where, tail<V, false> t, V x) { return x * select(where, t.down, V(1)); }
+/// w x rescaled where `where` holds, w x elsewhere; a large w is made smaller first, so that nothing overflows on the way.
+template <class V, class M> UFL_FN V rescaled_product(M, tail<V, true>, V w, V x) { return w * x; }
+template <class V, class M> UFL_FN V rescaled_product(M where, tail<V, false> t, V w, V x) {
+  const V down = select(where, t.down, V(1));
+  const mask_t<V> large = abs(w) >= V(1);
+  return ((w * select(large, down, V(1))) * x) * select(large, V(1), down);
+}
+template <class T, class V> UFL_FN V rescaled_product(T t, V w, V x) { return rescaled_product(x == x, t, w, x); }
 /// exp(x) where the result is far from subnormal: far <= x <= 0.  Elsewhere the result means nothing, NaN included: 2^n goes in by an
 /// integer addition to the exponent, which leaves the multipliers, the busiest units, to the polynomials.
 template <class V> UFL_FN V exp_near(two<V> x) {

@@ -74,7 +74,7 @@ struct logistic_loss {
       const V t = e.big / (V(1) + value(e)), r = rescale(e, t), root = rescale_root(e, y);
       const auto right = u.hi >= V(0);
       const V slope = select(right, fma(neg(e.big), r, e.big), V(1) - r);
-      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescale_where(right, e, neg(y) * slope), (fma(neg(t), r, t) * root) * root,
+      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescaled_product(right, e, neg(y), slope), (fma(neg(t), r, t) * root) * root,
                     select(u.hi == u.hi, (V(0.5) * y) * (V(0.5) * y), u.hi)};
     };
     if (UFL_UNLIKELY(!all(is_near(size)))) return from(exp_tail(two<V>{size, low}));
@@ -104,7 +104,7 @@ struct sigmoid_binary_cross_entropy {
     jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {
       const V t = e.big / (V(1) + value(e)), r = rescale(e, t);
       const V first = is_short<decltype(e)> ? c * size : weigh(c, size), slope = select(u >= V(0), V(1) - r, fma(neg(e.big), r, e.big));
-      return jet<V>{first + rescale(e, sum * log1p_tail(e)), rescale_where(u < V(0), e, coef * slope), rescale(e, sum * fma(neg(t), r, t)), select(x == x, V(0.25) * sum, x)};
+      return jet<V>{first + rescaled_product(e, sum, log1p_tail(e)), rescaled_product(u < V(0), e, coef, slope), rescaled_product(e, sum, fma(neg(t), r, t)), select(x == x, V(0.25) * sum, x)};
     });
     if (UFL_UNLIKELY(!all(hard))) {
       j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
@@ -151,8 +151,9 @@ struct binary_cross_entropy {
   template <class D> static UFL_FN jet<D> soft(D x, D y, D w, D eps) {
     const D a = w * y, b = D(1) - y;
     const auto p = plus(x, eps), q = one_minus(x, eps);
-    const D ap = a / p.hi, bq = b / q.hi;
-    return {neg(a * log(p) + b * log(q)), bq - ap, over_square(a, p.hi) + over_square(b, q.hi)};
+    const auto tiny = a < D(0x1p-960);                                // w y may be subnormal, or 0, where the quotient is not
+    const D by_parts = weigh(w, y / p.hi), ap = select(tiny, by_parts, a / p.hi), bq = b / q.hi;
+    return {neg(weigh(w, y * log(p)) + b * log(q)), bq - ap, select(tiny, by_parts / p.hi, over_square(a, p.hi)) + over_square(b, q.hi)};
   }
 };
 
