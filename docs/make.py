@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from ufloss import _docs
-from ufloss._registry import LOSSES
+from ufloss._registry import ALL
 
 
 def page():
     lines = ["# All losses", "", "Written by docs/make.py from the registry. Each is a NumPy ufunc; arguments with a default may be left out.", ""]
-    for loss in LOSSES:
+    for loss in ALL:
         args = ", ".join(a["name"] if a["default"] is None else f"{a['name']}={_docs.format_default(a['default'])}" for a in loss["args"])
         lines += [f"## {loss['name']}({args})", "", loss["summary"], "", "```", loss["formula"], "```", ""]
         lines += [f"- `{a['name']}`: {_docs.argument_text(a)}" for a in loss["args"]]

@@ -16,16 +16,17 @@ namespace ufloss::dispatch {
 
 #if defined(UFL_X86)
 extern const kernel_table table_isa_x86_64_v2, table_isa_x86_64_v3, table_isa_x86_64_v4;
+extern const kernel_table rows_isa_x86_64_v2, rows_isa_x86_64_v3, rows_isa_x86_64_v4;
 #elif defined(UFL_NEON)
-extern const kernel_table table_isa_neon;
+extern const kernel_table table_isa_neon, rows_isa_neon;
 #else
-extern const kernel_table table_isa_scalar;
+extern const kernel_table table_isa_scalar, rows_isa_scalar;
 #endif
 
 namespace {
 
 #if defined(UFL_X86)
-const kernel_table* const tables[] = {&table_isa_x86_64_v2, &table_isa_x86_64_v3, &table_isa_x86_64_v4};
+const kernel_table* const tables[][2] = {{&table_isa_x86_64_v2, &rows_isa_x86_64_v2}, {&table_isa_x86_64_v3, &rows_isa_x86_64_v3}, {&table_isa_x86_64_v4, &rows_isa_x86_64_v4}};
 
 struct registers { unsigned eax, ebx, ecx, edx; };
 registers cpuid(unsigned leaf, unsigned sub) {
@@ -66,9 +67,9 @@ int measure_level() {
 int level() { static const int l = measure_level(); return l; }
 #else
 #if defined(UFL_NEON)
-const kernel_table* const tables[] = {&table_isa_neon};
+const kernel_table* const tables[][2] = {{&table_isa_neon, &rows_isa_neon}};
 #else
-const kernel_table* const tables[] = {&table_isa_scalar};
+const kernel_table* const tables[][2] = {{&table_isa_scalar, &rows_isa_scalar}};
 #endif
 int level() { return 0; }
 #endif
@@ -88,12 +89,16 @@ std::ptrdiff_t measure_past_cache_from() {
 }  // namespace
 
 int count() noexcept { return int(sizeof(tables) / sizeof(tables[0])); }
-const kernel_table& table(int i) noexcept { return *tables[i]; }
+const kernel_table& table(int i, int kind) noexcept { return *tables[i][kind]; }
 bool supported(int i) noexcept { return i <= level(); }
 int best() noexcept { return level(); }
 int find(const char* isa) noexcept {
-  for (int i = 0; i < count(); ++i) if (!std::strcmp(tables[i]->isa, isa)) return i;
+  for (int i = 0; i < count(); ++i) if (!std::strcmp(tables[i][0]->isa, isa)) return i;
   return -1;
+}
+host& host_calls() noexcept {
+  static host calls{};
+  return calls;
 }
 std::ptrdiff_t past_cache_from() noexcept {
   static const std::ptrdiff_t bytes = measure_past_cache_from();

@@ -5,7 +5,8 @@
 
 namespace ufloss {
 
-/// A strided loop as NumPy calls it: inputs then outputs, n[0] elements, steps in bytes.
+/// A strided loop as NumPy calls it: inputs then outputs, n[0] elements, steps in bytes.  Of a row loss: n[0] rows of n[1] elements; the
+/// steps from row to row of every operand, then those along the row of the operands that have one.
 using strided_loop = int(void* context, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void* auxiliary);
 enum loop_type { float16_loop, float32_loop, float64_loop, loop_types };
 
@@ -16,6 +17,15 @@ struct loss_record {
   int nin, nout;
   unsigned parts;
   strided_loop* loops[loop_types];  ///< all null: this loss has no such derivative
+  const char* signature = nullptr;  ///< of a row loss, as NumPy writes it
+  bool masked = false;              ///< its last input is a mask along the row
+};
+
+/// What a row loop asks of the program around it; each may be null.
+struct host {
+  void* (*release)();                        ///< before long work: lets other threads go on
+  void (*restore)(void*);
+  void (*fail)(void* context, const char* loss, long long label, std::ptrdiff_t classes);     ///< a label that is no class; 0 classes: an empty row
 };
 
 /// All ufuncs of one instruction set.
@@ -27,10 +37,11 @@ struct kernel_table {
 
 namespace dispatch {
 int count() noexcept;                              ///< instruction sets built in, lowest first
-const kernel_table& table(int i) noexcept;
+const kernel_table& table(int i, int kind = 0) noexcept;      ///< kind 0: elementwise losses, 1: row losses
 bool supported(int i) noexcept;                    ///< may this processor run it?
 int best() noexcept;
 int find(const char* isa) noexcept;                ///< -1: not built in
+host& host_calls() noexcept;
 std::ptrdiff_t past_cache_from() noexcept;             ///< bytes beyond which results are stored past the cache
 }  // namespace dispatch
 }  // namespace ufloss

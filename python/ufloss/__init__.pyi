@@ -29,6 +29,8 @@ __all__ = [
     "sigmoid_binary_cross_entropy",
     "sigmoid_focal_loss",
     "smooth_l1_loss",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_with_integer_labels",
     "sparsemax_loss",
     "squared_error",
     "squared_hinge_loss",
@@ -62,6 +64,18 @@ _O = TypeVar("_O")
 @type_check_only
 class _Keywords(TypedDict, total=False):
     where: ArrayLike
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    dtype: DTypeLike | None
+    subok: bool
+    signature: str | tuple[DTypeLike | None, ...]
+
+@type_check_only
+class _RowKeywords(TypedDict, total=False):
+    axis: int | tuple[int, ...] | None
+    axes: list[Any]
+    where: ArrayLike
+    keepdims: bool
     casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
     order: Literal["K", "A", "C", "F"]
     dtype: DTypeLike | None
@@ -669,3 +683,43 @@ class _MarginRankingLoss(_MarginRankingLossUfunc[_Scalar, _Array, _Out]):  # typ
     value_and_grads: _MarginRankingLossUfunc[_Scalar3, _Array3, _Out3]
 
 margin_ranking_loss: Final[_MarginRankingLoss]
+
+@type_check_only
+class _SoftmaxCrossEntropyUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SoftmaxCrossEntropy(_SoftmaxCrossEntropyUfunc[Any, _Out]):  # type: ignore[misc]
+    """Softmax cross-entropy of a distribution over the classes."""
+    grad: _SoftmaxCrossEntropyUfunc[_Array, _Out]
+    value_and_grad: _SoftmaxCrossEntropyUfunc[tuple[Any, _Array], _Out2]
+    hess: _SoftmaxCrossEntropyUfunc[_Array, _Out]
+    grad_and_hess: _SoftmaxCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _SoftmaxCrossEntropyUfunc[_Array, _Out]
+    grad_and_hess_bound: _SoftmaxCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+    grads: _SoftmaxCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _SoftmaxCrossEntropyUfunc[tuple[Any, _Array, _Array], _Out3]
+
+softmax_cross_entropy: Final[_SoftmaxCrossEntropy]
+
+@type_check_only
+class _SoftmaxCrossEntropyWithIntegerLabelsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SoftmaxCrossEntropyWithIntegerLabels(_SoftmaxCrossEntropyWithIntegerLabelsUfunc[Any, _Out]):  # type: ignore[misc]
+    """Softmax cross-entropy of an integer label."""
+    grad: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
+    value_and_grad: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[tuple[Any, _Array], _Out2]
+    hess: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
+    grad_and_hess: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
+    grad_and_hess_bound: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+
+softmax_cross_entropy_with_integer_labels: Final[_SoftmaxCrossEntropyWithIntegerLabels]

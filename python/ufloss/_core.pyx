@@ -23,6 +23,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         domain place "in"
         double fallback
         const char *doc
+        bint along
     ctypedef struct loss_info:
         const char *name
         const argument *args
@@ -40,6 +41,8 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         int nin, nout
         unsigned parts
         void *loops[3]
+        const char *signature
+        bint masked
     ctypedef struct kernel_table:
         const char *isa
         const loss_record *records
@@ -47,7 +50,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
 
 cdef extern from "dispatch.hpp" namespace "ufloss::dispatch" nogil:
     int count()
-    const kernel_table &table(int)
+    const kernel_table &table(int, int)
     bint supported(int)
     int best()
     ptrdiff_t c_past_cache_from "ufloss::dispatch::past_cache_from"()
@@ -57,6 +60,7 @@ cdef extern from *:
     #include <numpy/arrayobject.h>
     #include <numpy/dtype_api.h>
     #include "_vectorcall.hpp"
+    #include "_host.hpp"
     """
     ctypedef struct DTypeMeta "PyArray_DTypeMeta"
     ctypedef int Flags "NPY_ARRAYMETHOD_FLAGS"
@@ -71,8 +75,9 @@ cdef extern from *:
         Flags flags
         DTypeMeta **dtypes
         PyType_Slot *slots
-    enum: NPY_METH_strided_loop, NPY_METH_NO_FLOATINGPOINT_ERRORS, NPY_NO_CASTING, PyUFunc_None, NPY_HALF, NPY_FLOAT, NPY_DOUBLE
-    object PyUFunc_FromFuncAndData(void *, void *, const char *, int, int, int, int, const char *, const char *, int)
+    enum: NPY_METH_strided_loop, NPY_METH_NO_FLOATINGPOINT_ERRORS, NPY_METH_REQUIRES_PYAPI, NPY_NO_CASTING, PyUFunc_None
+    enum: NPY_HALF, NPY_FLOAT, NPY_DOUBLE, NPY_INT64, NPY_BOOL
+    object PyUFunc_FromFuncAndDataAndSignature(void *, void *, const char *, int, int, int, int, const char *, const char *, int, const char *)
     int PyUFunc_AddLoopFromSpec(object, Spec *) except -1
     int PyUFunc_AddPromoter(object, object, object) except -1
     object descr "(PyObject*)PyArray_DescrFromType"(int)
@@ -82,18 +87,23 @@ cdef extern from *:
     int _import_array() except -1
     int _import_umath() except -1
     const char *UFLOSS_VERSION
-    void install "ufloss::python::install"(object, object, object, object, object, object)
+    void install "ufloss::python::install"(object, object, object, object, object, object, object)
+    void prepare_rows "ufloss::python::prepare_rows"(object)
+    void connect "ufloss::python::connect"()
 
 _import_array()
 _import_umath()
+connect()
 VERSION = UFLOSS_VERSION.decode()      # importlib.metadata would take longer than all the rest of the import
 
 cdef enum: MAX_OPERANDS = 9
 cdef object F64 = type(descr(NPY_DOUBLE))
+cdef object I64 = type(descr(NPY_INT64))
+cdef object BOOL = type(descr(NPY_BOOL))
 cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
 cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
-cdef dict ROLES = {}           # ufunc name -> role of each operand; an output has the role of a prediction
+cdef dict ROLES = {}           # id of a ufunc, which lives for ever -> role of each operand; an output has the role of a prediction
 cdef list KEPT = []            # NumPy keeps pointers to names and docstrings
 
 
@@ -111,22 +121,26 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     Predictions choose it, and targets where they are floating; integer predictions count as float64.  Parameters and integer targets
     never widen it.  A type given by dtype= or signature= decides alone.
     """
-    cdef str roles = ROLES[ufunc.__name__]
+    cdef str roles = ROLES[id(ufunc)]
     cdef object real = None, dtype
     cdef int i
     for i in range(len(roles)):
-        if fixed[i] is not NULL and roles[i] != "P":
+        if fixed[i] is not NULL and roles[i] in "FT":
             real = <object><PyObject *>fixed[i]
     if real is not None and real not in REAL:
         raise TypeError(f"{ufunc.__name__} has no loop for {describe(real)}: it computes in float16, float32 and float64")
     for i in range(ufunc.nin):
         dtype = <object><PyObject *>ops[i]
+        if roles[i] == "I" and (dtype is BOOL or dtype not in INTEGRAL and dtype is not WEAK[0]):
+            raise TypeError(f"{ufunc.__name__}: labels must be integers, not {describe(dtype)}")
+        if roles[i] == "B" and dtype is not BOOL:
+            raise TypeError(f"{ufunc.__name__}: where must be bool, not {describe(dtype)}")
         if dtype not in REAL and dtype not in INTEGRAL and dtype not in WEAK:
             raise TypeError(f"{ufunc.__name__} does not take {describe(dtype)}: it computes in float16, float32 and float64")
     if real is None:
         for i in range(ufunc.nin):
             dtype = <object><PyObject *>ops[i]
-            if roles[i] == "P" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
+            if roles[i] in "PIB" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
                 continue
             if dtype in INTEGRAL:
                 dtype = F64
@@ -134,7 +148,7 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     if real is None:
         real = F64
     for i in range(len(roles)):
-        dtype = <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
+        dtype = I64 if roles[i] == "I" else BOOL if roles[i] == "B" else <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
         Py_INCREF(dtype)
         new[i] = <DTypeMeta *><PyObject *>dtype
     return 0
@@ -148,12 +162,16 @@ cdef object make(const loss_record *r, str name, str doc):
     cdef int i, k, n = r.nin + r.nout
     cdef bytes c_name = name.encode(), c_doc = doc.encode()
     KEPT.append((c_name, c_doc))
-    ufunc = PyUFunc_FromFuncAndData(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0)
+    ufunc = PyUFunc_FromFuncAndDataAndSignature(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0, r.signature)
+    cdef str roles = "".join([chr(<char>r.info.args[i].kind) for i in range(r.info.nargs)]) + "B" * r.masked + "F" * r.nout
     spec.name = c_name
     spec.nin = r.nin
     spec.nout = r.nout
     spec.casting = <Casting>NPY_NO_CASTING
     spec.flags = <Flags>NPY_METH_NO_FLOATINGPOINT_ERRORS
+    if r.signature:      # a row loop gives the lock away by itself, and raises
+        spec.flags = <Flags>(NPY_METH_NO_FLOATINGPOINT_ERRORS | NPY_METH_REQUIRES_PYAPI)
+        prepare_rows(ufunc)
     spec.dtypes = dtypes
     spec.slots = slots
     slots[0].slot = NPY_METH_strided_loop
@@ -161,17 +179,17 @@ cdef object make(const loss_record *r, str name, str doc):
     slots[1].pfunc = NULL
     for k in range(3):
         for i in range(n):
-            dtypes[i] = <DTypeMeta *><PyObject *>REAL[k]
+            dtypes[i] = <DTypeMeta *><PyObject *>(I64 if roles[i] == "I" else BOOL if roles[i] == "B" else REAL[k])
         slots[0].pfunc = <void *><size_t>r.loops[k]
         PyUFunc_AddLoopFromSpec(ufunc, &spec)
-    ROLES[name] = "".join([chr(<char>r.info.args[i].kind) for i in range(r.nin)]) + "F" * r.nout
+    ROLES[id(ufunc)] = roles
     PyUFunc_AddPromoter(ufunc, (np.dtype,) * n, PyCapsule_New(<void *>promote, "numpy._ufunc_promoter", NULL))
     ufunc.__module__ = "ufloss"
     ufunc.__qualname__ = name
     return ufunc
 
 
-cdef list DOMAINS = ["real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power", "tweedie_target"]
+cdef list DOMAINS = ["real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power", "tweedie_target", "label"]
 cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
 
 
@@ -181,25 +199,25 @@ cdef tuple part_names(unsigned parts):
 
 def read_registry(int which):
     """The losses of one instruction set: a list of dicts, each with its records under "outputs" (attribute -> address)."""
-    cdef const kernel_table *t = &table(which)
+    cdef const kernel_table *t
     cdef const loss_record *r
-    cdef int i, k
+    cdef int i, k, kind
     losses = {}
-    for i in range(t.size):
-        r = &t.records[i]
+    for kind, i in [(kind, i) for kind in range(2) for i in range(table(which, kind).size)]:
+        r = &table(which, kind).records[i]
         loss = losses.setdefault(r.info.name, dict(
             name=r.info.name.decode(), summary=r.info.summary.decode(), formula=r.info.formula.decode(), notes=r.info.notes.decode(),
             source=r.info.source.decode(), example=r.info.example.decode(), exponent=r.info.exponent.decode(),
             parts=part_names(r.info.parts), vanishing=part_names(r.info.vanishing), convex=bool(r.info.properties & 1),
-            nonnegative=bool(r.info.properties & 2), outputs={}, args=[]))
+            nonnegative=bool(r.info.properties & 2), rows=kind == 1, row_value=bool(r.info.properties & 8), outputs={}, masked={}, args=[]))
         if not loss["args"]:
             for k in range(r.info.nargs):
                 a = &r.info.args[k]
                 loss["args"].append(dict(
-                    name=a.name.decode(), role={"F": "prediction", "T": "target", "P": "parameter"}[chr(<char>a.kind)],
-                    domain=DOMAINS[<int>a.place], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode()))
+                    name=a.name.decode(), role={"F": "prediction", "T": "target", "P": "parameter", "I": "label"}[chr(<char>a.kind)],
+                    domain=DOMAINS[<int>a.place], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode(), along=bool(a.along)))
         if <size_t>r.loops[0]:
-            loss["outputs"][r.attribute.decode()] = (i, part_names(r.parts))
+            loss["masked" if r.masked else "outputs"][r.attribute.decode()] = ((kind, i), part_names(r.parts))
     return list(losses.values())
 
 
@@ -209,16 +227,26 @@ cdef tuple typed(tuple defaults, str code):
     return tuple([d if d is ... else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
 
 
-def make_ufunc(int which, int record, str name, str doc, tuple names, tuple defaults):
-    """The ufunc of one record, with named arguments (Ellipsis among the defaults: required)."""
-    ufunc = make(&table(which).records[record], name, doc)
-    install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"))
+def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow):
+    """The ufunc of one record, with named arguments (Ellipsis among the defaults: required).
+
+    `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have.
+    """
+    cdef int kind = record[0], row = record[1]
+    ufunc = make(&table(which, kind).records[row], name, doc)
+    install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow)
     return ufunc
+
+
+def make_masked(int which, tuple record, str name):
+    """The ufunc of a row loss with a mask as its last input."""
+    cdef int kind = record[0], row = record[1]
+    return make(&table(which, kind).records[row], name, "")
 
 
 def isa_names():
     """Instruction sets built in, lowest first, and whether this processor runs them."""
-    return {table(i).isa.decode().removeprefix("isa_").replace("x86_64_", "x86-64-"): supported(i) for i in range(count())}
+    return {table(i, 0).isa.decode().removeprefix("isa_").replace("x86_64_", "x86-64-"): supported(i) for i in range(count())}
 
 
 def past_cache_from():

@@ -10,6 +10,7 @@ DOMAIN_TEXT = {
     "truth": "",
     "tweedie_power": "0 or less, or 1 or more",
     "tweedie_target": "Not negative, unless the power is 0",
+    "label": "",
 }
 
 OUTPUT_TEXT = {
@@ -19,6 +20,18 @@ OUTPUT_TEXT = {
     "hess": "Second derivative of the loss with respect to `{first}`.",
     "hess_bound": "Positive upper bound of the second derivative with respect to `{first}`.",
 }
+
+ROW_SHAPE = {True: " Lies along `axis`.", False: " One for each row: of the batch's shape."}
+ROW_KEYWORDS = [
+    "axis : int, tuple of int or None, optional",
+    "    The class axis, the last one by default. Several axes make one row, in the order of the tuple; None takes all. Nothing is copied",
+    "    where the axes merge to one stride.",
+    "where : array_like of bool, optional",
+    "    Elements of the rows that take part, or whole rows: of the shape of the first argument or of the batch. What is masked out is",
+    "    not read; a row that is masked out whole gives 0.",
+    "keepdims : bool, optional",
+    "    Keep the class axes as axes of length 1.",
+]
 
 SUMMARY_TEXT = {
     "grad": "Gradient of `{name}` with respect to `{first}`.",
@@ -39,17 +52,24 @@ def argument_text(arg):
     return " ".join(filter(None, [arg["doc"], text and text + ("." if soft else "; NaN outside.")]))
 
 
+def has_labels(loss):
+    return any(a["role"] == "label" for a in loss["args"])
+
+
 def format_default(value):
     return f"{value:g}"
 
 
 def call_signature(loss):
     args = [a["name"] if a["default"] is None else f"{a['name']}={format_default(a['default'])}" for a in loss["args"]]
-    return f"{', '.join(args)}, out=None, *, where=True, casting='same_kind', order='K', dtype=None, subok=True"
+    rows = "axis=-1, where=True, keepdims=False, " if loss["rows"] else "where=True, "
+    return f"{', '.join(args)}, out=None, *, {rows}casting='same_kind', order='K', dtype=None, subok=True"
 
 
 def accuracy_note(loss, parts):
     text = "Within 4 ulp of the exact result in float32 and float64"
+    if loss["rows"]:
+        text = "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of the row's largest entry"
     if loss["exponent"]:
         text += f" (more beyond an exponent of 1 in `{loss['exponent']}`: 4 ulp times the exponent)"
     vanishing = [p for p in parts if p in loss["vanishing"]]
@@ -69,18 +89,25 @@ def docstring(loss, attribute, parts):
     lines += ["", "Parameters", "----------"]
     for a in args:
         optional = "" if a["default"] is None else f", default {format_default(a['default'])}"
-        lines += [f"{a['name']} : array_like{optional}", "    " + argument_text(a)]
+        kind = "array_like of int" if a["role"] == "label" else "array_like"
+        lines += [f"{a['name']} : {kind}{optional}", "    " + argument_text(a) + ROW_SHAPE[a["along"]] * loss["rows"]]
     outs = "ndarray or None" if len(parts) == 1 else "tuple of ndarray or None"
     lines += [
         f"out : {outs}, optional", "    Where to put the result.",
-        "where : array_like of bool, optional", "    Elements to compute; the others keep what `out` holds.",
+        *(ROW_KEYWORDS if loss["rows"] else ["where : array_like of bool, optional", "    Elements to compute; the others keep what `out` holds."]),
         "**kwargs", "    The other keywords of a ufunc: `casting`, `order`, `dtype`, `subok`, `signature`.",
         "", "Returns", "-------",
     ]
     for p in parts:
         text = OUTPUT_TEXT[p].format(**words)
-        lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", f"    {text} Of the shape that the arguments broadcast to."]
-    lines += ["", "Raises", "------", "TypeError", "    If an argument is complex, longdouble, object or a string.", "", "Notes", "-----"]
+        shape = "that the arguments broadcast to"
+        if loss["rows"]:
+            shape = "of the batch: that of the first argument without `axis`" if p == "value" and not loss["row_value"] else "of the first argument"
+        lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", f"    {text} Of the shape {shape}."]
+    lines += ["", "Raises", "------", "TypeError", "    If an argument is complex, longdouble, object or a string."]
+    if loss["rows"]:
+        lines += ["ValueError", "    If the class axis is empty" + (", or a label of a row that takes part is not a class." if has_labels(loss) else ".")]
+    lines += ["", "Notes", "-----"]
     lines += [loss["notes"], "", accuracy_note(loss, parts), "", f"Source: {loss['source']}"]
     if not attribute:
         derived = [a for a in loss["outputs"] if a]

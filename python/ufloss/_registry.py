@@ -2,21 +2,24 @@
 
 from inspect import Parameter, Signature
 
-from . import _core, _docs
+from . import _core, _docs, _front
 
 ISA = _core.choose_isa()
-LOSSES = _core.read_registry(ISA)
+ALL = _core.read_registry(ISA)
+LOSSES = [loss for loss in ALL if not loss["rows"]]
+ROW_LOSSES = [loss for loss in ALL if loss["rows"]]
 KEYWORDS = {"where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+ROW_KEYWORDS = {"axis": -1, "where": True, "keepdims": False, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 
 
 def signature(loss):
-    """What inspect.signature shows: the inputs by name, then NumPy's own keywords."""
+    """What inspect.signature shows: the inputs by name, then NumPy's own keywords and those of a row loss."""
     params = [
         Parameter(a["name"], Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if a["default"] is None else a["default"])
         for a in loss["args"]
     ]
     params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None))
-    params += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in KEYWORDS.items()]
+    params += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in (ROW_KEYWORDS if loss["rows"] else KEYWORDS).items()]
     return Signature(params)
 
 
@@ -29,7 +32,11 @@ def make_loss(loss):
     for attribute, (record, parts) in loss["outputs"].items():
         full = f"{loss['name']}.{attribute}" if attribute else loss["name"]
         doc = _docs.docstring(loss, attribute, parts)
-        ufunc = _core.make_ufunc(ISA, record, full, doc, names, defaults)
+        slow = None
+        if loss["rows"]:
+            masked = _core.make_masked(ISA, loss["masked"][attribute][0], full)
+            slow = _front.make_slow(loss, attribute, parts, masked)
+        ufunc = _core.make_ufunc(ISA, record, full, doc, names, defaults, slow)
         ufunc.__doc__ = doc  # NumPy would put its own first line above it
         ufunc.__signature__ = shown
         if attribute:
@@ -42,4 +49,4 @@ def make_loss(loss):
     return value
 
 
-UFUNCS = {loss["name"]: make_loss(loss) for loss in LOSSES}
+UFUNCS = {loss["name"]: make_loss(loss) for loss in ALL}

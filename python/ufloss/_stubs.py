@@ -4,7 +4,7 @@ import numpy as np
 
 import ufloss
 
-from ._registry import LOSSES, UFUNCS
+from ._registry import ALL, UFUNCS
 
 HEAD = '''\
 """Loss functions as NumPy ufuncs, with their derivatives."""
@@ -50,6 +50,34 @@ class _Keywords(TypedDict, total=False):
     dtype: DTypeLike | None
     subok: bool
     signature: str | tuple[DTypeLike | None, ...]
+
+@type_check_only
+class _RowKeywords(TypedDict, total=False):
+    axis: int | tuple[int, ...] | None
+    axes: list[Any]
+    where: ArrayLike
+    keepdims: bool
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    dtype: DTypeLike | None
+    subok: bool
+    signature: str | tuple[DTypeLike | None, ...]
+'''
+
+# Whether the value of a row loss is a scalar depends on the shapes, which have no types.
+ROW_LOSS = '''
+@type_check_only
+class _{title}Ufunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, {arrays},
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _{title}({value}):  # type: ignore[misc]
+    """{summary}"""
+{attributes}
+{name}: Final[_{title}]
 '''
 
 LOSS = '''
@@ -83,25 +111,32 @@ def ufunc_type(title, ufunc):
     return f"_{title}Ufunc[_Scalar{n}, _Array{n}, _Out{n}]"
 
 
+def row_type(title, ufunc):
+    results = ["Any" if output == "()" else "_Array" for output in ufunc.signature.split("->")[1].replace("),", ") ").split()]
+    result = results[0] if len(results) == 1 else f"tuple[{', '.join(results)}]"
+    return f"_{title}Ufunc[{result}, _Out{'' if ufunc.nout == 1 else ufunc.nout}]"
+
+
 def declare(loss):
     """A loss: the class of its calls, the class with its derivatives, and itself."""
     value, title = UFUNCS[loss["name"]], loss["name"].title().replace("_", "")
     derivatives = {name: ufunc for name, ufunc in vars(value).items() if isinstance(ufunc, np.ufunc)}
-    return LOSS.format(
+    shape, kind = (ROW_LOSS, row_type) if loss["rows"] else (LOSS, ufunc_type)
+    return shape.format(
         title=title,
         name=loss["name"],
         summary=loss["summary"],
         numbers=arguments(loss, "_Number"),
         arrays=arguments(loss, "ArrayLike"),
-        value=ufunc_type(title, value),
-        attributes="".join(f"    {name}: {ufunc_type(title, ufunc)}\n" for name, ufunc in derivatives.items()),
+        value=kind(title, value),
+        attributes="".join(f"    {name}: {kind(title, ufunc)}\n" for name, ufunc in derivatives.items()),
     )
 
 
 def stub():
     """The text of `__init__.pyi`."""
     names = "\n".join(f'    "{name}",' for name in ufloss.__all__)
-    return HEAD.replace("{all}", names) + "".join(map(declare, LOSSES))
+    return HEAD.replace("{all}", names) + "".join(map(declare, ALL))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ namespace ufloss::python {
 using vectorcall = PyObject* (*)(PyObject*, PyObject* const*, size_t, PyObject*);
 // Tuples as long as the inputs; Ellipsis: required.  typed[0], [1], [2]: the defaults as float16, float32, float64 arrays, which NumPy
 // takes up twice as fast as Python floats.
-struct front { PyObject *names, *defaults, *typed[3]; };
+// slow: what a call goes to that asks for more than NumPy's gufuncs have (a tuple of axes, where, keepdims); null: never.
+struct front { PyObject *names, *defaults, *typed[3], *slow; };
 inline vectorcall numpy_call = nullptr;            // the same function for every ufunc
 
 inline Py_ssize_t find_name(const front& f, Py_ssize_t nin, PyObject* key) {
@@ -44,6 +45,26 @@ inline PyObject* missing(const PyUFuncObject* u, const front& f, PyObject* const
   Py_XDECREF(text);
   return nullptr;
 }
+inline bool is_special(PyObject* key, PyObject* value) {
+  if (PyUnicode_CompareWithASCIIString(key, "axis") == 0) return !PyLong_Check(value);
+  return PyUnicode_CompareWithASCIIString(key, "where") == 0 || PyUnicode_CompareWithASCIIString(key, "keepdims") == 0;
+}
+inline PyObject* call_slow(const front& f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  PyObject* tuple = PyTuple_New(n + 1);
+  PyObject* kw = tuple ? PyDict_New() : nullptr;
+  PyObject* result = nullptr;
+  if (kw) {
+    Py_INCREF(self);
+    PyTuple_SetItem(tuple, 0, self);
+    for (Py_ssize_t i = 0; i < n; ++i) { Py_INCREF(args[i]); PyTuple_SetItem(tuple, i + 1, args[i]); }
+    bool done = true;
+    for (Py_ssize_t k = 0; k < PyTuple_Size(kwnames); ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
+    if (done) result = PyObject_Call(f.slow, tuple, kw);
+  }
+  Py_XDECREF(kw);
+  Py_XDECREF(tuple);
+  return result;
+}
 inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   constexpr int most = NPY_MAXARGS;
   const auto* u = reinterpret_cast<const PyUFuncObject*>(self);
@@ -51,6 +72,8 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   // The top bit of nargsf is a flag; PyVectorcall_NARGS, which takes it off, came to the stable ABI with 3.12.
   const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nin = u->nin, nkw = kwnames ? PyTuple_Size(kwnames) : 0;
   if (n >= nin && nkw == 0) return numpy_call(self, args, nargsf, kwnames);
+  if (f.slow)
+    for (Py_ssize_t k = 0; k < nkw; ++k) if (is_special(PyTuple_GetItem(kwnames, k), args[n + k])) return call_slow(f, self, args, n, kwnames);
   if (n > most || nkw > most) {
     PyErr_Format(PyExc_TypeError, "%s() got too many arguments", u->name);
     return nullptr;
@@ -86,10 +109,10 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
 }
 
 /// Gives the ufunc its names and defaults, for as long as the process lives.
-inline void install(PyObject* ufunc, PyObject* names, PyObject* defaults, PyObject* f16, PyObject* f32, PyObject* f64) {
+inline void install(PyObject* ufunc, PyObject* names, PyObject* defaults, PyObject* f16, PyObject* f32, PyObject* f64, PyObject* slow) {
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
-  for (PyObject* o : {names, defaults, f16, f32, f64}) Py_INCREF(o);
-  u->data = reinterpret_cast<decltype(u->data)>(new front{names, defaults, {f16, f32, f64}});     // a ufunc without legacy loops leaves it to us
+  for (PyObject* o : {names, defaults, f16, f32, f64, slow}) Py_INCREF(o);
+  u->data = reinterpret_cast<decltype(u->data)>(new front{names, defaults, {f16, f32, f64}, slow == Py_None ? nullptr : slow});     // a ufunc without legacy loops leaves it to us
   numpy_call = reinterpret_cast<vectorcall>(u->vectorcall);
   u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(call);
 }

@@ -47,11 +47,19 @@
 #define UFL_UNLIKELY(x) (x)
 #define UFL_NOINLINE __declspec(noinline)
 #define UFL_RESTRICT __restrict
+#define UFL_UNROLL
+#define UFL_PREFETCH(p) ((void)(p))
 #else
 #define UFL_INLINE __attribute__((always_inline))
 #define UFL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define UFL_NOINLINE __attribute__((noinline))
 #define UFL_RESTRICT __restrict__
+#define UFL_PREFETCH(p) __builtin_prefetch(p)
+#if defined(__clang__)
+#define UFL_UNROLL _Pragma("unroll")
+#else
+#define UFL_UNROLL _Pragma("GCC unroll 32")      // accumulators in an array stay in registers only if every index is a constant
+#endif
 #endif
 
 // One rounding for a * b + c.  Without the instruction the vocabulary multiplies and adds, and keeps the product's error by hand where it matters.

@@ -5,6 +5,7 @@
 #include "losses/divergence.hpp"
 #include "losses/ranking.hpp"
 #include "losses/regression.hpp"
+#include "losses/softmax.hpp"
 
 UFL_BEGIN
 
@@ -35,5 +36,9 @@ using elementwise_losses = loss_list<
     half_tweedie_deviance,
     kl_div,
     margin_ranking_loss>;
+
+using row_losses = loss_list<
+    softmax_cross_entropy,
+    softmax_cross_entropy_with_integer_labels>;
 
 UFL_END

@@ -4,4 +4,5 @@
 #include "registry.hpp"
 #if !defined(__CUDACC__)
 #include "loops/elementwise.hpp"
+#include "loops/row.hpp"
 #endif

@@ -80,6 +80,14 @@ template <class C, class V> UFL_FN V poly(V x) {
   else { const V y = x * x; return fma(chain<C, 2, 1>(y), x, chain<C, 2, 0>(y)); }
 }
 
+// For loops whose speed is the length of the chain: pairs of terms at once.
+template <class C, class V> UFL_FN V poly_short(V x) {
+  if constexpr (terms<C> == 5) {
+    const V y = x * x, a = fma(V(C::c[1]), x, V(C::c[0])), b = fma(V(C::c[3]), x, V(C::c[2]));
+    return fma(fma(V(C::c[4]), y, b), y, a);
+  } else return poly<C>(x);
+}
+
 // --- exp family ---------------------------------------------------------------------------------------------------------------------
 template <class T> struct exp_param;
 template <> struct exp_param<float> {
@@ -186,6 +194,14 @@ template <class V> UFL_FN V exp_near(V x) {
   const V t = fma(x, V(exp_of<V>::log2e), V(exp_of<V>::round)), n = t - V(exp_of<V>::round);
   const V r = fma(n, V(-exp_of<V>::ln2_hi), x) + n * V(-exp_of<V>::ln2_lo);
   return from_bits(to_bits(exp_reduced(r)) + shl<format_of<V>::mantissa>(to_bits(t)));
+}
+/// exp(x) 2^s, where base is the rounding constant plus s: one of many terms whose common power of two is settled later.  x is raised to
+/// `lowest`, which must keep the result a normal number; NaN stays.
+template <class V> UFL_FN V exp_shifted(V x, V base, V lowest) {
+  const V y = max(x, lowest), t = fma(y, V(exp_of<V>::log2e), base), n = t - base;
+  const V r = fma(n, V(-exp_of<V>::ln2_lo), fma(n, V(-exp_of<V>::ln2_hi), y));
+  const V p = V(1) + fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r);      // 1.1 ulp: an exact 1 + r would cost three operations more
+  return from_bits(to_bits(p) + shl<format_of<V>::mantissa>(to_bits(t)));
 }
 template <class V> UFL_FN mask_t<V> is_near(V x) { return x >= V(exp_of<V>::far); }
 /// exp(hi + lo) for hi <= 0, as a tail.

@@ -64,6 +64,18 @@ template <class T> UFL_FN pack<T> sqrt(pack<T> x) { return xsimd::sqrt(x.v); }
 template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) { return xsimd::select(m.v, a.v, b.v); }
 template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return xsimd::min(a.v, b.v); }
 template <class T> UFL_FN pack<T> max(pack<T> a, pack<T> b) { return xsimd::max(a.v, b.v); }
+/// Lanes where m holds.
+template <class T> UFL_FN int count(pack_mask<T> m) {
+#if defined(__AVX512F__) || defined(__SSE2__)
+  return __builtin_popcountll(m.v.mask());
+#else
+  T lane[pack<T>::size];
+  select(m, pack<T>(T(1)), pack<T>(T(0))).store(lane);
+  T n = 0;
+  for (T x : lane) n += x;
+  return int(n);
+#endif
+}
 template <class T> UFL_FN bool all(pack_mask<T> m) { return xsimd::all(m.v); }
 UFL_FN pack<uint32> to_bits(pack<float> x) { return xsimd::bitwise_cast<uint32>(x.v); }
 UFL_FN pack<uint64> to_bits(pack<double> x) { return xsimd::bitwise_cast<uint64>(x.v); }
@@ -172,4 +184,69 @@ template <class T> constexpr bool can_store_past_cache = false;
 template <class V, class T> UFL_FN void store_past_cache(V v, T* p) { store(v, p); }
 UFL_FN void store_fence() {}
 #endif
+
+// Sums and maxima over the lanes; lane i and i + half, and so on by halves, whatever the width.
+UFL_FN float sum_of_lanes(float x) { return x; }
+UFL_FN double sum_of_lanes(double x) { return x; }
+UFL_FN float max_of_lanes(float x) { return x; }
+UFL_FN double max_of_lanes(double x) { return x; }
+UFL_FN float first_lane(float x) { return x; }
+UFL_FN double first_lane(double x) { return x; }
+#if UFL_HAS_XSIMD
+template <class T> UFL_FN T sum_of_lanes(pack<T> x) {
+#if defined(__SSE2__)
+  if constexpr (sizeof(T) == 4) {
+#if defined(__AVX512F__)
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
+    const __m128 q = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#elif defined(__AVX__)
+    const __m128 q = _mm_add_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));
+#else
+    const __m128 q = x.v;
+#endif
+    const __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
+  } else {
+#if defined(__AVX512F__)
+    const __m256d half = _mm256_add_pd(_mm512_castpd512_pd256(x.v), _mm512_extractf64x4_pd(x.v, 1));
+    const __m128d q = _mm_add_pd(_mm256_castpd256_pd128(half), _mm256_extractf128_pd(half, 1));
+#elif defined(__AVX__)
+    const __m128d q = _mm_add_pd(_mm256_castpd256_pd128(x.v), _mm256_extractf128_pd(x.v, 1));
+#else
+    const __m128d q = x.v;
+#endif
+    return _mm_cvtsd_f64(_mm_add_sd(q, _mm_unpackhi_pd(q, q)));
+  }
+#else
+  T lane[pack<T>::size];
+  x.store(lane);
+  for (int w = pack<T>::size / 2; w >= 1; w /= 2) for (int i = 0; i < w; ++i) lane[i] += lane[i + w];
+  return lane[0];
+#endif
+}
+template <class T> UFL_FN T max_of_lanes(pack<T> x) { return xsimd::reduce_max(x.v); }
+template <class T> UFL_FN T first_lane(pack<T> x) { return x.v.get(0); }
+#endif
+
+/// As many doubles as V has lanes, from and to memory.
+template <class D> struct doubles {
+  static UFL_FN D load(const double* p) { return D(*p); }
+  static UFL_FN void store(D v, double* p) { *p = v; }
+};
+#if UFL_HAS_XSIMD
+template <> struct doubles<pack<double>> {
+  static UFL_FN pack<double> load(const double* p) { return pack<double>::load(p); }
+  static UFL_FN void store(pack<double> v, double* p) { v.store(p); }
+};
+template <> struct doubles<twin<pack<double>>> {
+  static UFL_FN twin<pack<double>> load(const double* p) { return {pack<double>::load(p), pack<double>::load(p + pack<double>::size)}; }
+  static UFL_FN void store(twin<pack<double>> v, double* p) { v.lo.store(p); v.hi.store(p + pack<double>::size); }
+};
+// What is as wide, or as narrow, as asked for already.
+UFL_FN pack<double> widen(pack<double> x) { return x; }
+template <class T> UFL_FN pack<T> narrow(pack<T> x, pack<T>) { return x; }
+#endif
+UFL_FN double widen(double x) { return x; }
+UFL_FN double narrow(double x, double) { return x; }
+UFL_FN float narrow(float x, float) { return x; }
 UFL_END

@@ -1,0 +1,53 @@
+// What a row loss is made of.  Its formula sees sums over a row, whichever way they were taken, and gives the value and a few
+// coefficients (`finish`); from these and one element it gives that element's derivatives (`spread`).
+#pragma once
+#include "loss.hpp"
+
+UFL_BEGIN
+
+/// How many virtual lanes a row is summed in: element i goes to lane i mod lanes, lanes are added in a fixed tree.  The same on every
+/// instruction set, so results do not depend on the width of its registers.
+template <class T> constexpr int virtual_lanes = 128 / int(sizeof(T));
+/// Elements of a row that are summed before they are merged into the row's double precision totals: 8 KiB of them.
+template <class T> constexpr int block_length = 8192 / int(sizeof(T));
+/// Rows of fewer elements are computed side by side, one a lane.
+template <class T> constexpr int short_row = virtual_lanes<T>;
+
+/// A softmax row: everything relative to its largest logit, which is left out of `rest`, so that confident rows keep their digits.
+/// "Top" is what equals the largest logit, `lower` what does not.
+template <class D> struct softmax_row {
+  D max, ties;              ///< the largest logit, and how many there are
+  D rest;                   ///< sum of exp(x - max) over all elements but one of the top
+  D lower, top;             ///< sums of the weights y
+  D cost;                   ///< sum of y (max - x)
+  D mixed;                  ///< sum of y exp(x - max) over the lower elements
+  D entropy;                ///< sum of y log y
+  D label;                  ///< the logit at the label
+  D count;                  ///< elements that take part
+
+  UFL_FN D log_total() const { return log1p(rest); }
+  UFL_FN D total() const { return D(1) + rest; }
+  UFL_FN D weight() const { return lower + top; }
+  /// 1 - P of the single largest element.
+  UFL_FN D miss() const { return rest / total(); }
+};
+/// One element of such a row: its probability and 1 minus it, both with all their digits.
+template <class V> struct softmax_entry {
+  V x, y, p, q;
+  mask_t<V> top;            ///< the single largest
+};
+/// What finish() gives: the loss of the row, coefficients for spread(), and the gradient at the label.
+template <class D, int N> struct row_result {
+  D value;
+  D c[N ? N : 1];
+  D own;
+};
+/// a - b where a may be the same infinity as b: then 0.
+template <class D> UFL_FN D gap(D a, D b) { return select(a == b, D(0), a - b); }
+
+/// Row arguments lie along the class axis; labels are integers.
+constexpr argument row_prediction(const char* name, domain in, const char* doc) { return {name, role::prediction, in, required, doc, true}; }
+constexpr argument row_target(const char* name, domain in, const char* doc) { return {name, role::target, in, required, doc, true}; }
+constexpr argument class_label(const char* name, const char* doc) { return {name, role::label, domain::label, required, doc, false}; }
+
+UFL_END

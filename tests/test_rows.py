@@ -1,0 +1,438 @@
+"""Every row loss: accuracy against many digits, what axis, where and keepdims mean, and the same bits for every layout."""
+
+import copy
+import inspect
+import math
+import pickle
+import threading
+import tracemalloc
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mpf
+
+import ufloss as ul
+from row_reference import ROW_REFERENCE, evaluate_row
+from ufloss._registry import ROW_LOSSES, UFUNCS
+
+PARTS = {"value": ("", "v", None), "grad": ("grad", "d", 0), "grad2": ("grads", "d", 1), "hess": ("hess", "h", 0)}
+INF, NAN = math.inf, math.nan
+ULP = 8
+by_name = pytest.mark.parametrize("loss", ROW_LOSSES, ids=lambda loss: loss["name"])
+CASES = [pytest.param(loss, attribute, id=f"{loss['name']}.{attribute}".removesuffix(".")) for loss in ROW_LOSSES for attribute in loss["outputs"]]
+by_ufunc = pytest.mark.parametrize(("loss", "attribute"), CASES)
+
+
+def ufunc_of(loss, attribute=""):
+    value = UFUNCS[loss["name"]]
+    return getattr(value, attribute) if attribute else value
+
+
+def results(ufunc, *args, **kwargs):
+    r = ufunc(*args, **kwargs)
+    return r if isinstance(r, tuple) else (r,)
+
+
+def along(loss):
+    return [a["along"] for a in loss["args"]]
+
+
+def draw(loss, shape, dtype=np.float64, seed=0, kind="usual"):
+    """Arguments with rows along the last axis of `shape`."""
+    rng = np.random.default_rng(seed)
+    n, args = shape[-1], []
+    for a in loss["args"]:
+        if a["role"] == "label":
+            args.append(rng.integers(0, n, shape[:-1]))
+        elif a["role"] == "parameter":
+            args.append(np.full(shape[:-1], a["default"], dtype))
+        elif a["domain"] == "nonnegative":
+            weights = rng.random(shape) * (rng.random(shape) < 0.7)
+            args.append((weights / np.maximum(weights.sum(-1, keepdims=True), 1e-3)).astype(dtype))
+        else:
+            x = rng.normal(0, 3, shape)
+            if kind == "confident":
+                np.put_along_axis(x, rng.integers(0, n, shape[:-1])[..., None], rng.uniform(20, 80, shape[:-1])[..., None], -1)
+            if kind == "ties":
+                x = np.round(x / 3)
+            if kind == "offset":
+                x += 1e4 * rng.choice([-1, 1], (*shape[:-1], 1))
+            if kind == "impossible":
+                x[rng.random(shape) < 0.3] = -INF
+                x[..., 0] = 1
+            args.append(x.astype(dtype))
+    if kind == "impossible":      # what cannot be has no weight, and is no label
+        x = args[0]
+        for i, a in enumerate(loss["args"]):
+            if a["role"] == "label":
+                args[i] = np.zeros_like(args[i])
+            elif i and a["along"]:
+                args[i] = np.where(np.isinf(x), 0, args[i]).astype(dtype)
+    return args
+
+
+def ulps(got, exact, largest, dtype):
+    info = np.finfo(dtype)
+    size = max(abs(exact), largest)
+    exponent = max(mpmath.frexp(size)[1] - 1, info.minexp) if size else info.minexp
+    return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant)) if math.isfinite(got) else INF
+
+
+def row_errors(loss, part, args, dtype):
+    """Errors of one row, in ulp of its value or of the largest entry of its gradient."""
+    attribute, component, wrt = PARTS[part]
+    got = ufunc_of(loss, attribute)(*args)
+    got = got[wrt] if isinstance(got, tuple) else got
+    keep = [j for j in range(len(args[0])) if not any(np.isinf(a[j]) for a, lies in zip(args, along(loss), strict=True) if lies)]
+    kept = []
+    for a, lies, spec in zip(args, along(loss), loss["args"], strict=True):
+        kept.append([a[j] for j in keep] if lies else keep.index(int(a)) if spec["role"] == "label" else a)
+    if wrt is None:
+        return [ulps(got, evaluate_row(loss["name"], kept, along(loss)).v, 0, dtype)]
+    exact = [getattr(evaluate_row(loss["name"], kept, along(loss), (wrt, j)), component) for j in range(len(keep))]
+    largest = max(map(abs, exact))
+    return [ulps(got[j], e, largest, dtype) for j, e in zip(keep, exact, strict=True)]
+
+
+@by_name
+def test_has_reference(loss):
+    assert loss["name"] in ROW_REFERENCE
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["usual", "confident", "ties", "offset", "impossible"])
+@by_name
+def test_within_bound(loss, kind, dtype):
+    for part in loss["parts"]:
+        if part not in PARTS:
+            continue
+        for n, rows in ((1, 1), (2, 4), (7, 4), (15, 3), (16, 3), (31, 2), (32, 2), (45, 2)):
+            args = draw(loss, (rows, n), dtype, seed=n, kind=kind)
+            for r in range(rows):
+                row = [a[r] for a in args]
+                assert max(row_errors(loss, part, row, dtype)) <= ULP, (part, n, r)
+
+
+@pytest.mark.parametrize("kind", ["usual", "confident", "offset"])
+@pytest.mark.parametrize("n", [1000, 5000, 20000])
+@by_name
+def test_long_rows_in_float32(loss, n, kind):
+    """Against the same loss in float64, which the other tests hold against many digits."""
+    args = draw(loss, (3, n), np.float32, seed=n, kind=kind)
+    wide = [a.astype(float) if a.dtype.kind == "f" else a for a in args]
+    for attribute in loss["outputs"]:
+        for got, exact in zip(results(ufunc_of(loss, attribute), *args), results(ufunc_of(loss, attribute), *wide), strict=True):
+            size = abs(exact).max(-1, keepdims=True) if exact.ndim == 2 else abs(exact)
+            unit = np.spacing(np.maximum(size, np.finfo("f4").tiny).astype("f4")).astype(float)
+            assert (abs(got - exact) <= ULP * unit).all(), attribute
+
+
+@pytest.mark.parametrize("kind", ["usual", "confident", "offset"])
+@by_name
+def test_long_rows_in_float64(loss, kind):
+    args = [a[0] for a in draw(loss, (1, 3000), np.float64, seed=5, kind=kind)]
+    assert max(row_errors(loss, "value", args, np.float64)) <= ULP
+
+
+# The meaning of keywords
+
+def by_hand(ufunc, args, along, axis, where=None):
+    """One call a row, over the class axes moved to the end."""
+    full = np.broadcast_shapes(*[a.shape for a, lies in zip(args, along, strict=True) if lies])
+    axes = tuple(range(len(full))) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = tuple(a % len(full) for a in axes)
+    last = tuple(range(-len(axes), 0))
+    batch = tuple(n for i, n in enumerate(full) if i not in axes)
+    lengths = tuple(full[a] for a in axes)
+
+    def lay(a):
+        return np.moveaxis(np.broadcast_to(a, full), axes, last).reshape(*batch, -1)
+
+    rows = [lay(a) if lies else np.broadcast_to(a, batch) for a, lies in zip(args, along, strict=True)]
+    mask = None if where is None else lay(where)
+    values, n = [], math.prod(lengths)
+    for index in np.ndindex(*batch):
+        take = np.ones(n, bool) if mask is None else mask[index]
+        row = [r[index] for r in rows]
+        out = []
+        if not take.any():
+            out = [np.zeros(n) if "(n)" in o else 0.0 for o in ufunc.signature.split("->")[1].replace("),", ") ").split()]
+        else:
+            small = [r[take] if lies else r for r, lies in zip(row, along, strict=True)]
+            small = [np.count_nonzero(take[:int(r)]) if np.issubdtype(np.asarray(r).dtype, np.integer) else r for r in small]
+            for r in results(ufunc, *small):
+                if np.ndim(r):
+                    whole = np.zeros(n)
+                    whole[take] = r
+                    r = whole
+                out.append(r)
+        values.append(out)
+    shaped = []
+    for column in zip(*values, strict=True):
+        a = np.array(column)
+        shaped.append(np.moveaxis(a.reshape(*batch, *lengths), last, axes) if a.ndim == 2 else a.reshape(batch))
+    return shaped
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, (0, 2), (2, 0), (1, 2), None])
+@by_ufunc
+def test_axis_and_where(loss, attribute, axis):
+    shape = (3, 4, 5)
+    axes = (0, 1, 2) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = tuple(a % 3 for a in axes)
+    batch = tuple(n for i, n in enumerate(shape) if i not in axes)
+    laid = (*batch, *(shape[a] for a in axes))
+    flat = draw(loss, (*batch, math.prod(shape[a] for a in axes)))
+    args = [np.moveaxis(a.reshape(laid), tuple(range(-len(axes), 0)), axes) if lies else a for a, lies in zip(flat, along(loss), strict=True)]
+    ufunc = ufunc_of(loss, attribute)
+    for got, want in zip(results(ufunc, *args, axis=axis), by_hand(ufunc, args, along(loss), axis), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+    rng = np.random.default_rng(3)
+    where = rng.random(shape) < 0.7
+    if any(a["role"] == "label" for a in loss["args"]):      # a label that is masked out has its own test
+        labels = next(a for a, s in zip(args, loss["args"], strict=True) if s["role"] == "label")
+        rows = np.moveaxis(where, axes, tuple(range(-len(axes), 0))).reshape(*batch, -1).copy()
+        np.put_along_axis(rows, labels[..., None], True, -1)
+        where = np.moveaxis(rows.reshape(laid), tuple(range(-len(axes), 0)), axes)
+    poisoned = [np.where(where, a, NAN) if lies else a for a, lies in zip(args, along(loss), strict=True)]
+    for got, want in zip(results(ufunc, *poisoned, axis=axis, where=where), by_hand(ufunc, args, along(loss), axis, where), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+    if batch:      # whole rows
+        rows = rng.random(batch) < 0.6
+        whole = np.broadcast_to(np.expand_dims(rows, tuple(sorted(axes))), shape)
+        for got, want in zip(results(ufunc, *args, axis=axis, where=rows), results(ufunc, *args, axis=axis, where=whole), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+@by_ufunc
+def test_keepdims_and_out(loss, attribute):
+    args, ufunc = draw(loss, (3, 4, 5)), ufunc_of(loss, attribute)
+    plain = results(ufunc, *args)
+    kept = results(ufunc, *args, keepdims=True)
+    for p, k in zip(plain, kept, strict=True):
+        np.testing.assert_array_equal(k, p[..., None] if p.ndim == 2 else p)
+    for kwargs in ({}, {"keepdims": True}, {"where": True}, {"axis": (-1,)}):
+        want = kept if "keepdims" in kwargs else plain
+        outs = tuple(np.full(w.shape, 7.0) for w in want)
+        got = results(ufunc, *args, out=outs if len(outs) > 1 else outs[0], **kwargs)
+        for g, o, w in zip(got, outs, want, strict=True):
+            assert g is o
+            np.testing.assert_array_equal(o, w)
+    with pytest.raises((ValueError, TypeError)):
+        ufunc(*args, out=np.zeros((2, 2)), keepdims=True)
+
+
+@by_ufunc
+def test_results_may_lie_over_the_logits(loss, attribute):
+    args, ufunc = draw(loss, (6, 40)), ufunc_of(loss, attribute)
+    want = results(ufunc, *args)
+    for k, w in enumerate(want):
+        if w.ndim == 2:
+            fresh = [a.copy() for a in args]
+            got = results(ufunc, *fresh, out=tuple(fresh[0] if i == k else None for i in range(len(want))))
+            for g, e in zip(got, want, strict=True):
+                np.testing.assert_array_equal(g, e)
+
+
+# The same bits
+
+LAYOUTS = {
+    "fortran": np.asfortranarray,
+    "every other": lambda a: np.repeat(a, 2, -1)[..., ::2],
+    "backwards": lambda a: a[..., ::-1].copy()[..., ::-1],
+    "offset": lambda a: np.concatenate([a.ravel()[:1], a.ravel()])[1:].reshape(a.shape),
+    "big endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "read only": lambda a: (b := a.copy(), b.setflags(write=False))[0],
+}
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("n", [5, 31, 40, 2500])
+@by_ufunc
+def test_bits_do_not_depend_on_the_layout(loss, attribute, n, dtype):
+    args, ufunc = draw(loss, (5, n), np.dtype(dtype).type), ufunc_of(loss, attribute)
+    want = results(ufunc, *args)
+    for layout in LAYOUTS.values():
+        for got, w in zip(results(ufunc, *[layout(a) for a in args]), want, strict=True):
+            assert got.tobytes() == w.tobytes()
+    one = [results(ufunc, *[a[r] for a in args]) for r in range(5)]      # a row at a time
+    for k, w in enumerate(want):
+        assert np.array([o[k] for o in one]).tobytes() == w.tobytes()
+    first = [np.moveaxis(a, -1, 0).copy() if lies else a for a, lies in zip(args, along(loss), strict=True)]      # the class axis first
+    for got, w in zip(results(ufunc, *first, axis=0), want, strict=True):
+        assert np.ascontiguousarray(np.moveaxis(got, 0, -1) if w.ndim == 2 else got).tobytes() == w.tobytes()
+    whole = np.ones(args[0].shape, bool)      # a mask that masks nothing
+    for got, w in zip(results(ufunc, *args, where=whole), want, strict=True):
+        assert got.tobytes() == w.tobytes()
+
+
+@pytest.mark.parametrize("n", [9, 50])
+@by_name
+def test_parts_are_the_same_alone_and_together(loss, n):
+    args = draw(loss, (70, n))
+    alone = {parts[0]: results(ufunc_of(loss, a), *args)[0] for a, (_, parts) in loss["outputs"].items() if len(parts) == 1}
+    for attribute, (_, parts) in loss["outputs"].items():
+        for part, got in zip(parts, results(ufunc_of(loss, attribute), *args), strict=True):
+            if part in alone:
+                np.testing.assert_array_equal(got, alone[part])
+
+
+@by_ufunc
+def test_float16_is_computed_in_float32(loss, attribute):
+    args, ufunc = draw(loss, (20, 33), np.float16), ufunc_of(loss, attribute)
+    wide = [a.astype("f4") if a.dtype == "f2" else a for a in args]
+    for got, want in zip(results(ufunc, *args), results(ufunc, *wide), strict=True):
+        np.testing.assert_array_equal(got, want.astype("f2"))
+
+
+# What else is promised
+
+@by_ufunc
+def test_empty_and_broadcast_batches(loss, attribute):
+    ufunc = ufunc_of(loss, attribute)
+    for got in results(ufunc, *draw(loss, (0, 5))):
+        assert got.shape[0] == 0
+    with pytest.raises(ValueError, match=f"{loss['name']}: the class axis is empty"):
+        ufunc(*[np.zeros((2, 0)) if lies else np.zeros(2, int) for lies in along(loss)])
+    args = draw(loss, (1, 1, 6))
+    batch = [np.broadcast_to(args[0], (4, 3, 6)), *args[1:]]
+    for got, want in zip(results(ufunc, *batch), results(ufunc, *[a[0, 0] for a in args]), strict=True):
+        np.testing.assert_array_equal(got, np.broadcast_to(want, got.shape))
+
+
+@by_ufunc
+def test_nan_gives_nan_and_nothing_warns(loss, attribute):
+    ufunc = ufunc_of(loss, attribute)
+    for n in (6, 50):
+        for position in (0, n // 2, n - 1):
+            args = draw(loss, (3, n))
+            args[0][1, position] = NAN
+            with np.errstate(all="raise"):
+                for got, part in zip(results(ufunc, *args), loss["outputs"][attribute][1], strict=True):
+                    if part != "hess_bound":
+                        assert np.isnan(got[1]).all(), part
+                    assert not np.isnan(got[[0, 2]]).any()
+
+
+@by_name
+def test_shows_what_it_is(loss):
+    ufunc = ufunc_of(loss)
+    assert isinstance(ufunc, np.ufunc)
+    assert pickle.loads(pickle.dumps(ufunc)) is ufunc is copy.deepcopy(ufunc)
+    assert pickle.loads(pickle.dumps(ufunc.value_and_grad)) is ufunc.value_and_grad
+    assert list(inspect.signature(ufunc).parameters)[-7:] == ["axis", "where", "keepdims", "casting", "order", "dtype", "subok"]
+    names = {a["name"]: a_ for a, a_ in zip(loss["args"], draw(loss, (3, 4)), strict=True)}
+    np.testing.assert_array_equal(ufunc(**names), ufunc(*names.values()))
+    np.testing.assert_array_equal(ufunc(**names, axis=(1,)), ufunc(*names.values()))
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        ufunc(names.popitem()[1], keepdims=True)
+
+
+# Labels
+
+INTEGER = ul.softmax_cross_entropy_with_integer_labels
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4"])
+def test_labels_of_any_integer_type(dtype):
+    x, labels = draw({"args": [{"role": "prediction", "domain": "real"}]}, (20, 10), np.float32)[0], np.arange(20) % 10
+    np.testing.assert_array_equal(INTEGER(x, labels.astype(dtype)), INTEGER(x, labels))
+    assert INTEGER(x, labels.astype(dtype)).dtype == np.float32
+
+
+@pytest.mark.parametrize("wrong", [-1, 10, 2**40, -(2**63)])
+@pytest.mark.parametrize("attribute", ["grad", "value_and_grad", "hess"])
+@pytest.mark.parametrize("n", [10, 60])
+def test_labels_that_are_no_class(n, attribute, wrong):
+    wrong = n if wrong == 10 else wrong
+    x, labels = np.zeros((200, n)), np.zeros(200, np.int64)
+    labels[150] = wrong
+    out = np.full((200, n), 7.0)
+    with pytest.raises(ValueError, match=f"^softmax_cross_entropy_with_integer_labels: label {wrong} is out of range for {n} classes$"):
+        INTEGER.grad(x, labels, out=out)
+    assert (out == 7).all()
+    with pytest.raises(ValueError, match="out of range"):
+        getattr(INTEGER, attribute)(x, labels)
+    where = np.arange(200) != 150      # a row that is masked out is not checked
+    assert (INTEGER(x, labels, where=where) > 0).sum() == 199
+    assert INTEGER(x, labels, where=labels != wrong)[150] == 0
+
+
+@pytest.mark.parametrize("labels", [np.zeros(3), np.zeros(3, bool), np.zeros(3, complex), ["a", "b", "c"]])
+def test_labels_must_be_integers(labels):
+    with pytest.raises(TypeError, match="softmax_cross_entropy_with_integer_labels"):
+        INTEGER(np.zeros((3, 4)), labels)
+
+
+@pytest.mark.parametrize("where", [np.ones((3, 4)), np.ones((3, 4), int), 1])
+def test_masks_must_be_bool(where):
+    with pytest.raises(TypeError, match="where must be bool"):
+        INTEGER(np.zeros((3, 4)), [0, 1, 2], where=where)
+
+
+def test_a_label_that_is_masked_out_is_impossible():
+    x = np.array([[1.0, 2.0, NAN], [1.0, 2.0, 3.0]])
+    where = np.array([[True, True, False], [True, True, True]])
+    value, grad = INTEGER.value_and_grad(x, [2, 2], where=where)
+    assert value[0] == INF
+    p = np.exp(1) / (np.exp(1) + np.exp(2))
+    np.testing.assert_allclose(grad[0], [p, 1 - p, 0], rtol=1e-14)
+    np.testing.assert_allclose(grad[1], INTEGER.grad(x[1], 2))
+
+
+def test_what_others_lose():
+    f4 = np.float32
+    np.testing.assert_allclose(INTEGER(f4([20, 0, 0]), 0), 4.12231e-9, rtol=1e-6)
+    np.testing.assert_allclose(INTEGER.grad(f4([20, 0, 0]), 0), [-4.12231e-9, 2.061153e-9, 2.061153e-9], rtol=1e-6)
+    dense = ul.softmax_cross_entropy
+    np.testing.assert_allclose(dense(f4([20, 0, 0]), f4([1, 0, 0])), 4.12231e-9, rtol=1e-6)
+    np.testing.assert_allclose(dense.grad(f4([20, 0, 0]), f4([1, 0, 0])), [-4.12231e-9, 2.061153e-9, 2.061153e-9], rtol=1e-6)
+    np.testing.assert_allclose(dense([1.0, 2.0, -INF], [0.5, 0.5, 0.0]), 0.8132616875182228, rtol=1e-15)
+    assert dense([1.0, 2.0, -INF], [0.5, 0.25, 0.25]) == INF
+    np.testing.assert_allclose(dense.grad([0.0, 0.0, -INF], [0.5, 0.25, 0.25]), [0, 0.25, -0.25])
+    for f, y in ((INTEGER, 0), (dense, [1.0, 0.0])):
+        assert np.isnan(f([-INF, -INF], y))
+        assert np.isnan(f.grad([-INF, -INF], y)).all()
+        assert np.isnan(f([INF, 0.0], y))
+    assert INTEGER([-INF, 0.0], 0) == INF
+    np.testing.assert_array_equal(INTEGER.grad([-INF, 0.0], 0), [-1, 1])
+    assert INTEGER([5.0], 0) == 0
+
+
+def test_order_of_a_tuple_of_axes_is_the_order_of_the_labels():
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_allclose(INTEGER(x, 1, axis=(1, 0)), 2.4561933, rtol=1e-6)
+    np.testing.assert_allclose(INTEGER(x, 1, axis=(0, 1)), 4.4561933, rtol=1e-6)
+
+
+def test_rows_of_any_length_need_no_memory_beyond_the_result():
+    x = np.zeros((16, 128256), np.float32)
+    labels = np.zeros(16, np.int64)
+    for ufunc, result in ((INTEGER, 0), (INTEGER.value_and_grad, x.nbytes)):
+        for axis in (-1, 0):
+            logits = x if axis == -1 else np.zeros((128256, 16), np.float32)
+            ufunc(logits, labels, axis=axis)
+            tracemalloc.start()
+            ufunc(logits, labels, axis=axis)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < result + 100_000
+
+
+def test_other_threads_run_during_a_long_call():
+    x, labels = np.zeros((2000, 3000), np.float32), np.zeros(2000, np.int64)
+    ticks, running = [0], threading.Event()
+
+    def count():
+        while not running.is_set():
+            ticks[0] += 1
+
+    other = threading.Thread(target=count)
+    other.start()
+    before = ticks[0]
+    INTEGER(x, labels)
+    during = ticks[0] - before
+    running.set()
+    other.join()
+    assert during > 1000
