@@ -16,7 +16,7 @@ import ufloss as ul
 from row_reference import ROW_REFERENCE, evaluate_row
 from ufloss._registry import ROW_LOSSES, UFUNCS
 
-PARTS = {"value": ("", "v", None), "grad": ("grad", "d", 0), "grad2": ("grads", "d", 1), "hess": ("hess", "h", 0)}
+PARTS = {"value": ("", "v", "tv", None), "grad": ("grad", "d", "td", 0), "grad2": ("grads", "d", "td", 1), "hess": ("hess", "h", "th", 0)}
 INF, NAN = math.inf, math.nan
 ULP = 8
 by_name = pytest.mark.parametrize("loss", ROW_LOSSES, ids=lambda loss: loss["name"])
@@ -47,11 +47,16 @@ def draw(loss, shape, dtype=np.float64, seed=0, kind="usual"):
             args.append(rng.integers(0, n, shape[:-1]))
         elif a["role"] == "parameter":
             args.append(np.full(shape[:-1], a["default"], dtype))
+        elif a["domain"] == "unit":
+            args.append(rng.uniform(0.01, 1, shape).astype(dtype))
         elif a["domain"] == "nonnegative":
             weights = rng.random(shape) * (rng.random(shape) < 0.7)
             args.append((weights / np.maximum(weights.sum(-1, keepdims=True), 1e-3)).astype(dtype))
         else:
             x = rng.normal(0, 3, shape)
+            weighted = len(loss["args"]) > 1 and loss["args"][1]["domain"] in ("nonnegative", "label")
+            if a["name"] != "logits" and (kind != "impossible" or not weighted):
+                kind = "usual"
             if kind == "confident":
                 np.put_along_axis(x, rng.integers(0, n, shape[:-1])[..., None], rng.uniform(20, 80, shape[:-1])[..., None], -1)
             if kind == "ties":
@@ -61,13 +66,15 @@ def draw(loss, shape, dtype=np.float64, seed=0, kind="usual"):
             if kind == "impossible":
                 x[rng.random(shape) < 0.3] = -INF
                 x[..., 0] = 1
+            if a["role"] == "target":
+                x = rng.normal(0, 3, shape)
             args.append(x.astype(dtype))
     if kind == "impossible":      # what cannot be has no weight, and is no label
         x = args[0]
         for i, a in enumerate(loss["args"]):
             if a["role"] == "label":
                 args[i] = np.zeros_like(args[i])
-            elif i and a["along"]:
+            elif i and a["along"] and a["domain"] == "nonnegative":
                 args[i] = np.where(np.isinf(x), 0, args[i]).astype(dtype)
     return args
 
@@ -81,7 +88,7 @@ def ulps(got, exact, largest, dtype):
 
 def row_errors(loss, part, args, dtype):
     """Errors of one row, in ulp of its value or of the largest entry of its gradient."""
-    attribute, component, wrt = PARTS[part]
+    attribute, component, term, wrt = PARTS[part]
     got = ufunc_of(loss, attribute)(*args)
     got = got[wrt] if isinstance(got, tuple) else got
     keep = [j for j in range(len(args[0])) if not any(np.isinf(a[j]) for a, lies in zip(args, along(loss), strict=True) if lies)]
@@ -89,9 +96,15 @@ def row_errors(loss, part, args, dtype):
     for a, lies, spec in zip(args, along(loss), loss["args"], strict=True):
         kept.append([a[j] for j in keep] if lies else keep.index(int(a)) if spec["role"] == "label" else a)
     if wrt is None:
-        return [ulps(got, evaluate_row(loss["name"], kept, along(loss)).v, 0, dtype)]
-    exact = [getattr(evaluate_row(loss["name"], kept, along(loss), (wrt, j)), component) for j in range(len(keep))]
-    largest = max(map(abs, exact))
+        exact = evaluate_row(loss["name"], kept, along(loss))
+        if isinstance(exact, list):
+            return [ulps(got[j], e.v, 0, dtype) for j, e in zip(keep, exact, strict=True)]
+        return [ulps(got, exact.v, exact.tv if part in loss["vanishing"] else 0, dtype)]
+    jets = [evaluate_row(loss["name"], kept, along(loss), (wrt, j)) for j in range(len(keep)) if wrt == 0 or kept[1][j] != 0]
+    keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[1][i] != 0]      # at a target of 0 the slope is infinite, or of no interest
+    noise = mpf(2) ** -200      # of the reference's 250 bits
+    exact = [v if abs(v := getattr(e, component)) > noise * getattr(e, term) else mpf(0) for e in jets]
+    largest = max([abs(e) for e in exact] + [getattr(e, term) for e in jets if part in loss["vanishing"]], default=0)
     return [ulps(got[j], e, largest, dtype) for j, e in zip(keep, exact, strict=True)]
 
 
@@ -104,14 +117,16 @@ def test_has_reference(loss):
 @pytest.mark.parametrize("kind", ["usual", "confident", "ties", "offset", "impossible"])
 @by_name
 def test_within_bound(loss, kind, dtype):
+    if kind != "usual" and loss["args"][0]["name"] != "logits" and (kind != "impossible" or len(loss["args"]) == 1):
+        return      # such data are those of logits
     for part in loss["parts"]:
         if part not in PARTS:
             continue
-        for n, rows in ((1, 1), (2, 4), (7, 4), (15, 3), (16, 3), (31, 2), (32, 2), (45, 2)):
+        for n, rows in ((1, 1), (2, 3), (7, 2), (15, 1), (16, 1), (31, 1), (32, 1), (40, 1)):
             args = draw(loss, (rows, n), dtype, seed=n, kind=kind)
             for r in range(rows):
                 row = [a[r] for a in args]
-                assert max(row_errors(loss, part, row, dtype)) <= ULP, (part, n, r)
+                assert max(row_errors(loss, part, row, dtype), default=0) <= ULP, (part, n, r)
 
 
 @pytest.mark.parametrize("kind", ["usual", "confident", "offset"])
@@ -123,16 +138,20 @@ def test_long_rows_in_float32(loss, n, kind):
     wide = [a.astype(float) if a.dtype.kind == "f" else a for a in args]
     for attribute in loss["outputs"]:
         for got, exact in zip(results(ufunc_of(loss, attribute), *args), results(ufunc_of(loss, attribute), *wide), strict=True):
-            size = abs(exact).max(-1, keepdims=True) if exact.ndim == 2 else abs(exact)
+            finite = np.isfinite(exact)
+            np.testing.assert_array_equal(got[~finite], exact[~finite])
+            size = np.where(finite, abs(exact), 0)
+            size = size.max(-1, keepdims=True) if exact.ndim == 2 else size
             unit = np.spacing(np.maximum(size, np.finfo("f4").tiny).astype("f4")).astype(float)
-            assert (abs(got - exact) <= ULP * unit).all(), attribute
+            assert (np.where(finite, abs(got - np.where(finite, exact, 0)), 0) <= ULP * unit).all(), attribute
 
 
 @pytest.mark.parametrize("kind", ["usual", "confident", "offset"])
 @by_name
 def test_long_rows_in_float64(loss, kind):
-    args = [a[0] for a in draw(loss, (1, 3000), np.float64, seed=5, kind=kind)]
-    assert max(row_errors(loss, "value", args, np.float64)) <= ULP
+    args = [a[0] for a in draw(loss, (1, 1100), np.float64, seed=5, kind=kind)]
+    bound = ULP * (math.sqrt(1100) if "value" in loss["vanishing"] else 1)      # so many terms of the largest one's size
+    assert max(row_errors(loss, "value", args, np.float64)) <= bound
 
 
 # The meaning of keywords
@@ -149,6 +168,7 @@ def by_hand(ufunc, args, along, axis, where=None):
     def lay(a):
         return np.moveaxis(np.broadcast_to(a, full), axes, last).reshape(*batch, -1)
 
+    missing = -INF if ufunc is ul.log_softmax else 0.0
     rows = [lay(a) if lies else np.broadcast_to(a, batch) for a, lies in zip(args, along, strict=True)]
     mask = None if where is None else lay(where)
     values, n = [], math.prod(lengths)
@@ -157,13 +177,13 @@ def by_hand(ufunc, args, along, axis, where=None):
         row = [r[index] for r in rows]
         out = []
         if not take.any():
-            out = [np.zeros(n) if "(n)" in o else 0.0 for o in ufunc.signature.split("->")[1].replace("),", ") ").split()]
+            out = [np.full(n, missing) if "(n)" in o else 0.0 for o in ufunc.signature.split("->")[1].replace("),", ") ").split()]
         else:
             small = [r[take] if lies else r for r, lies in zip(row, along, strict=True)]
             small = [np.count_nonzero(take[:int(r)]) if np.issubdtype(np.asarray(r).dtype, np.integer) else r for r in small]
             for r in results(ufunc, *small):
                 if np.ndim(r):
-                    whole = np.zeros(n)
+                    whole = np.full(n, missing)
                     whole[take] = r
                     r = whole
                 out.append(r)
@@ -293,8 +313,13 @@ def test_empty_and_broadcast_batches(loss, attribute):
     ufunc = ufunc_of(loss, attribute)
     for got in results(ufunc, *draw(loss, (0, 5))):
         assert got.shape[0] == 0
-    with pytest.raises(ValueError, match=f"{loss['name']}: the class axis is empty"):
-        ufunc(*[np.zeros((2, 0)) if lies else np.zeros(2, int) for lies in along(loss)])
+    empty = [np.zeros((2, 0)) if lies else np.zeros(2, int) for lies in along(loss)]
+    if loss["args"][0]["name"] == "logits" or any(a["role"] == "label" for a in loss["args"]):
+        with pytest.raises(ValueError, match=f"{loss['name']}: the class axis is empty"):
+            ufunc(*empty)
+    else:
+        for got in results(ufunc, *empty):
+            assert not got.any()
     args = draw(loss, (1, 1, 6))
     batch = [np.broadcast_to(args[0], (4, 3, 6)), *args[1:]]
     for got, want in zip(results(ufunc, *batch), results(ufunc, *[a[0, 0] for a in args]), strict=True):
@@ -310,7 +335,7 @@ def test_nan_gives_nan_and_nothing_warns(loss, attribute):
             args[0][1, position] = NAN
             with np.errstate(all="raise"):
                 for got, part in zip(results(ufunc, *args), loss["outputs"][attribute][1], strict=True):
-                    if part != "hess_bound":
+                    if part not in ("hess_bound", "grad2"):
                         assert np.isnan(got[1]).all(), part
                     assert not np.isnan(got[[0, 2]]).any()
 
@@ -320,13 +345,15 @@ def test_shows_what_it_is(loss):
     ufunc = ufunc_of(loss)
     assert isinstance(ufunc, np.ufunc)
     assert pickle.loads(pickle.dumps(ufunc)) is ufunc is copy.deepcopy(ufunc)
-    assert pickle.loads(pickle.dumps(ufunc.value_and_grad)) is ufunc.value_and_grad
+    for derived in [v for v in vars(ufunc).values() if isinstance(v, np.ufunc)]:
+        assert pickle.loads(pickle.dumps(derived)) is derived
     assert list(inspect.signature(ufunc).parameters)[-7:] == ["axis", "where", "keepdims", "casting", "order", "dtype", "subok"]
     names = {a["name"]: a_ for a, a_ in zip(loss["args"], draw(loss, (3, 4)), strict=True)}
     np.testing.assert_array_equal(ufunc(**names), ufunc(*names.values()))
     np.testing.assert_array_equal(ufunc(**names, axis=(1,)), ufunc(*names.values()))
-    with pytest.raises(TypeError, match="missing 1 required positional argument"):
-        ufunc(names.popitem()[1], keepdims=True)
+    if len([a for a in loss["args"] if a["default"] is None]) > 1:
+        with pytest.raises(TypeError, match="missing 1 required positional argument"):
+            ufunc(names[loss["args"][0]["name"]], keepdims=True)
 
 
 # Labels
@@ -336,7 +363,7 @@ INTEGER = ul.softmax_cross_entropy_with_integer_labels
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4"])
 def test_labels_of_any_integer_type(dtype):
-    x, labels = draw({"args": [{"role": "prediction", "domain": "real"}]}, (20, 10), np.float32)[0], np.arange(20) % 10
+    x, labels = draw({"args": [{"name": "logits", "role": "prediction", "domain": "real"}]}, (20, 10), np.float32)[0], np.arange(20) % 10
     np.testing.assert_array_equal(INTEGER(x, labels.astype(dtype)), INTEGER(x, labels))
     assert INTEGER(x, labels.astype(dtype)).dtype == np.float32
 
@@ -421,7 +448,7 @@ def test_rows_of_any_length_need_no_memory_beyond_the_result():
 
 
 def test_other_threads_run_during_a_long_call():
-    x, labels = np.zeros((2000, 3000), np.float32), np.zeros(2000, np.int64)
+    x, labels = np.zeros((4000, 3000), np.float32), np.zeros(4000, np.int64)
     ticks, running = [0], threading.Event()
 
     def count():
@@ -431,7 +458,8 @@ def test_other_threads_run_during_a_long_call():
     other = threading.Thread(target=count)
     other.start()
     before = ticks[0]
-    INTEGER(x, labels)
+    for _ in range(10):
+        INTEGER(x, labels)
     during = ticks[0] - before
     running.set()
     other.join()

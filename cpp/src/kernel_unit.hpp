@@ -3,7 +3,7 @@
 #include <cfenv>
 #include <type_traits>
 #include "dispatch.hpp"
-#include "ufloss/ufloss.hpp"
+#include "ufloss/loops/elementwise.hpp"
 
 #define UFL_JOIN_(a, b) a##b
 #define UFL_JOIN(a, b) UFL_JOIN_(a, b)

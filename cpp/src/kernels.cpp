@@ -1,6 +1,7 @@
 // Every loop of every elementwise loss.  Compiled once per instruction set; exports one table, constant-initialised, so that no code of
 // this file runs before the processor has been checked.
 #include "kernel_unit.hpp"
+#include "ufloss/registry.hpp"
 
 UFL_BEGIN
 namespace {

@@ -1,6 +1,7 @@
 // Every loop of every row loss, as kernels.cpp has it for the elementwise ones.
 #include "kernel_unit.hpp"
 #include "ufloss/loops/row.hpp"
+#include "ufloss/registry_rows.hpp"
 
 UFL_BEGIN
 namespace {

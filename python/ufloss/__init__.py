@@ -11,11 +11,12 @@ array([0.125, 4.   ])
 
 from ._config import __version__, show_config
 from ._paths import get_include
-from ._registry import UFUNCS
+from ._registry import ALIASES, UFUNCS
 
 globals().update(UFUNCS)
-__all__ = sorted([*UFUNCS, "__version__", "get_include", "show_config"])
-del UFUNCS
+globals().update({alias: UFUNCS[name] for alias, name in ALIASES.items()})
+__all__ = sorted([*UFUNCS, *ALIASES, "__version__", "get_include", "show_config"])
+del ALIASES, UFUNCS
 
 
 def __dir__():

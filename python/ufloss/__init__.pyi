@@ -9,6 +9,13 @@ __all__ = [
     "__version__",
     "absolute_error",
     "binary_cross_entropy",
+    "binary_logistic_loss",
+    "binary_sparsemax_loss",
+    "convex_kl_divergence",
+    "cosine_similarity",
+    "cross_entropy",
+    "cross_entropy_with_integer_labels",
+    "generalized_kl_divergence",
     "get_include",
     "half_gamma_deviance",
     "half_poisson_deviance",
@@ -16,25 +23,37 @@ __all__ = [
     "hinge_loss",
     "huber_loss",
     "kl_div",
+    "kl_divergence",
+    "kl_divergence_with_log_targets",
     "l2_loss",
     "log_cosh",
+    "log_softmax",
     "logistic_loss",
+    "logsumexp",
     "margin_ranking_loss",
+    "multiclass_logistic_loss",
+    "nll_loss",
+    "nll_loss_with_integer_labels",
     "perceptron_loss",
     "pinball_loss",
     "poisson_loss",
     "poisson_nll_loss",
+    "poly_loss_cross_entropy",
     "pseudo_huber_loss",
+    "safe_softmax_cross_entropy",
     "show_config",
     "sigmoid_binary_cross_entropy",
     "sigmoid_focal_loss",
     "smooth_l1_loss",
+    "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_with_integer_labels",
+    "softmax_kl_divergence",
     "sparsemax_loss",
     "squared_error",
     "squared_hinge_loss",
     "stirling_term",
+    "tversky_loss",
 ]
 
 __version__: Final[str]
@@ -685,6 +704,51 @@ class _MarginRankingLoss(_MarginRankingLossUfunc[_Scalar, _Array, _Out]):  # typ
 margin_ranking_loss: Final[_MarginRankingLoss]
 
 @type_check_only
+class _LogsumexpUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _Logsumexp(_LogsumexpUfunc[Any, _Out]):  # type: ignore[misc]
+    """Logarithm of a sum of exponentials."""
+    grad: _LogsumexpUfunc[_Array, _Out]
+    value_and_grad: _LogsumexpUfunc[tuple[Any, _Array], _Out2]
+    hess: _LogsumexpUfunc[_Array, _Out]
+    grad_and_hess: _LogsumexpUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _LogsumexpUfunc[_Array, _Out]
+    grad_and_hess_bound: _LogsumexpUfunc[tuple[_Array, _Array], _Out2]
+
+logsumexp: Final[_Logsumexp]
+
+@type_check_only
+class _LogSoftmaxUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _LogSoftmax(_LogSoftmaxUfunc[_Array, _Out]):  # type: ignore[misc]
+    """Logarithms of the probabilities from logits."""
+
+log_softmax: Final[_LogSoftmax]
+
+@type_check_only
+class _SoftmaxUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _Softmax(_SoftmaxUfunc[_Array, _Out]):  # type: ignore[misc]
+    """Probabilities from logits."""
+
+softmax: Final[_Softmax]
+
+@type_check_only
 class _SoftmaxCrossEntropyUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
     def __call__(
         self, logits: ArrayLike, labels: ArrayLike,
@@ -723,3 +787,228 @@ class _SoftmaxCrossEntropyWithIntegerLabels(_SoftmaxCrossEntropyWithIntegerLabel
     grad_and_hess_bound: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
 
 softmax_cross_entropy_with_integer_labels: Final[_SoftmaxCrossEntropyWithIntegerLabels]
+
+@type_check_only
+class _PolyLossCrossEntropyUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike, epsilon: ArrayLike = 2.0,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _PolyLossCrossEntropy(_PolyLossCrossEntropyUfunc[Any, _Out]):  # type: ignore[misc]
+    """Softmax cross-entropy with a linear term: PolyLoss-1."""
+    grad: _PolyLossCrossEntropyUfunc[_Array, _Out]
+    value_and_grad: _PolyLossCrossEntropyUfunc[tuple[Any, _Array], _Out2]
+    hess: _PolyLossCrossEntropyUfunc[_Array, _Out]
+    grad_and_hess: _PolyLossCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _PolyLossCrossEntropyUfunc[_Array, _Out]
+    grad_and_hess_bound: _PolyLossCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+
+poly_loss_cross_entropy: Final[_PolyLossCrossEntropy]
+
+@type_check_only
+class _SoftmaxKlDivergenceUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SoftmaxKlDivergence(_SoftmaxKlDivergenceUfunc[Any, _Out]):  # type: ignore[misc]
+    """Kullback-Leibler divergence of the softmax of logits from target probabilities."""
+    grad: _SoftmaxKlDivergenceUfunc[_Array, _Out]
+    value_and_grad: _SoftmaxKlDivergenceUfunc[tuple[Any, _Array], _Out2]
+    hess: _SoftmaxKlDivergenceUfunc[_Array, _Out]
+    grad_and_hess: _SoftmaxKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _SoftmaxKlDivergenceUfunc[_Array, _Out]
+    grad_and_hess_bound: _SoftmaxKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    grads: _SoftmaxKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _SoftmaxKlDivergenceUfunc[tuple[Any, _Array, _Array], _Out3]
+
+softmax_kl_divergence: Final[_SoftmaxKlDivergence]
+
+@type_check_only
+class _KlDivergenceUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _KlDivergence(_KlDivergenceUfunc[Any, _Out]):  # type: ignore[misc]
+    """Kullback-Leibler divergence of log-probabilities from target probabilities."""
+    grad: _KlDivergenceUfunc[_Array, _Out]
+    value_and_grad: _KlDivergenceUfunc[tuple[Any, _Array], _Out2]
+    hess: _KlDivergenceUfunc[_Array, _Out]
+    grad_and_hess: _KlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _KlDivergenceUfunc[_Array, _Out]
+    grad_and_hess_bound: _KlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    grads: _KlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _KlDivergenceUfunc[tuple[Any, _Array, _Array], _Out3]
+
+kl_divergence: Final[_KlDivergence]
+
+@type_check_only
+class _KlDivergenceWithLogTargetsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, log_targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _KlDivergenceWithLogTargets(_KlDivergenceWithLogTargetsUfunc[Any, _Out]):  # type: ignore[misc]
+    """Kullback-Leibler divergence between log-probabilities."""
+    grad: _KlDivergenceWithLogTargetsUfunc[_Array, _Out]
+    value_and_grad: _KlDivergenceWithLogTargetsUfunc[tuple[Any, _Array], _Out2]
+    hess: _KlDivergenceWithLogTargetsUfunc[_Array, _Out]
+    grad_and_hess: _KlDivergenceWithLogTargetsUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _KlDivergenceWithLogTargetsUfunc[_Array, _Out]
+    grad_and_hess_bound: _KlDivergenceWithLogTargetsUfunc[tuple[_Array, _Array], _Out2]
+    grads: _KlDivergenceWithLogTargetsUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _KlDivergenceWithLogTargetsUfunc[tuple[Any, _Array, _Array], _Out3]
+
+kl_divergence_with_log_targets: Final[_KlDivergenceWithLogTargets]
+
+@type_check_only
+class _GeneralizedKlDivergenceUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _GeneralizedKlDivergence(_GeneralizedKlDivergenceUfunc[Any, _Out]):  # type: ignore[misc]
+    """Generalised Kullback-Leibler divergence, for measures that need not sum to 1."""
+    grad: _GeneralizedKlDivergenceUfunc[_Array, _Out]
+    value_and_grad: _GeneralizedKlDivergenceUfunc[tuple[Any, _Array], _Out2]
+    hess: _GeneralizedKlDivergenceUfunc[_Array, _Out]
+    grad_and_hess: _GeneralizedKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _GeneralizedKlDivergenceUfunc[_Array, _Out]
+    grad_and_hess_bound: _GeneralizedKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    grads: _GeneralizedKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _GeneralizedKlDivergenceUfunc[tuple[Any, _Array, _Array], _Out3]
+
+generalized_kl_divergence: Final[_GeneralizedKlDivergence]
+
+@type_check_only
+class _CrossEntropyUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _CrossEntropy(_CrossEntropyUfunc[Any, _Out]):  # type: ignore[misc]
+    """Cross-entropy of probabilities."""
+    grad: _CrossEntropyUfunc[_Array, _Out]
+    value_and_grad: _CrossEntropyUfunc[tuple[Any, _Array], _Out2]
+    hess: _CrossEntropyUfunc[_Array, _Out]
+    grad_and_hess: _CrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _CrossEntropyUfunc[_Array, _Out]
+    grad_and_hess_bound: _CrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+
+cross_entropy: Final[_CrossEntropy]
+
+@type_check_only
+class _CrossEntropyWithIntegerLabelsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _CrossEntropyWithIntegerLabels(_CrossEntropyWithIntegerLabelsUfunc[Any, _Out]):  # type: ignore[misc]
+    """Cross-entropy of probabilities and an integer label."""
+    grad: _CrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
+    value_and_grad: _CrossEntropyWithIntegerLabelsUfunc[tuple[Any, _Array], _Out2]
+    hess: _CrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
+    grad_and_hess: _CrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _CrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
+    grad_and_hess_bound: _CrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+
+cross_entropy_with_integer_labels: Final[_CrossEntropyWithIntegerLabels]
+
+@type_check_only
+class _NllLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _NllLoss(_NllLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Negative log-likelihood from log-probabilities."""
+    grad: _NllLossUfunc[_Array, _Out]
+    value_and_grad: _NllLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _NllLossUfunc[_Array, _Out]
+    grad_and_hess: _NllLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _NllLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _NllLossUfunc[tuple[_Array, _Array], _Out2]
+
+nll_loss: Final[_NllLoss]
+
+@type_check_only
+class _NllLossWithIntegerLabelsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _NllLossWithIntegerLabels(_NllLossWithIntegerLabelsUfunc[Any, _Out]):  # type: ignore[misc]
+    """Negative log-likelihood from log-probabilities and an integer label."""
+    grad: _NllLossWithIntegerLabelsUfunc[_Array, _Out]
+    value_and_grad: _NllLossWithIntegerLabelsUfunc[tuple[Any, _Array], _Out2]
+    hess: _NllLossWithIntegerLabelsUfunc[_Array, _Out]
+    grad_and_hess: _NllLossWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _NllLossWithIntegerLabelsUfunc[_Array, _Out]
+    grad_and_hess_bound: _NllLossWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+
+nll_loss_with_integer_labels: Final[_NllLossWithIntegerLabels]
+
+@type_check_only
+class _CosineSimilarityUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, epsilon: ArrayLike = 0.0, eps_product: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _CosineSimilarity(_CosineSimilarityUfunc[Any, _Out]):  # type: ignore[misc]
+    """Cosine of the angle between two vectors."""
+    grad: _CosineSimilarityUfunc[_Array, _Out]
+    value_and_grad: _CosineSimilarityUfunc[tuple[Any, _Array], _Out2]
+    hess: _CosineSimilarityUfunc[_Array, _Out]
+    grad_and_hess: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
+    grads: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _CosineSimilarityUfunc[tuple[Any, _Array, _Array], _Out3]
+    hess_bound: _CosineSimilarityUfunc[_Array, _Out]
+    grad_and_hess_bound: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
+
+cosine_similarity: Final[_CosineSimilarity]
+
+@type_check_only
+class _TverskyLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, smooth: ArrayLike = 1.0, alpha: ArrayLike = 0.5, beta: ArrayLike = 0.5,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _TverskyLoss(_TverskyLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Tversky loss of a region; with alpha = beta = 1/2 the dice loss."""
+    grad: _TverskyLossUfunc[_Array, _Out]
+    value_and_grad: _TverskyLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _TverskyLossUfunc[_Array, _Out]
+    grad_and_hess: _TverskyLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _TverskyLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _TverskyLossUfunc[tuple[_Array, _Array], _Out2]
+
+tversky_loss: Final[_TverskyLoss]
+
+safe_softmax_cross_entropy = softmax_cross_entropy
+convex_kl_divergence = generalized_kl_divergence
+multiclass_logistic_loss = softmax_cross_entropy_with_integer_labels
+binary_logistic_loss = sigmoid_binary_cross_entropy
+binary_sparsemax_loss = sparsemax_loss

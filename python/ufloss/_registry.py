@@ -50,3 +50,12 @@ def make_loss(loss):
 
 
 UFUNCS = {loss["name"]: make_loss(loss) for loss in ALL}
+
+# Names that optax has for the same losses.
+ALIASES = {
+    "safe_softmax_cross_entropy": "softmax_cross_entropy",
+    "convex_kl_divergence": "generalized_kl_divergence",
+    "multiclass_logistic_loss": "softmax_cross_entropy_with_integer_labels",
+    "binary_logistic_loss": "sigmoid_binary_cross_entropy",
+    "binary_sparsemax_loss": "sparsemax_loss",
+}

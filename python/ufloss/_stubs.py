@@ -4,7 +4,7 @@ import numpy as np
 
 import ufloss
 
-from ._registry import ALL, UFUNCS
+from ._registry import ALIASES, ALL, UFUNCS
 
 HEAD = '''\
 """Loss functions as NumPy ufuncs, with their derivatives."""
@@ -136,7 +136,7 @@ def declare(loss):
 def stub():
     """The text of `__init__.pyi`."""
     names = "\n".join(f'    "{name}",' for name in ufloss.__all__)
-    return HEAD.replace("{all}", names) + "".join(map(declare, ALL))
+    return HEAD.replace("{all}", names) + "".join(map(declare, ALL)) + "\n" + "".join(f"{alias} = {name}\n" for alias, name in ALIASES.items())
 
 
 if __name__ == "__main__":

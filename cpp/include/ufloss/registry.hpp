@@ -1,11 +1,10 @@
-// THE list of losses.  Ufuncs, docstrings, stubs, documentation, tests and benchmarks follow from it.
+// THE list of elementwise losses; registry_rows.hpp is that of row losses.  Ufuncs, docstrings, stubs, documentation, tests and benchmarks follow from it.
 #pragma once
 #include "losses/binary.hpp"
 #include "losses/deviance.hpp"
 #include "losses/divergence.hpp"
 #include "losses/ranking.hpp"
 #include "losses/regression.hpp"
-#include "losses/softmax.hpp"
 
 UFL_BEGIN
 
@@ -36,9 +35,5 @@ using elementwise_losses = loss_list<
     half_tweedie_deviance,
     kl_div,
     margin_ranking_loss>;
-
-using row_losses = loss_list<
-    softmax_cross_entropy,
-    softmax_cross_entropy_with_integer_labels>;
 
 UFL_END

@@ -2,6 +2,7 @@
 #pragma once
 #include "config.hpp"
 #include "registry.hpp"
+#include "registry_rows.hpp"
 #if !defined(__CUDACC__)
 #include "loops/elementwise.hpp"
 #include "loops/row.hpp"

@@ -23,6 +23,7 @@ template <class D> struct softmax_row {
   D mixed;                  ///< sum of y exp(x - max) over the lower elements
   D entropy;                ///< sum of y log y
   D label;                  ///< the logit at the label
+  mask_t<D> empty;          ///< every logit is -inf, and none is NaN
   D count;                  ///< elements that take part
 
   UFL_FN D log_total() const { return log1p(rest); }
@@ -36,11 +37,17 @@ template <class V> struct softmax_entry {
   V x, y, p, q;
   mask_t<V> top;            ///< the single largest
 };
-/// What finish() gives: the loss of the row, coefficients for spread(), and the gradient at the label.
+/// A row of sums: those that fold() added up.
+template <class D> struct sum_row { const D* sum; D count, label; };
+
+/// The kinds of rows; a loss names its own.
+struct softmax_rows;
+struct sum_rows;
+/// What finish() gives: the loss of the row, coefficients for spread(), and the derivatives at the label where they are formed apart.
 template <class D, int N> struct row_result {
   D value;
   D c[N ? N : 1];
-  D own;
+  D own_grad{}, own_hess{};
 };
 /// a - b where a may be the same infinity as b: then 0.
 template <class D> UFL_FN D gap(D a, D b) { return select(a == b, D(0), a - b); }
@@ -48,6 +55,7 @@ template <class D> UFL_FN D gap(D a, D b) { return select(a == b, D(0), a - b); 
 /// Row arguments lie along the class axis; labels are integers.
 constexpr argument row_prediction(const char* name, domain in, const char* doc) { return {name, role::prediction, in, required, doc, true}; }
 constexpr argument row_target(const char* name, domain in, const char* doc) { return {name, role::target, in, required, doc, true}; }
+constexpr argument row_weights(const char* name, const char* doc) { return {name, role::target, domain::nonnegative, required, doc, true}; }
 constexpr argument class_label(const char* name, const char* doc) { return {name, role::label, domain::label, required, doc, false}; }
 
 UFL_END

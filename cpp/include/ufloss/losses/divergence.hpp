@@ -1,6 +1,6 @@
-// Divergences between a prediction and a target distribution, point by point.
+// Divergences between a prediction and a target distribution: point by point, and summed over rows.
 #pragma once
-#include "../core/loss.hpp"
+#include "../core/row.hpp"
 
 UFL_BEGIN
 
@@ -21,6 +21,155 @@ struct kl_div {
   }
   // Targets are often 0: log's way for special arguments is the longer one.
   template <class D> static UFL_FN D log_positive(D y) { return log(select(y == D(0), D(1), y)); }
+};
+
+/// The sum of kl_div over a row.
+struct kl_divergence {
+  static constexpr auto name = "kl_divergence";
+  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex, own = 0;
+  using kind = sum_rows;
+  static constexpr bool labelled = false, in_double = false;
+  static constexpr double neutral[] = {0, 0}, masked = 0;
+  static constexpr int sums = 1, coefficients = 0;
+  static constexpr auto summary = "Kullback-Leibler divergence of log-probabilities from target probabilities.";
+  static constexpr auto formula = "sum(targets * (log(targets) - predictions))";
+  static constexpr auto notes = "A target of 0 counts 0, also where the prediction is -inf; a negative target gives NaN. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to a target is -inf at 0.";
+  static constexpr auto source = "optax.losses.kl_divergence; Axon kl_divergence (of clipped probabilities).";
+  static constexpr auto example = ">>> ul.kl_divergence(np.log([[0.5, 0.5]]), [[0.25, 0.75]])\narray([0.13081204])";
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select((x[1] == D(0)) & (x[0] == x[0]), D(0), x[1] * (log(x[1]) - x[0])); }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
+  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1), (log(x[1]) - x[0]) + D(1)}; }
+};
+
+/// Where the log-target is -inf its probability 0 kills the term.
+struct kl_divergence_with_log_targets {
+  static constexpr auto name = "kl_divergence_with_log_targets";
+  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("log_targets", domain::real, "Logarithms of the target probabilities.")};
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex, own = 0;
+  using kind = sum_rows;
+  static constexpr bool labelled = false, in_double = false;
+  static constexpr double neutral[] = {0, -__builtin_inf()}, masked = 0;
+  static constexpr int sums = 1, coefficients = 0;
+  static constexpr auto summary = "Kullback-Leibler divergence between log-probabilities.";
+  static constexpr auto formula = "sum(exp(log_targets) * (log_targets - predictions))";
+  static constexpr auto notes = "A log-target of -inf counts 0. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention.";
+  static constexpr auto source = "optax.losses.kl_divergence_with_log_targets.";
+  static constexpr auto example = ">>> ul.kl_divergence_with_log_targets(np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]]))\narray([0.13081204])";
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + weigh(exp(x[1]), x[1] - x[0]); }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
+  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
+    const D e = exp(x[1]);
+    return {D(0), neg(e), D(0), D(1), weigh(e, (x[1] - x[0]) + D(1))};
+  }
+};
+
+/// With d = x - log y each term is y phi(d), phi(d) = exp(d) - 1 - d, which is never negative; where y = 0 it is exp(x).
+struct generalized_kl_divergence {
+  static constexpr auto name = "generalized_kl_divergence";
+  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad | part_grad2, properties = convex | nonnegative_value, own = 0;
+  using kind = sum_rows;
+  static constexpr bool labelled = false, in_double = false;
+  static constexpr double neutral[] = {-__builtin_inf(), 0}, masked = 0;
+  static constexpr int sums = 1, coefficients = 0;
+  static constexpr auto summary = "Generalised Kullback-Leibler divergence, for measures that need not sum to 1.";
+  static constexpr auto formula = "sum(targets * (log(targets) - predictions) + exp(predictions) - targets)";
+  static constexpr auto notes = "Convex in both arguments together and never negative. A target of 0 counts exp(prediction), a negative one gives NaN. The second derivative is exp(predictions), which `hess_bound` raises to 1 where it is less.";
+  static constexpr auto source = "optax.losses.generalized_kl_divergence (convex_kl_divergence until 0.2.7).";
+  static constexpr auto example = ">>> ul.generalized_kl_divergence(np.log([[0.5, 0.5]]), [[0.5, 0.25]])\narray([0.0767132])";
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
+    const D e = exp(x[0]), d = x[0] - log(x[1]), far = e - x[1] * (d + D(1));
+    s[0] = s[0] + select(x[1] == D(0), e, select(abs(d) < D(0.34), x[1] * exp_rest(d), far));
+  }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
+  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
+    const D e = exp(x[0]);
+    return {D(0), e - x[1], e, max(e, D(1)), log(x[1]) - x[0]};
+  }
+};
+
+/// 0 log 0 is 0.
+struct cross_entropy {
+  static constexpr auto name = "cross_entropy";
+  static constexpr argument args[] = {row_prediction("predictions", domain::unit, "Predicted probabilities."), row_target("labels", domain::nonnegative, "Probabilities of the classes, or any weights of them.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex, own = 0;
+  using kind = sum_rows;
+  static constexpr bool labelled = false, in_double = false;
+  static constexpr double neutral[] = {1, 0}, masked = 0;
+  static constexpr int sums = 1, coefficients = 0;
+  static constexpr auto summary = "Cross-entropy of probabilities.";
+  static constexpr auto formula = "-sum(labels * log(predictions))";
+  static constexpr auto notes = "A label of 0 counts 0, whatever the prediction; nothing is clipped. The second derivative is labels / predictions**2, which `hess_bound` raises to 1 where it is less. Of logits, `softmax_cross_entropy` is more accurate.";
+  static constexpr auto source = "Axon categorical_cross_entropy.";
+  static constexpr auto example = ">>> ul.cross_entropy([[0.25, 0.75]], [[0.0, 1.0]])\narray([0.28768207])";
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select((x[1] == D(0)) & (x[0] == x[0]), D(0), x[1] * log(x[0])); }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {D(0) - r.sum[0], {D(0)}}; }
+  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
+    const auto none = x[1] == D(0);
+    const D h = select(none, D(0), over_square(x[1], x[0]));
+    return {D(0), select(none, D(0), neg(x[1] / x[0])), h, max(h, D(1))};
+  }
+};
+
+/// 0 * inf is 0.
+struct nll_loss {
+  static constexpr auto name = "nll_loss";
+  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("labels", domain::nonnegative, "Probabilities of the classes, or any weights of them.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex, own = 0;
+  using kind = sum_rows;
+  static constexpr bool labelled = false, in_double = false;
+  static constexpr double neutral[] = {0, 0}, masked = 0;
+  static constexpr int sums = 1, coefficients = 0;
+  static constexpr auto summary = "Negative log-likelihood from log-probabilities.";
+  static constexpr auto formula = "-sum(labels * predictions)";
+  static constexpr auto notes = "A label of 0 counts 0, also where the prediction is -inf. Linear: the second derivative is 0, `hess_bound` is 1 by convention.";
+  static constexpr auto source = "gluon SoftmaxCrossEntropyLoss(from_logits=True, sparse_label=False).";
+  static constexpr auto example = ">>> ul.nll_loss(np.log([[0.25, 0.75]]), [[0.0, 1.0]])\narray([0.28768207])";
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + weigh(x[1], x[0]); }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {D(0) - r.sum[0], {D(0)}}; }
+  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1)}; }
+};
+
+/// The row is read for NaN alone.
+struct cross_entropy_with_integer_labels {
+  static constexpr auto name = "cross_entropy_with_integer_labels";
+  static constexpr argument args[] = {row_prediction("predictions", domain::unit, "Predicted probabilities."), class_label("labels", "Index of the true class.")};
+  static constexpr unsigned parts = standard_parts, vanishing = 0, properties = convex, own = part_grad | part_hess;
+  using kind = sum_rows;
+  static constexpr bool labelled = true, in_double = false;
+  static constexpr double neutral[] = {0}, masked = 0;
+  static constexpr int sums = 1, coefficients = 0;
+  static constexpr auto summary = "Cross-entropy of probabilities and an integer label.";
+  static constexpr auto formula = "-log(predictions[labels])";
+  static constexpr auto notes = "Nothing is clipped. The derivatives are 0 but at the label. Where the label's own class is masked out, the loss is inf.";
+  static constexpr auto source = "Axon categorical_cross_entropy(sparse=True).";
+  static constexpr auto example = ">>> ul.cross_entropy_with_integer_labels([[0.25, 0.75]], [1])\narray([0.28768207])";
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select(x[0] == x[0], D(0), x[0]); }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) {
+    const D slope = neg(D(1) / r.label);
+    return {(D(0) - log(r.label)) + r.sum[0], {D(0)}, slope + r.sum[0], over_square(D(1), r.label) + r.sum[0]};
+  }
+  template <class D> static UFL_FN jet<D> spread(const D*, const D*) { return {D(0), D(0), D(0)}; }
+};
+
+/// The row is read for NaN alone.
+struct nll_loss_with_integer_labels {
+  static constexpr auto name = "nll_loss_with_integer_labels";
+  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), class_label("labels", "Index of the true class.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex, own = part_grad;
+  using kind = sum_rows;
+  static constexpr bool labelled = true, in_double = false;
+  static constexpr double neutral[] = {-__builtin_inf()}, masked = 0;
+  static constexpr int sums = 1, coefficients = 0;
+  static constexpr auto summary = "Negative log-likelihood from log-probabilities and an integer label.";
+  static constexpr auto formula = "-predictions[labels]";
+  static constexpr auto notes = "Linear: the gradient is -1 at the label and 0 elsewhere, `hess_bound` is 1 by convention. Where the label's own class is masked out, the loss is inf.";
+  static constexpr auto source = "gluon SoftmaxCrossEntropyLoss(from_logits=True); torch nll_loss before its mean.";
+  static constexpr auto example = ">>> ul.nll_loss_with_integer_labels(np.log([[0.25, 0.75]]), [1])\narray([0.28768207])";
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select(x[0] == x[0], D(0), x[0]); }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {(D(0) - r.label) + r.sum[0], {D(0)}, D(-1) + r.sum[0]}; }
+  template <class D> static UFL_FN jet<D> spread(const D*, const D*) { return {D(0), D(0), D(0), D(1)}; }
 };
 
 UFL_END

@@ -12,7 +12,9 @@ struct softmax_cross_entropy_with_integer_labels {
   static constexpr auto name = "softmax_cross_entropy_with_integer_labels";
   static constexpr argument args[] = {row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."), class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
-  static constexpr bool weighted = false, mixed = false, labelled = true;
+  using kind = softmax_rows;
+  static constexpr bool weighted = false, mixed = false, entropy = false, labelled = true, in_double = false;
+  static constexpr unsigned own = part_grad;
   static constexpr double masked = 0;
   static constexpr int coefficients = 1;
   static constexpr auto summary = "Softmax cross-entropy of an integer label.";
@@ -33,20 +35,125 @@ struct softmax_cross_entropy {
   static constexpr auto name = "softmax_cross_entropy";
   static constexpr argument args[] = {row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."), row_target("labels", domain::nonnegative, "Probabilities of the classes, or any weights of them.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = 0, properties = convex;
-  static constexpr bool weighted = true, mixed = false, labelled = false;
+  using kind = softmax_rows;
+  static constexpr bool weighted = true, mixed = false, entropy = false, labelled = false, in_double = false;
   static constexpr double masked = 0;
-  static constexpr int coefficients = 4;
+  static constexpr int coefficients = 5;
   static constexpr auto summary = "Softmax cross-entropy of a distribution over the classes.";
   static constexpr auto formula = "-sum(labels * log_softmax(logits))";
   static constexpr auto notes = "Safe where a logit is -inf and its label 0. The labels need not sum to 1; with Y their sum the gradient is Y * P - labels, P = softmax(logits), the second derivative Y * P * (1 - P). `hess_bound` is Y * (1 - 1/n) / 2 (Boehning, 1992); XGBoost uses 2 * P * (1 - P). The gradient with respect to the labels is -log(P).";
   static constexpr auto source = "optax.losses.softmax_cross_entropy and safe_softmax_cross_entropy; gluon SoftmaxCrossEntropyLoss(sparse_label=False); Axon categorical_cross_entropy(from_logits=True).";
   static constexpr auto example = ">>> ul.softmax_cross_entropy([[1.0, 2.0, -np.inf]], [[0.5, 0.5, 0.0]])\narray([0.81326169])";
-  template <class D> static UFL_FN row_result<D, 4> finish(const softmax_row<D>& r) {
+  template <class D> static UFL_FN row_result<D, 5> finish(const softmax_row<D>& r) {
     const D y = r.weight(), l = r.log_total();
-    return {r.cost + weigh(y, l), {y, r.lower, r.max, l}, D(0)};
+    return {r.cost + weigh(y, l), {y, r.lower, r.max, l, D(0.5) * y * (D(1) - D(1) / r.count)}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
-    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), V(0), (c[2] - e.x) + c[3]};
+    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4], (c[2] - e.x) + c[3]};
+  }
+};
+
+/// Gradient P, Hessian P (1 - P).
+struct logsumexp {
+  static constexpr auto name = "logsumexp";
+  static constexpr argument args[] = {row_prediction("logits", domain::real, "Any numbers.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex;
+  using kind = softmax_rows;
+  static constexpr bool weighted = false, mixed = false, entropy = false, labelled = false, in_double = false;
+  static constexpr double masked = 0;
+  static constexpr int coefficients = 1;
+  static constexpr auto summary = "Logarithm of a sum of exponentials.";
+  static constexpr auto formula = "log(sum(exp(logits)))";
+  static constexpr auto notes = "A row of -inf gives -inf, one with +inf NaN. The gradient is softmax(logits). `hess_bound` is (1 - 1/n) / 2 (Boehning, 1992).";
+  static constexpr auto source = "scipy.special.logsumexp; jax.nn.logsumexp.";
+  static constexpr auto example = ">>> ul.logsumexp([[1000.0, 1000.0], [-np.inf, 3.0]])\narray([1000.69314718,    3.        ])";
+  template <class D> static UFL_FN row_result<D, 1> finish(const softmax_row<D>& r) {
+    return {select(r.empty, neg(inf<D>()), r.max + r.log_total()), {D(0.5) * (D(1) - D(1) / r.count)}};
+  }
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) { return {V(0), e.p, e.p * e.q, c[0]}; }
+};
+
+struct softmax {
+  static constexpr auto name = "softmax";
+  static constexpr argument args[] = {row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes.")};
+  static constexpr unsigned parts = part_value, vanishing = 0, properties = nonnegative_value | row_value;
+  using kind = softmax_rows;
+  static constexpr bool weighted = false, mixed = false, entropy = false, labelled = false, in_double = false;
+  static constexpr double masked = 0;
+  static constexpr int coefficients = 0;
+  static constexpr auto summary = "Probabilities from logits.";
+  static constexpr auto formula = "exp(logits) / sum(exp(logits))";
+  static constexpr auto notes = "A row of -inf, or one with +inf, gives NaN; what is masked out 0.";
+  static constexpr auto source = "scipy.special.softmax; jax.nn.softmax.";
+  static constexpr auto example = ">>> ul.softmax([0.0, np.log(3.0), -np.inf])\narray([0.25, 0.75, 0.  ])";
+  template <class D> static UFL_FN row_result<D, 0> finish(const softmax_row<D>&) { return {D(0), {D(0)}}; }
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V*) { return {e.p}; }
+};
+
+/// (x - m) - log1p(R); at a single largest element that is -log1p(R).
+struct log_softmax {
+  static constexpr auto name = "log_softmax";
+  static constexpr argument args[] = {row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes.")};
+  static constexpr unsigned parts = part_value, vanishing = 0, properties = row_value;
+  using kind = softmax_rows;
+  static constexpr bool weighted = false, mixed = false, entropy = false, labelled = false, in_double = false;
+  static constexpr double masked = -__builtin_inf();
+  static constexpr int coefficients = 2;
+  static constexpr auto summary = "Logarithms of the probabilities from logits.";
+  static constexpr auto formula = "logits - log(sum(exp(logits)))";
+  static constexpr auto notes = "A row of -inf, or one with +inf, gives NaN; what is masked out -inf.";
+  static constexpr auto source = "scipy.special.log_softmax; jax.nn.log_softmax.";
+  static constexpr auto example = ">>> ul.log_softmax([20.0, 0.0])\narray([-2.06115362e-09, -2.00000000e+01])";
+  template <class D> static UFL_FN row_result<D, 2> finish(const softmax_row<D>& r) { return {D(0), {r.max, r.log_total()}}; }
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) { return {(e.x - c[0]) - c[1]}; }
+};
+
+/// The added term is the weight of the missed probability, sum of y (1 - P): for the largest element 1 - P is R/(1+R), for the others
+/// it does not cancel.  With A the sum of y P, gradient Y P - y - eps P (y - A), Hessian Y P Q - eps P (y - A) (Q - P), Q = 1 - P.
+struct poly_loss_cross_entropy {
+  static constexpr auto name = "poly_loss_cross_entropy";
+  static constexpr argument args[] = {row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."), row_target("labels", domain::nonnegative, "Probabilities of the classes."),
+                                      parameter("epsilon", domain::real, 2.0, "Weight of the polynomial term.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad | part_hess, properties = 0;
+  using kind = softmax_rows;
+  static constexpr bool weighted = true, mixed = true, entropy = false, labelled = false, in_double = false;
+  static constexpr double masked = 0;
+  static constexpr int coefficients = 6;
+  static constexpr auto summary = "Softmax cross-entropy with a linear term: PolyLoss-1.";
+  static constexpr auto formula = "softmax_cross_entropy(logits, labels) + epsilon * sum(labels * (1 - softmax(logits)))";
+  static constexpr auto notes = "The second derivative may be negative; `hess_bound` is Boehning's for the cross-entropy plus the positive part of the rest.";
+  static constexpr auto source = "Leng et al., PolyLoss, 2022; optax.losses.poly_loss_cross_entropy.";
+  static constexpr auto example = ">>> ul.poly_loss_cross_entropy([[2.0, 0.0, 0.0]], [[1.0, 0.0, 0.0]])\narray([0.66573723])";
+  template <class D> static UFL_FN row_result<D, 6> finish(const softmax_row<D>& r, D eps) {
+    const D y = r.weight(), below = r.mixed / r.total();
+    return {r.cost + weigh(y, r.log_total()) + eps * ((r.lower - below) + r.top * r.miss()), {y, r.lower, eps, below + r.top / r.total(), below, D(0.5) * y * (D(1) - D(1) / r.count)}};
+  }
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
+    const V away = select(e.top, e.y * e.q - c[4], e.y - c[3]), pull = c[2] * (e.p * away), bend = pull * (e.q - e.p);
+    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y) - pull, c[0] * (e.p * e.q) - bend, c[5] + max(neg(bend), V(0))};
+  }
+};
+
+/// The entropy of y and the cross-entropy cancel where P is near y: computed in double.
+struct softmax_kl_divergence {
+  static constexpr auto name = "softmax_kl_divergence";
+  static constexpr argument args[] = {row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."), row_target("targets", domain::nonnegative, "Target probabilities.")};
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex;
+  using kind = softmax_rows;
+  static constexpr bool weighted = true, mixed = false, entropy = true, labelled = false, in_double = true;
+  static constexpr double masked = 0;
+  static constexpr int coefficients = 5;
+  static constexpr auto summary = "Kullback-Leibler divergence of the softmax of logits from target probabilities.";
+  static constexpr auto formula = "sum(targets * (log(targets) - log_softmax(logits)))";
+  static constexpr auto notes = "A target of 0 gives 0. Derivatives with respect to the logits are those of `softmax_cross_entropy`; that with respect to a target is -inf at 0.";
+  static constexpr auto source = "gluon KLDivLoss(from_logits=False) before its mean.";
+  static constexpr auto example = ">>> ul.softmax_kl_divergence([[0.0, 0.0]], [[0.25, 0.75]])\narray([0.13081204])";
+  template <class D> static UFL_FN row_result<D, 5> finish(const softmax_row<D>& r) {
+    const D y = r.weight(), l = r.log_total();
+    return {r.entropy + (r.cost + weigh(y, l)), {y, r.lower, r.max, l, D(0.5) * y * (D(1) - D(1) / r.count)}};
+  }
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
+    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4], ((log(e.y) + (c[2] - e.x)) + c[3]) + V(1)};
   }
 };
 

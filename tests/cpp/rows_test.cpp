@@ -1,0 +1,139 @@
+// The loop over rows: every length, layout and storage gives the bits of one contiguous row, is near the textbook's sum, and touches
+// nothing else.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+#include <vector>
+#include "check.hpp"
+#include "ufloss/loops/row.hpp"
+#include "ufloss/losses/divergence.hpp"
+#include "ufloss/losses/softmax.hpp"
+
+using namespace ufloss;
+
+namespace {
+
+std::mt19937_64 engine{11};
+double normal() { return std::normal_distribution<double>()(engine); }
+
+/// Rows of n elements in a heap block of exactly their extent, so that the address sanitizer sees a read or a write beyond.
+template <class S> struct matrix {
+  std::ptrdiff_t rows, n, outer, core, extent;
+  std::unique_ptr<S[]> block;
+  matrix(std::ptrdiff_t r, std::ptrdiff_t m, bool class_axis_first, std::ptrdiff_t gap)
+      : rows(r), n(m), outer(class_axis_first ? gap : m * gap), core(class_axis_first ? r * gap : gap), extent((r - 1) * outer + (m - 1) * core + 1), block(new S[std::size_t(extent)]()) {}
+  S& at(std::ptrdiff_t r, std::ptrdiff_t i) { return block[std::size_t(r * outer + i * core)]; }
+  char* data() { return reinterpret_cast<char*>(block.get()); }
+};
+template <class S> S stored(double x) { return S(x); }
+template <> half stored<half>(double x) { return to_half(float(x)); }
+template <class S> double number(S x) { return double(x); }
+template <> double number<half>(half x) { return to_float(x); }
+
+constexpr unsigned both = part_value | part_grad;
+
+template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap, bool masked) {
+  using L = softmax_cross_entropy_with_integer_labels;
+  using T = typename storage<S>::compute;
+  matrix<S> x(rows, n, class_axis_first, gap), grad(rows, n, class_axis_first, gap);
+  matrix<char> mask(rows, n, false, 1);
+  std::vector<S> value;
+  value.resize(std::size_t(rows));
+  std::vector<long long> label;
+  for (std::ptrdiff_t r = 0; r < rows; ++r) {
+    label.push_back((long long)(engine() % std::uint64_t(n)));
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      mask.at(r, i) = i == label.back() || engine() % 4 != 0;
+      x.at(r, i) = masked && !mask.at(r, i) ? stored<S>(std::numeric_limits<double>::quiet_NaN()) : stored<S>(3 * normal());
+    }
+  }
+  const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n};
+  std::vector<char*> args = {x.data(), reinterpret_cast<char*>(label.data())};
+  std::vector<std::ptrdiff_t> steps = {x.outer * size, 8}, core = {x.core * size};
+  if (masked) { args.push_back(mask.data()); steps.push_back(n); core.push_back(1); }
+  args.push_back(reinterpret_cast<char*>(value.data()));
+  args.push_back(grad.data());
+  steps.insert(steps.end(), {size, grad.outer * size});
+  core.push_back(grad.core * size);
+  steps.insert(steps.end(), core.begin(), core.end());
+  bad_label bad;
+  check(ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked, &bad), "a good label is refused");
+  const double epsilon = sizeof(S) == 2 ? 1e-3 : double(std::numeric_limits<T>::epsilon());
+  for (std::ptrdiff_t r = 0; r < rows; ++r) {
+    long double sum = 0, slope = 0;
+    for (std::ptrdiff_t i = 0; i < n; ++i) if (!masked || mask.at(r, i)) sum += std::exp((long double)(number(x.at(r, i))));
+    const long double want = std::log(sum) - (long double)(number(x.at(r, label[std::size_t(r)])));
+    check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <= 16 * epsilon * (1 + want), "value %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      slope += (long double)(number(grad.at(r, i)));
+      if (masked && !mask.at(r, i)) check(number(grad.at(r, i)) == 0, "a masked gradient is not 0");
+    }
+    check(std::fabs(double(slope)) <= 16 * epsilon, "a gradient sums to %g, n = %td", double(slope), n);
+    // the same row alone and contiguous
+    if (masked) continue;
+    std::vector<S> row, alone;
+    row.reserve(std::size_t(n));
+    for (std::ptrdiff_t i = 0; i < n; ++i) row.push_back(x.at(r, i));
+    alone.resize(std::size_t(n));
+    S one;
+    char* a[] = {reinterpret_cast<char*>(row.data()), reinterpret_cast<char*>(&label[std::size_t(r)]), reinterpret_cast<char*>(&one), reinterpret_cast<char*>(alone.data())};
+    const std::ptrdiff_t d[] = {1, n}, s[] = {0, 0, 0, 0, size, size};
+    ufloss::rows<L, both, S>(a, d, s, false, &bad);
+    bool same = !std::memcmp(&one, &value[std::size_t(r)], sizeof(S));
+    for (std::ptrdiff_t i = 0; i < n; ++i) same &= !std::memcmp(&alone[std::size_t(i)], &grad.at(r, i), sizeof(S));
+    check(same, "row %td of %td x %td differs from itself alone", r, rows, n);
+  }
+  label.back() = n;
+  std::vector<S> before = value;
+  check(!ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked, &bad) && bad.label == n && bad.row == rows - 1, "a label that is no class is computed");
+  check(!std::memcmp(before.data(), value.data(), before.size() * sizeof(S)), "something was written all the same");
+}
+
+template <class S> void divergence(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap) {
+  matrix<S> x(rows, n, class_axis_first, gap), y(rows, n, class_axis_first, gap), slope(rows, n, class_axis_first, gap), other(rows, n, class_axis_first, gap);
+  std::vector<S> value;
+  value.resize(std::size_t(rows));
+  for (std::ptrdiff_t r = 0; r < rows; ++r)
+    for (std::ptrdiff_t i = 0; i < n; ++i) { x.at(r, i) = stored<S>(normal()); y.at(r, i) = stored<S>(std::fabs(normal())); }
+  const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n}, o = x.outer * size, c = x.core * size, steps[] = {o, o, size, o, o, c, c, c, c};
+  char* args[] = {x.data(), y.data(), reinterpret_cast<char*>(value.data()), slope.data(), other.data()};
+  bad_label bad;
+  ufloss::rows<kl_divergence, both | part_grad2, S>(args, dims, steps, false, &bad);
+  for (std::ptrdiff_t r = 0; r < rows; ++r) {
+    long double sum = 0, terms = 0;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      const long double v = number(y.at(r, i)), term = v == 0 ? 0 : v * (std::log(v) - (long double)(number(x.at(r, i))));
+      sum += term;
+      terms += std::fabs(term);
+      check(number(slope.at(r, i)) == -number(y.at(r, i)), "gradient");
+    }
+    check(std::fabs((long double)(number(value[std::size_t(r)])) - sum) <= (sizeof(S) == 2 ? 1e-3L : sizeof(S) == 4 ? 1e-7L : 1e-15L) * (terms + 1), "divergence, n = %td", n);
+  }
+}
+
+template <class S> void all() {
+  for (std::ptrdiff_t n = 1; n <= 70; ++n)
+    for (const std::ptrdiff_t rows : {1, 3, 67}) {
+      const bool first = n % 2 == 0;
+      integer_labels<S>(rows, n, first, 1 + n % 3, n % 5 == 0);
+      integer_labels<S>(rows, n, false, 1, n % 7 == 0);
+      divergence<S>(rows, n, first, 1 + n % 3);
+    }
+  for (const std::ptrdiff_t n : {1023, 1024, 1025, 2047, 2048, 2049, 6001})
+    for (int way = 0; way < 4; ++way) {
+      integer_labels<S>(3, n, way & 1, 1 + (way >> 1), way == 2);
+      divergence<S>(3, n, way & 1, 1 + (way >> 1));
+    }
+}
+
+}  // namespace
+
+int run_tests(int, char**);
+int run_tests(int, char**) {
+  all<half>();
+  all<float>();
+  all<double>();
+  return report("rows_test");
+}
