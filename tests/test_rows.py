@@ -1,6 +1,7 @@
 """Every row loss: accuracy against many digits, what axis, where and keepdims mean, and the same bits for every layout."""
 
 import copy
+import functools
 import inspect
 import math
 import pickle
@@ -86,6 +87,12 @@ def ulps(got, exact, largest, dtype):
     return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant)) if math.isfinite(got) else INF
 
 
+@functools.lru_cache(64)
+def row_jets(name, kept, along, wrt):
+    """The jets of every element of argument `wrt`: gradient and second derivative in one."""
+    return [evaluate_row(name, kept, along, (wrt, j)) for j in range(len(kept[0])) if wrt == 0 or kept[1][j] != 0]
+
+
 def row_errors(loss, part, args, dtype):
     """Errors of one row, in ulp of its value or of the largest entry of its gradient."""
     attribute, component, term, wrt = PARTS[part]
@@ -100,7 +107,7 @@ def row_errors(loss, part, args, dtype):
         if isinstance(exact, list):
             return [ulps(got[j], e.v, 0, dtype) for j, e in zip(keep, exact, strict=True)]
         return [ulps(got, exact.v, exact.tv if part in loss["vanishing"] else 0, dtype)]
-    jets = [evaluate_row(loss["name"], kept, along(loss), (wrt, j)) for j in range(len(keep)) if wrt == 0 or kept[1][j] != 0]
+    jets = row_jets(loss["name"], tuple(tuple(map(float, a)) if lies else a for a, lies in zip(kept, along(loss), strict=True)), tuple(along(loss)), wrt)
     keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[1][i] != 0]      # at a target of 0 the slope is infinite, or of no interest
     noise = mpf(2) ** -200      # of the reference's 250 bits
     exact = [v if abs(v := getattr(e, component)) > noise * getattr(e, term) else mpf(0) for e in jets]
@@ -122,7 +129,7 @@ def test_within_bound(loss, kind, dtype):
     for part in loss["parts"]:
         if part not in PARTS:
             continue
-        for n, rows in ((1, 1), (2, 3), (7, 2), (15, 1), (16, 1), (31, 1), (32, 1), (40, 1)):
+        for n, rows in ((1, 1), (2, 2), (7, 1), (16, 1), (31, 1), (33, 1)):
             args = draw(loss, (rows, n), dtype, seed=n, kind=kind)
             for r in range(rows):
                 row = [a[r] for a in args]

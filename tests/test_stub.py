@@ -33,6 +33,9 @@ assert_type(ul.l2_loss.hess_bound([1, 2]), Array)
 loss, slope = ul.sigmoid_binary_cross_entropy.value_and_grad(logits=x, labels=[0, 1, 1])
 total: float = float(loss.mean() + slope.sum())
 assert_type(ul.huber_loss.nin, int)
+assert_type(ul.softmax_cross_entropy.value_and_grad(x, x, axis=(0,), where=x > 0, keepdims=True), tuple[Any, Array])
+assert_type(ul.safe_softmax_cross_entropy.grad(x, labels=x), Array)
+mean: float = ul.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), [0, 1], axis=-1).mean()
 ufunc: np.ufunc = ul.huber_loss.grad
 assert_type(ul.show_config(), None)
 assert_type(ul.show_config(mode="dicts"), dict[str, Any])
@@ -49,6 +52,7 @@ ul.hinge_loss(x, x, marge=1.0)
 ul.hinge_loss(x, x, 1.0, margin=1.0)
 ul.huber_loss(x, where=x, casting="sometimes")
 ul.huber_loss(x, order="row")
+ul.softmax_cross_entropy(x)
 ul.huber_loss(x, out=(x, x))
 ul.huber_loss.grads(x)
 ul.huber_loss.grad.hess(x)
@@ -79,6 +83,7 @@ def tree():
 def test_stub_declares_the_names_of_the_package(tree):
     declared = {node.name for node in tree if isinstance(node, ast.FunctionDef)}
     declared |= {node.target.id for node in tree if isinstance(node, ast.AnnAssign)}
+    declared |= {node.targets[0].id for node in tree if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)}      # aliases
     assert {name for name in declared if not name.startswith("_") or name == "__version__"} == set(ul.__all__)
     listed = next(node.value for node in tree if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
     assert ast.literal_eval(listed) == ul.__all__
