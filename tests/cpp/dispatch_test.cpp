@@ -41,6 +41,7 @@ std::vector<std::vector<double>> draw(const loss_info& info) {
         case domain::real: in.back().push_back(x); break;
         case domain::unit: in.back().push_back(i % 3 == 0 ? u : double(i % 3 - 1)); break;
         case domain::optional_unit: in.back().push_back(i % 3 == 0 ? -1 : u); break;
+        case domain::label:      // of row losses alone
         case domain::tweedie_target:
         case domain::nonnegative: in.back().push_back(i % 5 == 0 ? 0 : std::fabs(x)); break;
         case domain::positive: in.back().push_back(std::fabs(x) + 1e-3); break;

@@ -20,6 +20,7 @@ struct draws {
       case domain::real: return which < 0.6 ? 3 * normal() : which < 0.8 ? uniform(-40, 40) : (which < 0.9 ? 1 : -1) * std::exp(uniform(-12, 5));
       case domain::unit: return which < 0.25 ? 0 : which < 0.5 ? 1 : which < 0.9 ? uniform(0, 1) : std::exp(uniform(-20, 0));
       case domain::optional_unit: return which < 0.3 ? -1 : which < 0.5 ? 1 : uniform(0, 1);
+      case domain::label:      // row losses are not drawn here
       case domain::tweedie_target:
       case domain::nonnegative: return which < 0.15 ? 0 : std::exp(2 * normal());
       case domain::positive: return std::exp(2 * normal());

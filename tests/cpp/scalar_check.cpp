@@ -20,6 +20,7 @@ double harmless(const argument& a, bool first) {
     case domain::real: return first ? 0.75 : 0.5;
     case domain::optional_unit:
     case domain::unit: return first ? 0.625 : 0.25;
+    case domain::label:      // of row losses alone
     case domain::tweedie_target:
     case domain::nonnegative: return 1.25;
     case domain::positive: return 1.5;
