@@ -1,6 +1,6 @@
 """Fail if an object that is compiled for one instruction set lets the linker, or the loader, run its code on any processor.
 
-usage: check_isa_symbols.py object...              every object of kernels.cpp
+usage: check_isa_symbols.py object...              every object of kernels.cpp and rows.cpp
        check_isa_symbols.py --self-test compiler   does it find what it should?
 """
 
@@ -20,22 +20,25 @@ def complaints(paths):
     """What is wrong with these objects, one line each."""
     found, shared = [], {}
     for path in paths:
-        table = None
+        table, weak = None, []
         for kind, name in symbols(path):
             if kind in "WwVvu":  # weak or unique: the linker keeps one copy for all
-                shared.setdefault(name, []).append(path)
+                weak.append(name)
                 if not re.search(r"isa_\w+", name):
                     found.append(f"{path}: weak symbol outside every instruction set's namespace: {name}")
             elif kind in "TDRBGSC":
-                if table is None and re.search(r"dispatch.*table_isa_\w+$", name):
-                    table = name
+                if table is None and (isa := re.search(r"dispatch.*(?:table|rows)_(isa_\w+)$", name)):
+                    table = isa[1]
                 else:
                     found.append(f"{path}: global symbol besides the table: {name}")
             if name.startswith(("_GLOBAL__sub_I", "__cxx_global_var_init")):
                 found.append(f"{path}: static constructor, which would run before the processor is checked: {name}")
         if table is None:
             found.append(f"{path}: no table")
-    found += [f"weak symbol in {len(where)} objects: {name}" for name, where in shared.items() if len(where) > 1]
+        for name in weak:
+            shared.setdefault(name, set()).add(table)
+    # two objects of one instruction set may share
+    found += [f"weak symbol of {len(where)} instruction sets: {name}" for name, where in shared.items() if len(where) > 1]
     return found
 
 
@@ -51,7 +54,7 @@ namespace user { template <class T> __attribute__((noinline)) T thrice(T x) { re
 namespace { int (*volatile keep_too)(int) = user::thrice<int>; }
 """
 BAD = {
-    "weak symbol in 2 objects": SHARED_TEMPLATE,
+    "weak symbol of 2 instruction sets": SHARED_TEMPLATE,
     "weak symbol outside": SHARED_TEMPLATE,
     "global symbol besides the table": "int somebody_elses_name(int x) { return x; }",
     "static constructor": "int now(); namespace { int at_start = now(); }",
