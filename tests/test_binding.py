@@ -123,7 +123,7 @@ def test_defaults_are_the_registered_ones(case, dtype):
 def test_default_that_is_no_float16_or_float32(dtype, default):
     loss = next(loss for loss in LOSSES if loss["name"] == "huber_loss")
     names = tuple(a["name"] for a in loss["args"])
-    ufunc = _core.make_ufunc(ISA, loss["outputs"][""][0], "huber_loss", "", names, (..., default, default))
+    ufunc = _core.make_ufunc(ISA, loss["outputs"][""][0], "huber_loss", "", names, (..., default, default), None)
     for x in (np.linspace(-2, 2, 99, dtype=dtype), np.dtype(dtype).type(0.5), np.array(0.5, dtype)):
         got, want = ufunc(x), ul.huber_loss(x, default, default)
         assert got.dtype == want.dtype == dtype
@@ -539,7 +539,7 @@ def test_show_config_prints_what_it_returns(capsys):
 def test_show_config_tells_the_truth():
     assert CONFIG["ufloss"] == ul.__version__
     assert CONFIG["numpy"] == np.__version__
-    assert CONFIG["losses"] == sum(type(getattr(ul, name)) is np.ufunc for name in ul.__all__)
+    assert CONFIG["losses"] == len({id(getattr(ul, name)) for name in ul.__all__ if type(getattr(ul, name)) is np.ufunc})      # aliases count once
     assert CONFIG["instruction set"] in CONFIG["usable instruction sets"]
     assert set(CONFIG["usable instruction sets"]) <= set(CONFIG["built instruction sets"])
     beyond = CONFIG["bytes beyond which results are stored past the cache"]
