@@ -347,6 +347,19 @@ def test_nan_gives_nan_and_nothing_warns(loss, attribute):
                     assert not np.isnan(got[[0, 2]]).any()
 
 
+@by_ufunc
+def test_parameters_outside_their_domain_give_nan(loss, attribute):
+    for n in (5, 50):
+        for i, a in enumerate(loss["args"]):
+            if a["role"] == "parameter":
+                for wrong in (NAN, -1.0) if a["domain"] == "nonnegative" else (NAN,):
+                    args = draw(loss, (3, n))
+                    args[i][1] = wrong
+                    for got in results(ufunc_of(loss, attribute), *args):
+                        assert np.isnan(got[1]).all()
+                        assert not np.isnan(got[[0, 2]]).any()
+
+
 @by_name
 def test_shows_what_it_is(loss):
     ufunc = ufunc_of(loss)

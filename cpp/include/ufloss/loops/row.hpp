@@ -28,6 +28,7 @@ struct row_shape {
   int along[max_along], label, parameter[max_parameters];      ///< which inputs they are; label -1: none
   int own_grad_at, own_hess_at;            ///< which row outputs have an entry of their own at the label; -1: none
   bool has_value, keeps_terms, needs_elements;
+  bool nonnegative[max_parameters];        ///< which parameters must be
   double neutral[max_along], masked;       ///< what stands for a masked element; what a masked result is
 };
 template <class L, unsigned Parts> constexpr row_shape make_shape() {
@@ -39,7 +40,10 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   for (int a = 0; a < arity<L>; ++a) {
     if (L::args[a].along) { s.neutral[s.lying] = Tile::neutral(s.lying); s.along[s.lying++] = a; }
     else if (L::args[a].kind == role::label) s.label = a;
-    else s.parameter[s.parameters++] = a;
+    else {
+      s.nonnegative[s.parameters] = L::args[a].in == domain::nonnegative || L::args[a].in == domain::positive;
+      s.parameter[s.parameters++] = a;
+    }
   }
   s.has_value = (Parts & part_value) && !(L::properties & row_value);
   s.outputs = s.nout - s.has_value;
@@ -103,11 +107,20 @@ template <class S, class T> struct row_loop {
       const long long l = label_of(r);
       t.label[i] = l >= 0 && l < n && selected(r, l) ? double(get(x(), r, l)) : shape.neutral[0];
     }
-    for (int k = 0; k < shape.parameters; ++k) t.parameter[k][i] = double(get(in[shape.parameter[k]], r, 0));
+    t.invalid[i] = false;
+    for (int k = 0; k < shape.parameters; ++k) {
+      const double p = double(get(in[shape.parameter[k]], r, 0));
+      t.parameter[k][i] = p;
+      t.invalid[i] |= p != p || (shape.nonnegative[k] && p < 0);
+    }
   }
   /// The value; derivatives at the label, which are formed apart; and what is masked out.
   void put_rest(const tile_base<T>& t, int i, std::ptrdiff_t r) const {
-    if (shape.has_value) put(out[0], r, 0, t.count[i] == 0 && mask ? T(0) : t.value[i]);
+    const bool masked_out = t.count[i] == 0 && mask;
+    if (shape.has_value) put(out[0], r, 0, masked_out ? T(0) : t.invalid[i] ? T(__builtin_nan("")) : t.value[i]);
+    if (t.invalid[i] && !masked_out)
+      for (int k = 0; k < shape.outputs; ++k)
+        for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r, j, T(__builtin_nan("")));
     if (shape.own_grad_at >= 0 || shape.own_hess_at >= 0) {
       const long long l = label_of(r);
       if (l >= 0 && l < n && selected(r, l)) {

@@ -74,6 +74,7 @@ template <class L> constexpr int count_along() {
 template <class T> struct tile_base {
   alignas(64) double label[tile], count[tile], parameter[max_parameters][tile];      // label: the element at the label
   alignas(64) T value[tile], own_grad[tile], own_hess[tile];
+  bool invalid[tile];                      // a parameter lies outside its domain: the row is NaN
 };
 
 /// A loss and some of its parts, computed in T, as a loop over rows sees it: so that there is one such loop for all losses.
