@@ -46,12 +46,39 @@ def tversky(p, t, smooth, alpha, beta):
     return 1 - (hit + smooth) / (hit + wrong + smooth)
 
 
+def positive(x):
+    return x if x > 0 else jet(0)
+
+
+def rival(x, label, distance):
+    others = [a + distance for j, a in enumerate(x) if j != label]
+    return positive(max(others) - x[label]) if others else jet(0)
+
+
+def sparsemax_loss(x, label):
+    """The projection by sorting."""
+    order = sorted(range(len(x)), key=lambda j: -x[j].v)
+    k = max(k for k in range(1, len(x) + 1) if 1 + k * x[order[k - 1]].v > sum(x[j].v for j in order[:k]))
+    t = (total(x[j] for j in order[:k]) - 1) / k
+    p = [positive(a - t) for a in x]
+    return total(b * (a - x[label]) for a, b in zip(x, p, strict=True)) + (1 - dot(p, p)) / 2
+
+
+def distance(a, x, p, eps):
+    terms = [abs(u - v) ** (int(p.v) if p.v == int(p.v) else p) for u, v in zip(a, x, strict=True)]
+    return (total(terms) + eps) ** (1 / p)
+
+
+def squares(a, b):
+    return total((p - q) ** 2 for p, q in zip(a, b, strict=True))
+
+
 ROW_REFERENCE = {
     "logsumexp": logsumexp,
     "log_softmax": log_softmax,
     "softmax": lambda x: [exp(a) for a in log_softmax(x)],
     "softmax_cross_entropy": cross_entropy,
-    "softmax_cross_entropy_with_integer_labels": lambda x, label: logsumexp(x) - x[label],
+    "softmax_cross_entropy_with_integer_labels": lambda x, label, s: logsumexp(x) - (1 - s) * x[label] - s * total(x) / len(x),
     "poly_loss_cross_entropy": poly,
     "softmax_kl_divergence": lambda x, y: total(xlogy(b, b) for b in y) + cross_entropy(x, y),
     "kl_divergence": lambda x, y: total(xlogy(b, b) - b * a for a, b in zip(x, y, strict=True)),
@@ -62,7 +89,17 @@ ROW_REFERENCE = {
     "nll_loss": lambda x, y: -dot(x, y),
     "nll_loss_with_integer_labels": lambda x, label: -x[label],
     "cosine_similarity": cosine,
+    "cosine_distance": lambda a, b, epsilon, eps_product: 1 - cosine(a, b, epsilon, eps_product),
+    "cosine_embedding_loss": lambda a, b, label, margin, eps: 1 - cosine(a, b, 0, eps) if label == 1 else positive(cosine(a, b, 0, eps) - margin),
+    "multiclass_hinge_loss": lambda x, label: rival(x, label, 1),
+    "multiclass_perceptron_loss": lambda x, label: rival(x, label, 0),
+    "categorical_hinge": lambda x, y: positive(1 + max((1 - b) * a for a, b in zip(x, y, strict=True)) - dot(x, y)),
+    "multiclass_sparsemax_loss": sparsemax_loss,
+    "ranking_softmax_loss": lambda x, y, w: cross_entropy(x, [a * b for a, b in zip(y, w, strict=True)]),
+    "triplet_margin_loss": lambda a, p, n, margin, degree, eps: positive(distance(a, p, degree, eps) - distance(a, n, degree, eps) + margin),
+    "squared_triplet_loss": lambda a, p, n, margin: positive(squares(p, a) - squares(n, a) + margin),
     "tversky_loss": tversky,
+    "smooth_labels": lambda y, alpha: [(1 - alpha) * a + alpha / len(y) for a in y],
 }
 
 

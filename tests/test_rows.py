@@ -15,9 +15,11 @@ from mpmath import mpf
 
 import ufloss as ul
 from row_reference import ROW_REFERENCE, evaluate_row
+from test_binding import run_examples
 from ufloss._registry import ROW_LOSSES, UFUNCS
 
-PARTS = {"value": ("", "v", "tv", None), "grad": ("grad", "d", "td", 0), "grad2": ("grads", "d", "td", 1), "hess": ("hess", "h", "th", 0)}
+PARTS = {"value": ("", "v", "tv", None), "grad": ("grad", "d", "td", 0), "hess": ("hess", "h", "th", 0)}
+PARTS |= {"grad2": ("grads", "d", "td", 1), "grad3": ("grads", "d", "td", 2)}
 INF, NAN = math.inf, math.nan
 ULP = 8
 by_name = pytest.mark.parametrize("loss", ROW_LOSSES, ids=lambda loss: loss["name"])
@@ -46,16 +48,20 @@ def draw(loss, shape, dtype=np.float64, seed=0, kind="usual"):
     for a in loss["args"]:
         if a["role"] == "label":
             args.append(rng.integers(0, n, shape[:-1]))
+        elif a["role"] == "parameter" and a["along"]:
+            args.append(rng.uniform(0.5, 2, shape).astype(dtype))
+        elif a["domain"] == "sign":
+            args.append(rng.choice([-1, 1], shape[:-1]).astype(dtype))
         elif a["role"] == "parameter":
-            args.append(np.full(shape[:-1], a["default"], dtype))
-        elif a["domain"] == "unit":
+            args.append(np.full(shape[:-1], 0.1 if a["default"] is None else a["default"], dtype))
+        elif a["role"] == "prediction" and a["domain"] in ("unit", "nonnegative"):
             args.append(rng.uniform(0.01, 1, shape).astype(dtype))
-        elif a["domain"] == "nonnegative":
+        elif a["domain"] in ("unit", "nonnegative"):
             weights = rng.random(shape) * (rng.random(shape) < 0.7)
             args.append((weights / np.maximum(weights.sum(-1, keepdims=True), 1e-3)).astype(dtype))
         else:
             x = rng.normal(0, 3, shape)
-            weighted = len(loss["args"]) > 1 and loss["args"][1]["domain"] in ("nonnegative", "label")
+            weighted = len(loss["args"]) > 1 and loss["args"][1]["domain"] in ("unit", "nonnegative", "label")
             if a["name"] != "logits" and (kind != "impossible" or not weighted):
                 kind = "usual"
             if kind == "confident":
@@ -75,7 +81,7 @@ def draw(loss, shape, dtype=np.float64, seed=0, kind="usual"):
         for i, a in enumerate(loss["args"]):
             if a["role"] == "label":
                 args[i] = np.zeros_like(args[i])
-            elif i and a["along"] and a["domain"] == "nonnegative":
+            elif i and a["along"] and a["role"] == "target":
                 args[i] = np.where(np.isinf(x), 0, args[i]).astype(dtype)
     return args
 
@@ -90,7 +96,7 @@ def ulps(got, exact, largest, dtype):
 @functools.lru_cache(64)
 def row_jets(name, kept, along, wrt):
     """The jets of every element of argument `wrt`: gradient and second derivative in one."""
-    return [evaluate_row(name, kept, along, (wrt, j)) for j in range(len(kept[0])) if wrt == 0 or kept[1][j] != 0]
+    return [evaluate_row(name, kept, along, (wrt, j)) for j in range(len(kept[0])) if wrt == 0 or kept[wrt][j] != 0]
 
 
 def row_errors(loss, part, args, dtype):
@@ -108,7 +114,7 @@ def row_errors(loss, part, args, dtype):
             return [ulps(got[j], e.v, 0, dtype) for j, e in zip(keep, exact, strict=True)]
         return [ulps(got, exact.v, exact.tv if part in loss["vanishing"] else 0, dtype)]
     jets = row_jets(loss["name"], tuple(tuple(map(float, a)) if lies else a for a, lies in zip(kept, along(loss), strict=True)), tuple(along(loss)), wrt)
-    keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[1][i] != 0]      # at a target of 0 the slope is infinite, or of no interest
+    keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[wrt][i] != 0]      # at a target of 0 the slope is infinite, or of no interest
     noise = mpf(2) ** -200      # of the reference's 250 bits
     exact = [v if abs(v := getattr(e, component)) > noise * getattr(e, term) else mpf(0) for e in jets]
     largest = max([abs(e) for e in exact] + [getattr(e, term) for e in jets if part in loss["vanishing"]], default=0)
@@ -326,7 +332,7 @@ def test_empty_and_broadcast_batches(loss, attribute):
             ufunc(*empty)
     else:
         for got in results(ufunc, *empty):
-            assert not got.any()
+            np.testing.assert_array_equal(got, np.full(got.shape, 1.0 if loss["name"] == "cosine_distance" else 0.0))
     args = draw(loss, (1, 1, 6))
     batch = [np.broadcast_to(args[0], (4, 3, 6)), *args[1:]]
     for got, want in zip(results(ufunc, *batch), results(ufunc, *[a[0, 0] for a in args]), strict=True):
@@ -341,8 +347,11 @@ def test_nan_gives_nan_and_nothing_warns(loss, attribute):
             args = draw(loss, (3, n))
             args[0][1, position] = NAN
             with np.errstate(all="raise"):
+                if loss["name"] == "smooth_labels":      # its elements do not touch each other
+                    assert np.argwhere(np.isnan(ufunc(*args))).tolist() == [[1, position]]
+                    continue
                 for got, part in zip(results(ufunc, *args), loss["outputs"][attribute][1], strict=True):
-                    if part not in ("hess_bound", "grad2"):
+                    if part not in ("hess_bound", "grad2", "grad3"):
                         assert np.isnan(got[1]).all(), part
                     assert not np.isnan(got[[0, 2]]).any()
 
@@ -351,8 +360,8 @@ def test_nan_gives_nan_and_nothing_warns(loss, attribute):
 def test_parameters_outside_their_domain_give_nan(loss, attribute):
     for n in (5, 50):
         for i, a in enumerate(loss["args"]):
-            if a["role"] == "parameter":
-                for wrong in (NAN, -1.0) if a["domain"] == "nonnegative" else (NAN,):
+            if a["role"] == "parameter" and not a["along"]:
+                for wrong in (NAN, -1.0) if a["checked"] else (NAN,):
                     args = draw(loss, (3, n))
                     args[i][1] = wrong
                     for got in results(ufunc_of(loss, attribute), *args):
@@ -372,8 +381,64 @@ def test_shows_what_it_is(loss):
     np.testing.assert_array_equal(ufunc(**names), ufunc(*names.values()))
     np.testing.assert_array_equal(ufunc(**names, axis=(1,)), ufunc(*names.values()))
     if len([a for a in loss["args"] if a["default"] is None]) > 1:
-        with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        with pytest.raises(TypeError, match="missing [12] required positional argument"):
             ufunc(names[loss["args"][0]["name"]], keepdims=True)
+
+
+@by_name
+def test_curvature_bound_is_positive_and_above(loss):
+    if "hess" not in loss["outputs"]:
+        return
+    ufunc, rng = ufunc_of(loss), np.random.default_rng(8)
+    for n in (3, 40):
+        args = draw(loss, (50, n), seed=n)
+        bound, (slope, other), hess = ufunc.hess_bound(*args), ufunc.grad_and_hess_bound(*args), ufunc.hess(*args)
+        assert (bound > 0).all()
+        assert (bound >= hess - 1e-12 * abs(hess).max()).all()
+        np.testing.assert_array_equal(bound, other)
+        np.testing.assert_array_equal(slope, ufunc.grad(*args))
+        args[0][rng.integers(50), 0] = NAN
+        assert not np.isnan(ufunc.hess_bound(*args)).all()
+
+
+@by_name
+def test_examples_of_the_docstring_run(loss):
+    run_examples(ufunc_of(loss).__doc__, loss["name"])
+
+
+@by_ufunc
+def test_float16_rows_with_results_in_float32(loss, attribute):
+    """One loop reads the one and writes the other: no copy, and the bits of float32 rows."""
+    ufunc = ufunc_of(loss, attribute)
+    for n in (20, 3000):
+        args = draw(loss, (4, n), np.float16)
+        wide = [a.astype("f4") if a.dtype == "f2" else a for a in args]
+        with_where = results(ufunc, *args, where=np.ones((4, n), bool), dtype=np.float32)
+        for got, masked, want in zip(results(ufunc, *args, dtype=np.float32), with_where, results(ufunc, *wide), strict=True):
+            assert got.dtype == masked.dtype == np.float32
+            np.testing.assert_array_equal(got, want)
+            np.testing.assert_array_equal(masked, want)
+
+
+@by_name
+def test_targets_broadcast_along_the_row(loss):
+    """What NumPy's gufuncs refuse, on every way to call."""
+    lying = [i for i, a in enumerate(loss["args"]) if a["along"]]
+    args, ufunc = draw(loss, (3, 5)), ufunc_of(loss)
+    if len(lying) < 2:
+        return
+    i = lying[1]
+    short = [a[:, :1] if k == i else a for k, a in enumerate(args)]
+    whole = [np.repeat(a[:, :1], 5, 1) if k == i else a for k, a in enumerate(args)]
+    for kwargs in ({}, {"axis": -1}, {"where": np.ones((3, 5), bool)}, {"axis": (1,)}):
+        np.testing.assert_array_equal(ufunc(*short, **kwargs), ufunc(*whole, **kwargs))
+    number, full = [[x if k == i else a for k, a in enumerate(args)] for x in (0.25, np.full((3, 5), 0.25))]
+    np.testing.assert_array_equal(ufunc(*number), ufunc(*full))
+    wrong = [a[:, :4] if k == i else a for k, a in enumerate(args)]
+    with pytest.raises(ValueError, match=f"^{loss['name']}: .*core dimension"):
+        ufunc(*wrong)
+    with pytest.raises(ValueError, match=rf"^{loss['name']}: .*could not be broadcast.*signature"):
+        ufunc(*wrong, keepdims=True)
 
 
 # Labels
@@ -445,6 +510,109 @@ def test_what_others_lose():
     assert INTEGER([-INF, 0.0], 0) == INF
     np.testing.assert_array_equal(INTEGER.grad([-INF, 0.0], 0), [-1, 1])
     assert INTEGER([5.0], 0) == 0
+
+
+def smoothed(x, labels, alpha):
+    return np.asarray(ul.smooth_labels(np.eye(x.shape[-1])[labels], alpha))
+
+
+@pytest.mark.parametrize("n", [2, 7, 40, 5000])
+def test_label_smoothing_is_smoothed_labels(n):
+    rng = np.random.default_rng(n)
+    x, labels, alpha = rng.normal(0, 3, (6, n)), rng.integers(0, n, 6), np.array([0.1, 0, 0.5, 1, 0.1, 0.9])
+    dense = smoothed(x, labels, alpha)
+    assert abs(dense.sum(-1) - 1).max() < 1e-12
+    for attribute in ("", "grad", "hess", "value_and_grad"):
+        for got, want in zip(results(ufunc_of({"name": INTEGER.__name__}, attribute), x, labels, alpha),
+                             results(ufunc_of({"name": "softmax_cross_entropy"}, attribute), x, dense), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+    np.testing.assert_array_equal(INTEGER(x, labels, alpha)[1], INTEGER(x[1], labels[1]))
+    np.testing.assert_array_equal(INTEGER.grad(x, labels, alpha)[1], INTEGER.grad(x[1], labels[1]))
+    where = np.ones((6, n), bool)
+    where[np.arange(6), labels - 1] = False
+    for r in range(6):
+        kept = np.flatnonzero(where[r])
+        np.testing.assert_allclose(INTEGER(x, labels, alpha, where=where)[r], INTEGER(x[r, kept], np.flatnonzero(kept == labels[r])[0], alpha[r]), rtol=1e-12)
+    x[:, labels - 1] = -INF      # a part of the label on what cannot be
+    x[np.arange(6), labels] = 1
+    np.testing.assert_array_equal(np.isinf(INTEGER(x, labels, alpha)), alpha > 0)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-165, 1e-20, 1.0, 1e20, 1e160, 1e300])
+@pytest.mark.parametrize("n", [2, 40, 3000])
+def test_angles_of_vectors_of_any_length(scale, n):
+    rng = np.random.default_rng(n)
+    a, b = rng.normal(size=(2, n))
+    for f, g in (("cosine_similarity", 1), ("cosine_distance", -1)):
+        want = [np.asarray(r) for r in ufunc_of({"name": f}).value_and_grads(a, b)]
+        got = ufunc_of({"name": f}).value_and_grads(a * scale, b)
+        np.testing.assert_allclose(got[0], want[0], rtol=1e-14)
+        np.testing.assert_allclose(got[1] * scale, want[1], rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(got[2], want[2], rtol=1e-12, atol=1e-15)
+        assert abs(ufunc_of({"name": f})(a * scale, g * a * scale) - (1 if g == 1 else 2)) < 1e-15
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("n", [2, 31, 500, 5000])
+@pytest.mark.parametrize("tilt", [0, 1e-12, 1e-7, 1e-4, 0.1])
+def test_distances_of_nearly_parallel_vectors(tilt, n, dtype):
+    rng = np.random.default_rng(5)
+    a = rng.normal(size=n).astype(dtype)
+    b = (3 * (a + tilt * rng.normal(size=n))).astype(dtype)
+    with mpmath.workdps(60):
+        check_distance(a, b, np.finfo(dtype).eps)
+
+
+def check_distance(a, b, eps):
+    u, v = [[mpf(float(q)) for q in x] for x in (a, b)]
+    aa, bb, ab = (mpmath.fsum(p * q for p, q in zip(*pair, strict=True)) for pair in ((u, u), (v, v), (u, v)))
+    exact = 1 - ab / mpmath.sqrt(aa * bb)
+    value, slope = ul.cosine_distance.value_and_grad(a, b)
+    assert abs(float(value) - exact) <= ULP * eps * exact + 1e-32
+    slopes = [-(q - ab / aa * p) / mpmath.sqrt(aa * bb) for p, q in zip(u, v, strict=True)]
+    largest = max(map(abs, slopes))
+    assert max(abs(float(s) - e) for s, e in zip(slope, slopes, strict=True)) <= ULP * eps * largest + 1e-30
+
+
+def test_sums_of_long_rows_do_not_drift():
+    """Equal terms, whose roundings all go one way."""
+    x = np.full(204800, -17.35, np.float32)
+    x[:32], x[0] = -1e-4, 0
+    p = mpmath.fsum(mpmath.exp(mpf(float(v))) * int(k) for v, k in zip(*np.unique(x, return_counts=True), strict=True))
+    assert ulps(ul.softmax(x)[0], 1 / p, 0, "f4") <= ULP
+    x = np.full(1024, -(2**-53) * 0.99)
+    x[:16] = -1
+    assert ulps(ul.nll_loss(x, np.ones(1024)), mpf(16) + 1008 * mpf(float(-x[-1])), 0, "f8") <= ULP
+
+
+def test_sparsemax_of_the_contract():
+    value, grad = ul.multiclass_sparsemax_loss.value_and_grad(np.float32([1.99, 1, -3]), 0)
+    np.testing.assert_allclose(value, 2.49999523e-5, rtol=3e-7)
+    np.testing.assert_allclose(grad, [-0.00499999, 0.00499999, 0], rtol=2e-6)
+    assert np.isinf(ul.multiclass_sparsemax_loss([-INF, 1.0], 0))
+    for n in (5, 50, 5000):      # all equal: everything in the support
+        np.testing.assert_allclose(ul.multiclass_sparsemax_loss.grad(np.zeros(n), 1), np.eye(n)[1] * -1 + 1 / n, atol=1e-15)
+        np.testing.assert_allclose(ul.multiclass_sparsemax_loss(np.zeros(n), 1), 0.5 * (1 - 1 / n), rtol=1e-14)
+
+
+@pytest.mark.parametrize("n", [4, 40, 4000])
+def test_the_first_of_equal_rivals_takes_the_slope(n):
+    x = np.zeros((2, n))
+    x[:, [1, 3]] = 2.0
+    for ufunc in (ul.multiclass_hinge_loss, ul.multiclass_perceptron_loss):
+        grad = ufunc.grad(x, [0, 1])
+        assert np.flatnonzero(grad[0]).tolist() == [0, 1]
+        assert grad[0, :2].tolist() == [-1, 1]
+        assert np.flatnonzero(grad[1]).tolist() == ([1, 3] if ufunc is ul.multiclass_hinge_loss else [])
+
+
+def test_ranking_weights_have_a_default_that_costs_nothing():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 30, 50)).astype("f4")
+    y = abs(y)
+    assert ul.ranking_softmax_loss(x, y).dtype == np.float32
+    np.testing.assert_array_equal(ul.ranking_softmax_loss(x, y), ul.softmax_cross_entropy(x, y))
+    np.testing.assert_array_equal(ul.ranking_softmax_loss.grad(x, y), ul.ranking_softmax_loss.grad(x, y, np.ones_like(x)))
 
 
 def test_order_of_a_tuple_of_axes_is_the_order_of_the_labels():

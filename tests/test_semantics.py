@@ -606,3 +606,22 @@ def test_any_shapes_that_broadcast(family, data):
         got = case(*args)
         assert all(g.shape == shapes.result_shape for g in got)
         assert_same(got, case(*[np.broadcast_to(a, shapes.result_shape).copy() for a in args]))
+
+
+def test_reductions_go_one_by_one(case):
+    """Every ufunc of two inputs has NumPy's reduce and accumulate, which feed a result back as the next first argument."""
+    if case.nin != 2 or case.nout != 1:
+        with pytest.raises(ValueError, match="reduce only supported for binary functions"):
+            case.ufunc.reduce(np.ones(3))
+        return
+    for dtype in "efd":
+        x = case.draw(20, dtype)[0]
+        steps = [x[0]]
+        for v in x[1:]:
+            steps.append(case.ufunc(steps[-1], v))
+        steps = np.array(steps, dtype)
+        np.testing.assert_array_equal(case.ufunc.accumulate(x), steps)
+        np.testing.assert_array_equal(case.ufunc.reduce(x), steps[-1])
+        np.testing.assert_array_equal(case.ufunc.reduce(np.repeat(x, 3).reshape(20, 3), axis=0), np.repeat(steps[-1], 3))
+        np.testing.assert_array_equal(case.ufunc.reduceat(x, [0, 10]), [steps[9], case.ufunc.reduce(x[10:])])
+        np.testing.assert_array_equal(case.ufunc.accumulate(np.repeat(x, 2)[::2]), steps)

@@ -8,7 +8,7 @@ namespace ufloss {
 /// A strided loop as NumPy calls it: inputs then outputs, n[0] elements, steps in bytes.  Of a row loss: n[0] rows of n[1] elements; the
 /// steps from row to row of every operand, then those along the row of the operands that have one.
 using strided_loop = int(void* context, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void* auxiliary);
-enum loop_type { float16_loop, float32_loop, float64_loop, loop_types };
+enum loop_type { float16_loop, float32_loop, float64_loop, float16_to_float32_loop, loop_types };
 
 /// One ufunc: a loss and some of its parts.
 struct loss_record {
@@ -16,7 +16,7 @@ struct loss_record {
   const char* attribute;            ///< "" for the value, else grad, value_and_grad, ...
   int nin, nout;
   unsigned parts;
-  strided_loop* loops[loop_types];  ///< all null: this loss has no such derivative
+  strided_loop* loops[loop_types];  ///< all null: this loss has no such derivative; the last is one of row losses
   const char* signature = nullptr;  ///< of a row loss, as NumPy writes it
   bool masked = false;              ///< its last input is a mask along the row
 };

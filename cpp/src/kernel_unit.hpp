@@ -3,6 +3,7 @@
 #include <cfenv>
 #include <type_traits>
 #include "dispatch.hpp"
+#include "ufloss/core/row.hpp"
 #include "ufloss/loops/elementwise.hpp"
 
 #define UFL_JOIN_(a, b) a##b
@@ -15,7 +16,12 @@ namespace {
 
 template <class L, class = void> struct exponent_of { static constexpr auto name = ""; };
 template <class L> struct exponent_of<L, std::void_t<decltype(L::exponent)>> { static constexpr auto name = L::exponent; };
-template <class L> constexpr loss_info info = {L::name, L::args, arity<L>, L::parts, L::vanishing, L::properties, exponent_of<L>::name,
+template <class L> constexpr unsigned checked() {
+  unsigned set = 0;
+  for (int i = 0; i < arity<L>; ++i) set |= unsigned(is_checked<L>(i)) << i;
+  return set;
+}
+template <class L> constexpr loss_info info = {L::name, L::args, arity<L>, L::parts, L::vanishing, L::properties, checked<L>(), exponent_of<L>::name,
                                                L::summary, L::formula, L::notes, L::source, L::example};
 
 // Both sides of a select are computed, so a loop leaves floating-point flags that mean nothing; and where NumPy casts an operand it looks

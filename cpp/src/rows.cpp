@@ -8,12 +8,12 @@ namespace {
 
 constexpr std::ptrdiff_t long_work = 1 << 16;       // elements beyond which others may run meanwhile
 
-template <class L, unsigned Parts, bool Masked, class S> int loop(void* context, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
+template <class L, unsigned Parts, bool Masked, class S, class O = S> int loop(void* context, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
   const quiet flags;
   const host calls = dispatch::host_calls();
   bad_label bad;
   void* thread = calls.release && n[0] > long_work / (n[1] + 1) ? calls.release() : nullptr;
-  const bool done = rows<L, Parts, S>(args, n, steps, Masked, &bad);
+  const bool done = rows<L, Parts, S, O>(args, n, steps, Masked, &bad);
   if (thread) calls.restore(thread);
   if (!done && calls.fail) calls.fail(context, L::name, bad.label, bad.classes);
   return done ? 0 : -1;
@@ -45,10 +45,10 @@ template <class L, unsigned Parts, bool Masked> struct signature_of {
 template <class L, unsigned Parts, bool Masked> constexpr loss_record record(const char* attribute) {
   constexpr int nin = arity<L> + Masked;
   if constexpr ((L::parts & Parts) == Parts)
-    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {loop<L, Parts, Masked, half>, loop<L, Parts, Masked, float>, loop<L, Parts, Masked, double>},
+    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {loop<L, Parts, Masked, half>, loop<L, Parts, Masked, float>, loop<L, Parts, Masked, double>, loop<L, Parts, Masked, half, float>},
             signature_of<L, Parts, Masked>::value.c, Masked};
   else
-    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {nullptr, nullptr, nullptr}, nullptr, Masked};
+    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {nullptr, nullptr, nullptr, nullptr}, nullptr, Masked};
 }
 
 constexpr int outputs = 18;
@@ -63,8 +63,9 @@ template <class... L> struct records<loss_list<L...>> {
     to[4] = record<One, part_grad | part_hess, M>("grad_and_hess");
     to[5] = record<One, part_bound, M>("hess_bound");
     to[6] = record<One, part_grad | part_bound, M>("grad_and_hess_bound");
-    to[7] = record<One, part_grad | part_grad2, M>("grads");
-    to[8] = record<One, part_value | part_grad | part_grad2, M>("value_and_grads");
+    constexpr unsigned grads = part_grad | part_grad2 | (One::parts & part_grad3);
+    to[7] = record<One, grads, M>("grads");
+    to[8] = record<One, part_value | grads, M>("value_and_grads");
   }
   template <class One> static constexpr group all_of() {
     group g{};

@@ -10,13 +10,17 @@ array([0.125, 4.   ])
 """
 
 from ._config import __version__, show_config
+from ._fenchel_young import make_fenchel_young_loss
 from ._paths import get_include
 from ._registry import ALIASES, UFUNCS
+from ._segmentation import binary_dice_loss, dice_loss, multiclass_generalized_dice_loss
+
+FUNCTIONS = ["binary_dice_loss", "dice_loss", "make_fenchel_young_loss", "multiclass_generalized_dice_loss"]
 
 globals().update(UFUNCS)
 globals().update({alias: UFUNCS[name] for alias, name in ALIASES.items()})
-__all__ = sorted([*UFUNCS, *ALIASES, "__version__", "get_include", "show_config"])
-del ALIASES, UFUNCS
+__all__ = sorted([*UFUNCS, *ALIASES, *FUNCTIONS, "__version__", "get_include", "show_config"])
+del ALIASES, FUNCTIONS, UFUNCS
 
 
 def __dir__():

@@ -1,5 +1,6 @@
 """Loss functions as NumPy ufuncs, with their derivatives."""
 # Written by `python -m ufloss._stubs` from the registry: edit neither a name nor a default here.
+from collections.abc import Callable
 from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload, type_check_only
 
 import numpy as np
@@ -9,12 +10,17 @@ __all__ = [
     "__version__",
     "absolute_error",
     "binary_cross_entropy",
+    "binary_dice_loss",
     "binary_logistic_loss",
     "binary_sparsemax_loss",
+    "categorical_hinge",
     "convex_kl_divergence",
+    "cosine_distance",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "cross_entropy_with_integer_labels",
+    "dice_loss",
     "generalized_kl_divergence",
     "get_include",
     "half_gamma_deviance",
@@ -30,8 +36,13 @@ __all__ = [
     "log_softmax",
     "logistic_loss",
     "logsumexp",
+    "make_fenchel_young_loss",
     "margin_ranking_loss",
+    "multiclass_generalized_dice_loss",
+    "multiclass_hinge_loss",
     "multiclass_logistic_loss",
+    "multiclass_perceptron_loss",
+    "multiclass_sparsemax_loss",
     "nll_loss",
     "nll_loss_with_integer_labels",
     "perceptron_loss",
@@ -40,11 +51,13 @@ __all__ = [
     "poisson_nll_loss",
     "poly_loss_cross_entropy",
     "pseudo_huber_loss",
+    "ranking_softmax_loss",
     "safe_softmax_cross_entropy",
     "show_config",
     "sigmoid_binary_cross_entropy",
     "sigmoid_focal_loss",
     "smooth_l1_loss",
+    "smooth_labels",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_with_integer_labels",
@@ -52,7 +65,9 @@ __all__ = [
     "sparsemax_loss",
     "squared_error",
     "squared_hinge_loss",
+    "squared_triplet_loss",
     "stirling_term",
+    "triplet_margin_loss",
     "tversky_loss",
 ]
 
@@ -76,6 +91,7 @@ _Room: TypeAlias = NDArray[Any] | None
 _Out: TypeAlias = NDArray[Any] | tuple[_Room]
 _Out2: TypeAlias = tuple[_Room, _Room]
 _Out3: TypeAlias = tuple[_Room, _Room, _Room]
+_Out4: TypeAlias = tuple[_Room, _Room, _Room, _Room]
 _S = TypeVar("_S")
 _A = TypeVar("_A")
 _O = TypeVar("_O")
@@ -100,6 +116,50 @@ class _RowKeywords(TypedDict, total=False):
     dtype: DTypeLike | None
     subok: bool
     signature: str | tuple[DTypeLike | None, ...]
+
+@type_check_only
+class _Dice(Generic[_A]):
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, *, class_weights: ArrayLike | None = None, smooth: ArrayLike = 1.0,
+        alpha: ArrayLike = 0.5, beta: ArrayLike = 0.5, apply_softmax: bool = True, reduction: Literal["mean", "sum", "none"] = "mean",
+        ignore_background: bool = False, axis: int | tuple[int, ...] | None = None, where: ArrayLike | None = None,
+    ) -> _A: ...
+
+@type_check_only
+class _BinaryDice(Generic[_A]):
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_sigmoid: bool = True,
+        where: ArrayLike | None = None,
+    ) -> _A: ...
+
+@type_check_only
+class _GeneralizedDice(Generic[_A]):
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_softmax: bool = True,
+        ignore_background: bool = False,
+    ) -> _A: ...
+
+@type_check_only
+class _DiceLoss(_Dice[_Array]):
+    grad: _Dice[_Array]
+    value_and_grad: _Dice[_Array2]
+
+@type_check_only
+class _BinaryDiceLoss(_BinaryDice[_Array]):
+    grad: _BinaryDice[_Array]
+    value_and_grad: _BinaryDice[_Array2]
+
+@type_check_only
+class _GeneralizedDiceLoss(_GeneralizedDice[_Scalar]):
+    grad: _GeneralizedDice[_Array]
+    value_and_grad: _GeneralizedDice[tuple[_Scalar, _Array]]
+
+dice_loss: Final[_DiceLoss]
+binary_dice_loss: Final[_BinaryDiceLoss]
+multiclass_generalized_dice_loss: Final[_GeneralizedDiceLoss]
+
+# `grad` and `value_and_grad` are there where max_fun has a gradient, which types do not say.
+def make_fenchel_young_loss(max_fun: Callable[..., Any]) -> Any: ...
 
 @type_check_only
 class _SquaredErrorUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
@@ -772,7 +832,7 @@ softmax_cross_entropy: Final[_SoftmaxCrossEntropy]
 @type_check_only
 class _SoftmaxCrossEntropyWithIntegerLabelsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
     def __call__(
-        self, logits: ArrayLike, labels: ArrayLike,
+        self, logits: ArrayLike, labels: ArrayLike, label_smoothing: ArrayLike = 0.0,
         *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
     ) -> _A: ...
 
@@ -968,6 +1028,101 @@ class _NllLossWithIntegerLabels(_NllLossWithIntegerLabelsUfunc[Any, _Out]):  # t
 nll_loss_with_integer_labels: Final[_NllLossWithIntegerLabels]
 
 @type_check_only
+class _MulticlassHingeLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, scores: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _MulticlassHingeLoss(_MulticlassHingeLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Multiclass hinge loss (Crammer and Singer)."""
+    grad: _MulticlassHingeLossUfunc[_Array, _Out]
+    value_and_grad: _MulticlassHingeLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _MulticlassHingeLossUfunc[_Array, _Out]
+    grad_and_hess: _MulticlassHingeLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _MulticlassHingeLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _MulticlassHingeLossUfunc[tuple[_Array, _Array], _Out2]
+
+multiclass_hinge_loss: Final[_MulticlassHingeLoss]
+
+@type_check_only
+class _MulticlassPerceptronLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, scores: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _MulticlassPerceptronLoss(_MulticlassPerceptronLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Multiclass perceptron loss."""
+    grad: _MulticlassPerceptronLossUfunc[_Array, _Out]
+    value_and_grad: _MulticlassPerceptronLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _MulticlassPerceptronLossUfunc[_Array, _Out]
+    grad_and_hess: _MulticlassPerceptronLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _MulticlassPerceptronLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _MulticlassPerceptronLossUfunc[tuple[_Array, _Array], _Out2]
+
+multiclass_perceptron_loss: Final[_MulticlassPerceptronLoss]
+
+@type_check_only
+class _CategoricalHingeUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _CategoricalHinge(_CategoricalHingeUfunc[Any, _Out]):  # type: ignore[misc]
+    """Categorical hinge loss of one-hot labels."""
+    grad: _CategoricalHingeUfunc[_Array, _Out]
+    value_and_grad: _CategoricalHingeUfunc[tuple[Any, _Array], _Out2]
+    hess: _CategoricalHingeUfunc[_Array, _Out]
+    grad_and_hess: _CategoricalHingeUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _CategoricalHingeUfunc[_Array, _Out]
+    grad_and_hess_bound: _CategoricalHingeUfunc[tuple[_Array, _Array], _Out2]
+
+categorical_hinge: Final[_CategoricalHinge]
+
+@type_check_only
+class _MulticlassSparsemaxLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, scores: ArrayLike, labels: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _MulticlassSparsemaxLoss(_MulticlassSparsemaxLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Sparsemax loss of an integer label."""
+    grad: _MulticlassSparsemaxLossUfunc[_Array, _Out]
+    value_and_grad: _MulticlassSparsemaxLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _MulticlassSparsemaxLossUfunc[_Array, _Out]
+    grad_and_hess: _MulticlassSparsemaxLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _MulticlassSparsemaxLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _MulticlassSparsemaxLossUfunc[tuple[_Array, _Array], _Out2]
+
+multiclass_sparsemax_loss: Final[_MulticlassSparsemaxLoss]
+
+@type_check_only
+class _RankingSoftmaxLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _RankingSoftmaxLoss(_RankingSoftmaxLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Softmax ranking loss of a list (ListNet)."""
+    grad: _RankingSoftmaxLossUfunc[_Array, _Out]
+    value_and_grad: _RankingSoftmaxLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _RankingSoftmaxLossUfunc[_Array, _Out]
+    grad_and_hess: _RankingSoftmaxLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _RankingSoftmaxLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _RankingSoftmaxLossUfunc[tuple[_Array, _Array], _Out2]
+
+ranking_softmax_loss: Final[_RankingSoftmaxLoss]
+
+@type_check_only
 class _CosineSimilarityUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
     def __call__(
         self, predictions: ArrayLike, targets: ArrayLike, epsilon: ArrayLike = 0.0, eps_product: ArrayLike = 0.0,
@@ -981,12 +1136,96 @@ class _CosineSimilarity(_CosineSimilarityUfunc[Any, _Out]):  # type: ignore[misc
     value_and_grad: _CosineSimilarityUfunc[tuple[Any, _Array], _Out2]
     hess: _CosineSimilarityUfunc[_Array, _Out]
     grad_and_hess: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
-    grads: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
-    value_and_grads: _CosineSimilarityUfunc[tuple[Any, _Array, _Array], _Out3]
     hess_bound: _CosineSimilarityUfunc[_Array, _Out]
     grad_and_hess_bound: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
+    grads: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _CosineSimilarityUfunc[tuple[Any, _Array, _Array], _Out3]
 
 cosine_similarity: Final[_CosineSimilarity]
+
+@type_check_only
+class _CosineDistanceUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, epsilon: ArrayLike = 0.0, eps_product: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _CosineDistance(_CosineDistanceUfunc[Any, _Out]):  # type: ignore[misc]
+    """1 minus the cosine of the angle between two vectors."""
+    grad: _CosineDistanceUfunc[_Array, _Out]
+    value_and_grad: _CosineDistanceUfunc[tuple[Any, _Array], _Out2]
+    hess: _CosineDistanceUfunc[_Array, _Out]
+    grad_and_hess: _CosineDistanceUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _CosineDistanceUfunc[_Array, _Out]
+    grad_and_hess_bound: _CosineDistanceUfunc[tuple[_Array, _Array], _Out2]
+    grads: _CosineDistanceUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _CosineDistanceUfunc[tuple[Any, _Array, _Array], _Out3]
+
+cosine_distance: Final[_CosineDistance]
+
+@type_check_only
+class _CosineEmbeddingLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, labels: ArrayLike, margin: ArrayLike = 0.0, eps_product: ArrayLike = 0.0,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _CosineEmbeddingLoss(_CosineEmbeddingLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Cosine embedding loss: the distance of pairs, or how much nearer than a margin they are."""
+    grad: _CosineEmbeddingLossUfunc[_Array, _Out]
+    value_and_grad: _CosineEmbeddingLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _CosineEmbeddingLossUfunc[_Array, _Out]
+    grad_and_hess: _CosineEmbeddingLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _CosineEmbeddingLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _CosineEmbeddingLossUfunc[tuple[_Array, _Array], _Out2]
+    grads: _CosineEmbeddingLossUfunc[tuple[_Array, _Array], _Out2]
+    value_and_grads: _CosineEmbeddingLossUfunc[tuple[Any, _Array, _Array], _Out3]
+
+cosine_embedding_loss: Final[_CosineEmbeddingLoss]
+
+@type_check_only
+class _TripletMarginLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, anchors: ArrayLike, positives: ArrayLike, negatives: ArrayLike, margin: ArrayLike = 1.0, norm_degree: ArrayLike = 2.0, eps: ArrayLike = 1e-06,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _TripletMarginLoss(_TripletMarginLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Triplet margin loss of an anchor, a positive and a negative."""
+    grad: _TripletMarginLossUfunc[_Array, _Out]
+    value_and_grad: _TripletMarginLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _TripletMarginLossUfunc[_Array, _Out]
+    grad_and_hess: _TripletMarginLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _TripletMarginLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _TripletMarginLossUfunc[tuple[_Array, _Array], _Out2]
+    grads: _TripletMarginLossUfunc[tuple[_Array, _Array, _Array], _Out3]
+    value_and_grads: _TripletMarginLossUfunc[tuple[Any, _Array, _Array, _Array], _Out4]
+
+triplet_margin_loss: Final[_TripletMarginLoss]
+
+@type_check_only
+class _SquaredTripletLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, anchors: ArrayLike, positives: ArrayLike, negatives: ArrayLike, margin: ArrayLike = 1.0,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SquaredTripletLoss(_SquaredTripletLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Triplet loss of squared distances."""
+    grad: _SquaredTripletLossUfunc[_Array, _Out]
+    value_and_grad: _SquaredTripletLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _SquaredTripletLossUfunc[_Array, _Out]
+    grad_and_hess: _SquaredTripletLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _SquaredTripletLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _SquaredTripletLossUfunc[tuple[_Array, _Array], _Out2]
+    grads: _SquaredTripletLossUfunc[tuple[_Array, _Array, _Array], _Out3]
+    value_and_grads: _SquaredTripletLossUfunc[tuple[Any, _Array, _Array, _Array], _Out4]
+
+squared_triplet_loss: Final[_SquaredTripletLoss]
 
 @type_check_only
 class _TverskyLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
@@ -1006,6 +1245,19 @@ class _TverskyLoss(_TverskyLossUfunc[Any, _Out]):  # type: ignore[misc]
     grad_and_hess_bound: _TverskyLossUfunc[tuple[_Array, _Array], _Out2]
 
 tversky_loss: Final[_TverskyLoss]
+
+@type_check_only
+class _SmoothLabelsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, labels: ArrayLike, alpha: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SmoothLabels(_SmoothLabelsUfunc[_Array, _Out]):  # type: ignore[misc]
+    """Labels mixed with the uniform distribution."""
+
+smooth_labels: Final[_SmoothLabels]
 
 safe_softmax_cross_entropy = softmax_cross_entropy
 convex_kl_divergence = generalized_kl_divergence

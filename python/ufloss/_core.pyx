@@ -1,8 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
 """The registry of the C++ core as numpy.ufunc objects.
 
-Each record of the chosen instruction set becomes one ufunc with three loops (float16, float32, float64) and one promoter; everything
-else about a ufunc comes from NumPy.
+Each record of the chosen instruction set becomes one ufunc with loops for float16, float32 and float64 and one promoter; everything else
+about a ufunc comes from NumPy.
 """
 import os
 
@@ -28,7 +28,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         const char *name
         const argument *args
         int nargs
-        unsigned parts, vanishing, properties
+        unsigned parts, vanishing, properties, checked
         const char *exponent
         const char *summary
         const char *formula
@@ -40,7 +40,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         const char *attribute
         int nin, nout
         unsigned parts
-        void *loops[3]
+        void *loops[4]
         const char *signature
         bint masked
     ctypedef struct kernel_table:
@@ -96,7 +96,7 @@ _import_umath()
 connect()
 VERSION = UFLOSS_VERSION.decode()      # importlib.metadata would take longer than all the rest of the import
 
-cdef enum: MAX_OPERANDS = 9
+cdef enum: MAX_OPERANDS = 12
 cdef object F64 = type(descr(NPY_DOUBLE))
 cdef object I64 = type(descr(NPY_INT64))
 cdef object BOOL = type(descr(NPY_BOOL))
@@ -104,6 +104,7 @@ cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
 cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
 cdef dict ROLES = {}           # id of a ufunc, which lives for ever -> role of each operand; an output has the role of a prediction
+cdef set MIXED = set()         # ids of ufuncs that have float16_to_float32_loop
 cdef list KEPT = []            # NumPy keeps pointers to names and docstrings
 
 
@@ -124,6 +125,7 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     cdef str roles = ROLES[id(ufunc)]
     cdef object real = None, dtype
     cdef int i
+    cdef object given = None
     for i in range(len(roles)):
         if fixed[i] is not NULL and roles[i] in "FT":
             real = <object><PyObject *>fixed[i]
@@ -137,21 +139,30 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
             raise TypeError(f"{ufunc.__name__}: where must be bool, not {describe(dtype)}")
         if dtype not in REAL and dtype not in INTEGRAL and dtype not in WEAK:
             raise TypeError(f"{ufunc.__name__} does not take {describe(dtype)}: it computes in float16, float32 and float64")
+    for i in range(ufunc.nin):
+        dtype = <object><PyObject *>ops[i]
+        if roles[i] in "PWIB" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
+            continue
+        if dtype in INTEGRAL:
+            dtype = F64
+        given = dtype if given is None else common_dtype(<DTypeMeta *><PyObject *>given, <DTypeMeta *><PyObject *>dtype)
     if real is None:
-        for i in range(ufunc.nin):
-            dtype = <object><PyObject *>ops[i]
-            if roles[i] in "PIB" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
-                continue
-            if dtype in INTEGRAL:
-                dtype = F64
-            real = dtype if real is None else common_dtype(<DTypeMeta *><PyObject *>real, <DTypeMeta *><PyObject *>dtype)
-    if real is None:
-        real = F64
+        real = F64 if given is None else given
+    # float16 rows with results in float32: a loop of its own, so that the rows are not copied
+    cdef bint mixed = id(ufunc) in MIXED and given is REAL[0] and real is REAL[1]
     for i in range(len(roles)):
         dtype = I64 if roles[i] == "I" else BOOL if roles[i] == "B" else <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
+        if mixed and fixed[i] is NULL and i < ufunc.nin and roles[i] in "FTW":
+            dtype = REAL[0]
         Py_INCREF(dtype)
         new[i] = <DTypeMeta *><PyObject *>dtype
     return 0
+
+
+cdef str role_of(argument a):
+    """The letter of a role; W: weights, which lie along the rows but choose no type."""
+    letter = chr(<char>a.kind)
+    return "W" if letter == "P" and a.along else letter
 
 
 cdef object make(const loss_record *r, str name, str doc):
@@ -163,7 +174,7 @@ cdef object make(const loss_record *r, str name, str doc):
     cdef bytes c_name = name.encode(), c_doc = doc.encode()
     KEPT.append((c_name, c_doc))
     ufunc = PyUFunc_FromFuncAndDataAndSignature(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0, r.signature)
-    cdef str roles = "".join([chr(<char>r.info.args[i].kind) for i in range(r.info.nargs)]) + "B" * r.masked + "F" * r.nout
+    cdef str roles = "".join([role_of(r.info.args[i]) for i in range(r.info.nargs)]) + "B" * r.masked + "F" * r.nout
     spec.name = c_name
     spec.nin = r.nin
     spec.nout = r.nout
@@ -177,9 +188,13 @@ cdef object make(const loss_record *r, str name, str doc):
     slots[0].slot = NPY_METH_strided_loop
     slots[1].slot = 0
     slots[1].pfunc = NULL
-    for k in range(3):
+    for k in range(4):
+        if <size_t>r.loops[k] == 0:
+            continue
         for i in range(n):
-            dtypes[i] = <DTypeMeta *><PyObject *>(I64 if roles[i] == "I" else BOOL if roles[i] == "B" else REAL[k])
+            dtypes[i] = <DTypeMeta *><PyObject *>(I64 if roles[i] == "I" else BOOL if roles[i] == "B" else REAL[k] if k < 3 else REAL[0] if i < r.nin and roles[i] in "FTW" else REAL[1])
+        if k == 3:
+            MIXED.add(id(ufunc))
         slots[0].pfunc = <void *><size_t>r.loops[k]
         PyUFunc_AddLoopFromSpec(ufunc, &spec)
     ROLES[id(ufunc)] = roles
@@ -190,7 +205,7 @@ cdef object make(const loss_record *r, str name, str doc):
 
 
 cdef list DOMAINS = ["real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power", "tweedie_target", "label"]
-cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
+cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 32: "grad3", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
 
 
 cdef tuple part_names(unsigned parts):
@@ -215,7 +230,7 @@ def read_registry(int which):
                 a = &r.info.args[k]
                 loss["args"].append(dict(
                     name=a.name.decode(), role={"F": "prediction", "T": "target", "P": "parameter", "I": "label"}[chr(<char>a.kind)],
-                    domain=DOMAINS[<int>a.place], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode(), along=bool(a.along)))
+                    domain=DOMAINS[<int>a.place], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode(), along=bool(a.along), checked=bool(r.info.checked >> k & 1)))
         if <size_t>r.loops[0]:
             loss["masked" if r.masked else "outputs"][r.attribute.decode()] = ((kind, i), part_names(r.parts))
     return list(losses.values())
@@ -224,11 +239,11 @@ def read_registry(int which):
 cdef tuple typed(tuple defaults, str code):
     """Those defaults as 0-d arrays."""
     # Over immutable bytes nobody can make them writeable again: they are shared by all calls.
-    return tuple([d if d is ... else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
+    return tuple([d if d is ... or d is None else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
 
 
 def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow):
-    """The ufunc of one record, with named arguments (Ellipsis among the defaults: required).
+    """The ufunc of one record, with named arguments (Ellipsis among the defaults: required; None: left to `slow`).
 
     `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have.
     """

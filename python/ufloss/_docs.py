@@ -17,6 +17,7 @@ OUTPUT_TEXT = {
     "value": "The loss.",
     "grad": "Derivative of the loss with respect to `{first}`.",
     "grad2": "Derivative of the loss with respect to `{second}`.",
+    "grad3": "Derivative of the loss with respect to `{third}`.",
     "hess": "Second derivative of the loss with respect to `{first}`.",
     "hess_bound": "Positive upper bound of the second derivative with respect to `{first}`.",
 }
@@ -28,7 +29,7 @@ ROW_KEYWORDS = [
     "    where the axes merge to one stride.",
     "where : array_like of bool, optional",
     "    Elements of the rows that take part, or whole rows: of the shape of the first argument or of the batch. What is masked out is",
-    "    not read; a row that is masked out whole gives 0.",
+    "    not read and gives 0, unless the notes say otherwise; so does a row that is masked out whole.",
     "keepdims : bool, optional",
     "    Keep the class axes as axes of length 1.",
 ]
@@ -40,16 +41,15 @@ SUMMARY_TEXT = {
     "grad_and_hess": "Gradient and second derivative of `{name}` with respect to `{first}`, in one pass.",
     "hess_bound": "Positive upper bound of the second derivative of `{name}` with respect to `{first}`.",
     "grad_and_hess_bound": "Gradient of `{name}` and a positive upper bound of its second derivative, in one pass.",
-    "grads": "Gradients of `{name}` with respect to `{first}` and `{second}`, in one pass.",
-    "value_and_grads": "`{name}` and its gradients with respect to `{first}` and `{second}`, in one pass.",
+    "grads": "Gradients of `{name}` with respect to {inputs}, in one pass.",
+    "value_and_grads": "`{name}` and its gradients with respect to {inputs}, in one pass.",
 }
 
 
 def argument_text(arg):
-    """What an argument is, and where it lies.  Soft labels outside [0, 1] are computed as they stand; all else outside a domain is NaN."""
+    """What an argument is, and what happens outside its domain."""
     text = DOMAIN_TEXT[arg["domain"]]
-    soft = arg["domain"] == "unit" and arg["role"] == "target"
-    return " ".join(filter(None, [arg["doc"], text and text + ("." if soft else "; NaN outside.")]))
+    return " ".join(filter(None, [arg["doc"], text and text + ("; NaN outside." if arg["checked"] else ".")]))
 
 
 def has_labels(loss):
@@ -75,13 +75,16 @@ def accuracy_note(loss, parts):
     vanishing = [p for p in parts if p in loss["vanishing"]]
     if vanishing:
         text += "; where a result crosses 0, ulps of its largest term"
-    return text + ". float16 is computed in float32 and rounded once. NaN gives NaN; no floating-point warning is raised."
+    return text + ". float16 is computed in float32 and rounded once. NaN gives NaN, and nothing warns but NumPy where it casts an argument that overflows."
 
 
 def docstring(loss, attribute, parts):
     """The whole docstring of one ufunc; `attribute` is "" for the loss itself."""
     name, args = loss["name"], loss["args"]
-    words = {"name": name, "first": args[0]["name"], "second": args[1]["name"] if len(args) > 1 else ""}
+    names = [a["name"] for a in args]
+    slopes = [f"`{n}`" for n, p in zip(names, ("grad", "grad2", "grad3"), strict=False) if p in loss["parts"]]
+    words = {"name": name, **dict(zip(("first", "second", "third"), names, strict=False))}
+    words["inputs"] = ", ".join(slopes[:-1]) + " and " + slopes[-1] if slopes[1:] else ""
     summary = SUMMARY_TEXT[attribute].format(**words) if attribute else loss["summary"]
     full = f"{name}.{attribute}" if attribute else name
     lines = [f"{full}({call_signature(loss)})", "", summary, "", f"{name} is", "" , "::", ""]
@@ -112,6 +115,9 @@ def docstring(loss, attribute, parts):
     if not attribute:
         derived = [a for a in loss["outputs"] if a]
         if derived:
-            lines += ["", "Attributes, each a ufunc of the same arguments: " + ", ".join(f"`{a}`" for a in derived) + "."]
+            text = "Attributes, each a ufunc of the same arguments: " + ", ".join(f"`{a}`" for a in derived) + "."
+            if "hess" in derived and "hess_bound" not in derived:
+                text += " `hess_bound` is `hess` and `grad_and_hess_bound` is `grad_and_hess`."
+            lines += ["", text]
         lines += ["", "Examples", "--------", ">>> import numpy as np, ufloss as ul", *loss["example"].splitlines()]
     return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from ._registry import ALIASES, ALL, UFUNCS
 HEAD = '''\
 """Loss functions as NumPy ufuncs, with their derivatives."""
 # Written by `python -m ufloss._stubs` from the registry: edit neither a name nor a default here.
+from collections.abc import Callable
 from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload, type_check_only
 
 import numpy as np
@@ -38,6 +39,7 @@ _Room: TypeAlias = NDArray[Any] | None
 _Out: TypeAlias = NDArray[Any] | tuple[_Room]
 _Out2: TypeAlias = tuple[_Room, _Room]
 _Out3: TypeAlias = tuple[_Room, _Room, _Room]
+_Out4: TypeAlias = tuple[_Room, _Room, _Room, _Room]
 _S = TypeVar("_S")
 _A = TypeVar("_A")
 _O = TypeVar("_O")
@@ -62,6 +64,50 @@ class _RowKeywords(TypedDict, total=False):
     dtype: DTypeLike | None
     subok: bool
     signature: str | tuple[DTypeLike | None, ...]
+
+@type_check_only
+class _Dice(Generic[_A]):
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, *, class_weights: ArrayLike | None = None, smooth: ArrayLike = 1.0,
+        alpha: ArrayLike = 0.5, beta: ArrayLike = 0.5, apply_softmax: bool = True, reduction: Literal["mean", "sum", "none"] = "mean",
+        ignore_background: bool = False, axis: int | tuple[int, ...] | None = None, where: ArrayLike | None = None,
+    ) -> _A: ...
+
+@type_check_only
+class _BinaryDice(Generic[_A]):
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_sigmoid: bool = True,
+        where: ArrayLike | None = None,
+    ) -> _A: ...
+
+@type_check_only
+class _GeneralizedDice(Generic[_A]):
+    def __call__(
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_softmax: bool = True,
+        ignore_background: bool = False,
+    ) -> _A: ...
+
+@type_check_only
+class _DiceLoss(_Dice[_Array]):
+    grad: _Dice[_Array]
+    value_and_grad: _Dice[_Array2]
+
+@type_check_only
+class _BinaryDiceLoss(_BinaryDice[_Array]):
+    grad: _BinaryDice[_Array]
+    value_and_grad: _BinaryDice[_Array2]
+
+@type_check_only
+class _GeneralizedDiceLoss(_GeneralizedDice[_Scalar]):
+    grad: _GeneralizedDice[_Array]
+    value_and_grad: _GeneralizedDice[tuple[_Scalar, _Array]]
+
+dice_loss: Final[_DiceLoss]
+binary_dice_loss: Final[_BinaryDiceLoss]
+multiclass_generalized_dice_loss: Final[_GeneralizedDiceLoss]
+
+# `grad` and `value_and_grad` are there where max_fun has a gradient, which types do not say.
+def make_fenchel_young_loss(max_fun: Callable[..., Any]) -> Any: ...
 '''
 
 # Whether the value of a row loss is a scalar depends on the shapes, which have no types.

@@ -9,7 +9,7 @@
 namespace ufloss::python {
 
 using vectorcall = PyObject* (*)(PyObject*, PyObject* const*, size_t, PyObject*);
-// Tuples as long as the inputs; Ellipsis: required.  typed[0], [1], [2]: the defaults as float16, float32, float64 arrays, which NumPy
+// Tuples as long as the inputs; Ellipsis: required; None: has a default that only the slow way can bring into shape.  typed[0], [1], [2]: the defaults as float16, float32, float64 arrays, which NumPy
 // takes up twice as fast as Python floats.
 // slow: what a call goes to that asks for more than NumPy's gufuncs have (a tuple of axes, where, keepdims); null: never.
 struct front { PyObject *names, *defaults, *typed[3], *slow; };
@@ -49,6 +49,10 @@ inline bool is_special(PyObject* key, PyObject* value) {
   if (PyUnicode_CompareWithASCIIString(key, "axis") == 0) return !PyLong_Check(value);
   return PyUnicode_CompareWithASCIIString(key, "where") == 0 || PyUnicode_CompareWithASCIIString(key, "keepdims") == 0;
 }
+/// where=True and keepdims=False ask for nothing.
+inline bool is_void(PyObject* key, PyObject* value) {
+  return (value == Py_True && PyUnicode_CompareWithASCIIString(key, "where") == 0) || (value == Py_False && PyUnicode_CompareWithASCIIString(key, "keepdims") == 0);
+}
 inline PyObject* call_slow(const front& f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   PyObject* tuple = PyTuple_New(n + 1);
   PyObject* kw = tuple ? PyDict_New() : nullptr;
@@ -58,11 +62,24 @@ inline PyObject* call_slow(const front& f, PyObject* self, PyObject* const* args
     PyTuple_SetItem(tuple, 0, self);
     for (Py_ssize_t i = 0; i < n; ++i) { Py_INCREF(args[i]); PyTuple_SetItem(tuple, i + 1, args[i]); }
     bool done = true;
-    for (Py_ssize_t k = 0; k < PyTuple_Size(kwnames); ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
+    for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
     if (done) result = PyObject_Call(f.slow, tuple, kw);
   }
   Py_XDECREF(kw);
   Py_XDECREF(tuple);
+  return result;
+}
+/// After NumPy refused the shapes along the rows: the slow way broadcasts them, or NumPy's error stays.
+inline PyObject* call_broadcast(const front& f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  PyObject *type, *value, *trace;
+  PyErr_Fetch(&type, &value, &trace);
+  PyObject* text = value ? PyObject_Str(value) : nullptr;
+  PyObject* word = PyUnicode_FromString("gufunc");
+  PyObject* result = text && word && PyUnicode_Contains(text, word) == 1 ? call_slow(f, self, args, n, kwnames) : nullptr;
+  Py_XDECREF(word);
+  Py_XDECREF(text);
+  if (result) { Py_XDECREF(type); Py_XDECREF(value); Py_XDECREF(trace); }
+  else { PyErr_Clear(); PyErr_Restore(type, value, trace); }
   return result;
 }
 inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
@@ -71,9 +88,12 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   const auto& f = *reinterpret_cast<const front*>(u->data);
   // The top bit of nargsf is a flag; PyVectorcall_NARGS, which takes it off, came to the stable ABI with 3.12.
   const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nin = u->nin, nkw = kwnames ? PyTuple_Size(kwnames) : 0;
-  if (n >= nin && nkw == 0) return numpy_call(self, args, nargsf, kwnames);
+  if (n >= nin && nkw == 0) {
+    PyObject* result = numpy_call(self, args, nargsf, kwnames);
+    return result || !f.slow || !PyErr_ExceptionMatches(PyExc_ValueError) ? result : call_broadcast(f, self, args, n, kwnames);
+  }
   if (f.slow)
-    for (Py_ssize_t k = 0; k < nkw; ++k) if (is_special(PyTuple_GetItem(kwnames, k), args[n + k])) return call_slow(f, self, args, n, kwnames);
+    for (Py_ssize_t k = 0; k < nkw; ++k) if (is_special(PyTuple_GetItem(kwnames, k), args[n + k]) && !is_void(PyTuple_GetItem(kwnames, k), args[n + k])) return call_slow(f, self, args, n, kwnames);
   if (n > most || nkw > most) {
     PyErr_Format(PyExc_TypeError, "%s() got too many arguments", u->name);
     return nullptr;
@@ -84,6 +104,7 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   for (Py_ssize_t i = 0; i < n; ++i) a[i] = args[i];
   for (Py_ssize_t k = 0; k < nkw; ++k) {
     PyObject* key = PyTuple_GetItem(kwnames, k);
+    if (f.slow && is_void(key, args[n + k])) continue;
     const Py_ssize_t i = find_name(f, nin, key);
     if (i < 0) { a[positional + nkept] = args[n + k]; kept[nkept++] = key; }
     else if (a[i]) { PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%U'", u->name, key); return nullptr; }
@@ -93,6 +114,7 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   for (Py_ssize_t i = n; i < nin; ++i) if (!a[i]) {
     PyObject* fallback = PyTuple_GetItem(defaults, i);
     if (fallback == Py_Ellipsis) return missing(u, f, a);
+    if (fallback == Py_None) return call_slow(f, self, args, n, kwnames);
     a[i] = fallback;
   }
   PyObject* names = nullptr;
@@ -105,7 +127,7 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   }
   PyObject* result = numpy_call(self, a, size_t(positional), names);
   Py_XDECREF(names);
-  return result;
+  return result || !f.slow || !PyErr_ExceptionMatches(PyExc_ValueError) ? result : call_broadcast(f, self, args, n, kwnames);
 }
 
 /// Gives the ufunc its names and defaults, for as long as the process lives.

@@ -9,6 +9,8 @@
 #include "check.hpp"
 #include "ufloss/loops/row.hpp"
 #include "ufloss/losses/divergence.hpp"
+#include "ufloss/losses/multiclass.hpp"
+#include "ufloss/losses/similarity.hpp"
 #include "ufloss/losses/softmax.hpp"
 
 using namespace ufloss;
@@ -50,8 +52,9 @@ template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bo
     }
   }
   const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n};
-  std::vector<char*> args = {x.data(), reinterpret_cast<char*>(label.data())};
-  std::vector<std::ptrdiff_t> steps = {x.outer * size, 8}, core = {x.core * size};
+  S none = stored<S>(0);
+  std::vector<char*> args = {x.data(), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(&none)};
+  std::vector<std::ptrdiff_t> steps = {x.outer * size, 8, 0}, core = {x.core * size};
   if (masked) { args.push_back(mask.data()); steps.push_back(n); core.push_back(1); }
   args.push_back(reinterpret_cast<char*>(value.data()));
   args.push_back(grad.data());
@@ -78,8 +81,9 @@ template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bo
     for (std::ptrdiff_t i = 0; i < n; ++i) row.push_back(x.at(r, i));
     alone.resize(std::size_t(n));
     S one;
-    char* a[] = {reinterpret_cast<char*>(row.data()), reinterpret_cast<char*>(&label[std::size_t(r)]), reinterpret_cast<char*>(&one), reinterpret_cast<char*>(alone.data())};
-    const std::ptrdiff_t d[] = {1, n}, s[] = {0, 0, 0, 0, size, size};
+    char* a[] = {reinterpret_cast<char*>(row.data()), reinterpret_cast<char*>(&label[std::size_t(r)]), reinterpret_cast<char*>(&none), reinterpret_cast<char*>(&one),
+                 reinterpret_cast<char*>(alone.data())};
+    const std::ptrdiff_t d[] = {1, n}, s[] = {0, 0, 0, 0, 0, size, size};
     ufloss::rows<L, both, S>(a, d, s, false, &bad);
     bool same = !std::memcmp(&one, &value[std::size_t(r)], sizeof(S));
     for (std::ptrdiff_t i = 0; i < n; ++i) same &= !std::memcmp(&alone[std::size_t(i)], &grad.at(r, i), sizeof(S));
@@ -113,6 +117,62 @@ template <class S> void divergence(std::ptrdiff_t rows, std::ptrdiff_t n, bool c
   }
 }
 
+/// Losses that read a row several times, or ask for its largest element.
+template <class S> void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap) {
+  matrix<S> x(rows, n, class_axis_first, gap), y(rows, n, class_axis_first, gap), slope(rows, n, class_axis_first, gap);
+  std::vector<S> value;
+  value.resize(std::size_t(rows));
+  std::vector<long long> label;
+  const double tilt = n % 2 ? 1e-3 : 1;
+  for (std::ptrdiff_t r = 0; r < rows; ++r) {
+    label.push_back((long long)(engine() % std::uint64_t(n)));
+    for (std::ptrdiff_t i = 0; i < n; ++i) { x.at(r, i) = stored<S>(normal()); y.at(r, i) = stored<S>(number(x.at(r, i)) + tilt * normal()); }
+  }
+  const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n}, o = x.outer * size, c = x.core * size;
+  const long double epsilon = sizeof(S) == 2 ? 1e-3L : (long double)(std::numeric_limits<typename storage<S>::compute>::epsilon());
+  bad_label bad;
+  {
+    S none = stored<S>(0);
+    char* args[] = {x.data(), y.data(), reinterpret_cast<char*>(&none), reinterpret_cast<char*>(&none), reinterpret_cast<char*>(value.data()), slope.data()};
+    const std::ptrdiff_t steps[] = {o, o, 0, 0, size, o, c, c, c};
+    ufloss::rows<cosine_distance, both, S>(args, dims, steps, false, &bad);
+    for (std::ptrdiff_t r = 0; r < rows; ++r) {
+      long double ab = 0, aa = 0, bb = 0, across = 0;
+      for (std::ptrdiff_t i = 0; i < n; ++i) {
+        const long double a = number(x.at(r, i)), b = number(y.at(r, i));
+        ab += a * b;
+        aa += a * a;
+        bb += b * b;
+      }
+      for (std::ptrdiff_t i = 0; i < n; ++i) across += std::pow((long double)(number(y.at(r, i))) - ab / aa * (long double)(number(x.at(r, i))), 2.0L);
+      const long double cosine = ab / std::sqrt(aa * bb), want = cosine > 0 ? across / bb / (1 + cosine) : 1 - cosine;
+      check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <= 8 * epsilon * want + 1e-7L * (sizeof(S) == 2), "distance %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
+    }
+  }
+  char* args[] = {x.data(), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(value.data()), slope.data()};
+  const std::ptrdiff_t steps[] = {o, 8, size, o, c, c};
+  ufloss::rows<multiclass_sparsemax_loss, both, S>(args, dims, steps, false, &bad);
+  for (std::ptrdiff_t r = 0; r < rows; ++r) {
+    long double sum = 0, squares = 0;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      const long double p = (long double)(number(slope.at(r, i))) + (i == label[std::size_t(r)] ? 1 : 0);
+      check(p >= -epsilon, "a probability of %g", double(p));
+      sum += p;
+      squares += p * (number(x.at(r, i)) - number(x.at(r, label[std::size_t(r)]))) - p * p / 2;
+    }
+    check(std::fabs(sum - 1) <= 16 * epsilon, "probabilities sum to %g, n = %td", double(sum), n);
+    check(std::fabs((long double)(number(value[std::size_t(r)])) - (squares + 0.5L)) <= 32 * epsilon, "sparsemax %g, not %g, n = %td", number(value[std::size_t(r)]), double(squares + 0.5L), n);
+  }
+  ufloss::rows<multiclass_hinge_loss, both, S>(args, dims, steps, false, &bad);
+  for (std::ptrdiff_t r = 0; r < rows; ++r) {
+    std::ptrdiff_t first = -1;
+    for (std::ptrdiff_t i = 0; i < n; ++i) if (i != label[std::size_t(r)] && (first < 0 || number(x.at(r, i)) > number(x.at(r, first)))) first = i;
+    const double excess = first < 0 ? 0 : number(x.at(r, first)) - number(x.at(r, label[std::size_t(r)])) + 1;
+    check(std::fabs(number(value[std::size_t(r)]) - (excess > 0 ? excess : 0)) <= double(epsilon) * 4, "hinge %g, n = %td", number(value[std::size_t(r)]), n);
+    for (std::ptrdiff_t i = 0; i < n; ++i) check(number(slope.at(r, i)) == (excess > 0) * ((i == first) - (i == label[std::size_t(r)])), "slope at %td, n = %td", i, n);
+  }
+}
+
 template <class S> void all() {
   for (std::ptrdiff_t n = 1; n <= 70; ++n)
     for (const std::ptrdiff_t rows : {1, 3, 67}) {
@@ -120,11 +180,13 @@ template <class S> void all() {
       integer_labels<S>(rows, n, first, 1 + n % 3, n % 5 == 0);
       integer_labels<S>(rows, n, false, 1, n % 7 == 0);
       divergence<S>(rows, n, first, 1 + n % 3);
+      several_passes<S>(rows, n, first, 1 + n % 3);
     }
   for (const std::ptrdiff_t n : {1023, 1024, 1025, 2047, 2048, 2049, 6001})
     for (int way = 0; way < 4; ++way) {
       integer_labels<S>(3, n, way & 1, 1 + (way >> 1), way == 2);
       divergence<S>(3, n, way & 1, 1 + (way >> 1));
+      several_passes<S>(3, n, way & 1, 1 + (way >> 1));
     }
 }
 

@@ -1,6 +1,9 @@
 // THE list of row losses, as registry.hpp is that of elementwise ones.
 #pragma once
+#include "losses/contrastive.hpp"
 #include "losses/divergence.hpp"
+#include "losses/multiclass.hpp"
+#include "losses/segmentation.hpp"
 #include "losses/similarity.hpp"
 #include "losses/softmax.hpp"
 #include "registry.hpp"
@@ -22,7 +25,17 @@ using row_losses = loss_list<
     cross_entropy_with_integer_labels,
     nll_loss,
     nll_loss_with_integer_labels,
+    multiclass_hinge_loss,
+    multiclass_perceptron_loss,
+    categorical_hinge,
+    multiclass_sparsemax_loss,
+    ranking_softmax_loss,
     cosine_similarity,
-    tversky_loss>;
+    cosine_distance,
+    cosine_embedding_loss,
+    triplet_margin_loss,
+    squared_triplet_loss,
+    tversky_loss,
+    smooth_labels>;
 
 UFL_END

@@ -4,7 +4,7 @@
 namespace ufloss {
 
 /// The members of a jet, as a set.
-enum part : unsigned { part_value = 1, part_grad = 2, part_hess = 4, part_bound = 8, part_grad2 = 16 };
+enum part : unsigned { part_value = 1, part_grad = 2, part_hess = 4, part_bound = 8, part_grad2 = 16, part_grad3 = 32 };
 constexpr unsigned standard_parts = part_value | part_grad | part_hess;
 
 /// Where an argument lives: for the documentation, for the tests, which draw from it, and for evaluate(), which gives NaN outside.
@@ -33,6 +33,7 @@ struct loss_info {
   unsigned parts;             ///< what it has
   unsigned vanishing;         ///< what crosses 0 inside the domain: its error is counted in ulps of its largest term
   unsigned properties;
+  unsigned checked;           ///< arguments, as a set, for which a value outside their domain gives NaN
   const char* exponent;       ///< the free exponent that amplifies its error, or ""
   const char *summary, *formula, *notes, *source, *example;
 };

@@ -10,19 +10,20 @@ template <class V> struct jet {
   V value, grad{}, hess{};
   V hess_bound{};    ///< positive, >= hess, for boosting
   V grad2{};         ///< derivative with respect to the second input
+  V grad3{};         ///< and to the third
 };
 /// Member by member.
 template <class M, class V> UFL_FN jet<V> select(M m, jet<V> a, jet<V> b) {
-  return {select(m, a.value, b.value), select(m, a.grad, b.grad), select(m, a.hess, b.hess), select(m, a.hess_bound, b.hess_bound), select(m, a.grad2, b.grad2)};
+  return {select(m, a.value, b.value), select(m, a.grad, b.grad), select(m, a.hess, b.hess), select(m, a.hess_bound, b.hess_bound), select(m, a.grad2, b.grad2), select(m, a.grad3, b.grad3)};
 }
 /// j where `valid`, NaN elsewhere: arguments outside their domain, and inputs that a constant or a comparison would forget to be NaN.
-template <class M, class V> UFL_FN jet<V> only(M valid, jet<V> j) { return select(valid, j, jet<V>{nan<V>(), nan<V>(), nan<V>(), nan<V>(), nan<V>()}); }
+template <class M, class V> UFL_FN jet<V> only(M valid, jet<V> j) { return select(valid, j, jet<V>{nan<V>(), nan<V>(), nan<V>(), nan<V>(), nan<V>(), nan<V>()}); }
 /// in_double for a function that returns a jet.
 template <class F, class V, class... W> UFL_FN jet<V> jet_in_double(F f, V x, W... rest) {
   if constexpr (is_double<V>) return f(x, rest...);
   else {
     const auto j = f(widen(x), widen(rest)...);
-    return {narrow(j.value, x), narrow(j.grad, x), narrow(j.hess, x), narrow(j.hess_bound, x), narrow(j.grad2, x)};
+    return {narrow(j.value, x), narrow(j.grad, x), narrow(j.hess, x), narrow(j.hess_bound, x), narrow(j.grad2, x), narrow(j.grad3, x)};
   }
 }
 /// -1, 0, 1; NaN stays.
@@ -45,6 +46,16 @@ template <domain In, class V> UFL_FN mask_t<V> inside(V x) {
   else if constexpr (In == domain::optional_unit) return x <= V(1);
   else if constexpr (In == domain::tweedie_power) return ((x <= V(0)) | (x >= V(1))) & (abs(x) < inf<V>());
   else return x >= V(0);
+}
+/// The same of a domain that is known at run time; all others hold every number but NaN.
+UFL_FN bool inside(domain in, double x) {
+  switch (in) {
+    case domain::unit: return inside<domain::unit>(x);
+    case domain::optional_unit: return inside<domain::optional_unit>(x);
+    case domain::tweedie_power: return inside<domain::tweedie_power>(x);
+    case domain::nonnegative: case domain::positive: return inside<domain::nonnegative>(x);
+    default: return x == x;
+  }
 }
 template <class L, int I = 0, class V, class... W> UFL_FN mask_t<V> valid_arguments(mask_t<V> valid, V x, W... rest) {
   if constexpr (is_restricted(L::args[I])) valid = valid & inside<L::args[I].in>(x);

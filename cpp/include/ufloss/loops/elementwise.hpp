@@ -156,6 +156,15 @@ template <class L, unsigned Parts, class S> UFL_FN void elementwise(char* const*
   static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
   static_assert(arity<L> + count_parts(Parts) <= max_operands, "raise max_operands");
   if (n <= 0) return;      // no operand is looked at
+  // A reduction: NumPy puts every result where the next one's first argument lies.
+  if constexpr (arity<L> == 2 && count_parts(Parts) == 1)
+    if (n > 1 && (steps[2] == 0 || (args[2] == args[0] + steps[0] && steps[2] == steps[0]))) {
+      for (std::ptrdiff_t i = 0; i < n; ++i) {
+        char* const one[] = {args[0] + i * steps[0], args[1] + i * steps[1], args[2] + i * steps[2]};
+        elementwise<L, Parts, S>(one, steps, 1);
+      }
+      return;
+    }
   run_strided<S>(elementwise_kernel<L, Parts, typename storage<S>::compute>::run, arity<L>, count_parts(Parts), args, steps, n, L::properties & light ? past_cache_from : never);
 }
 

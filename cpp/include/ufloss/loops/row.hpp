@@ -24,11 +24,11 @@ UFL_FN std::ptrdiff_t count_selected(const row_operand& mask, std::ptrdiff_t r, 
 
 /// What a loop over rows must know of a loss and some of its parts, beside its kernel.
 struct row_shape {
-  int nin, nout, lying, parameters, outputs;      ///< outputs: those along the row
-  int along[max_along], label, parameter[max_parameters];      ///< which inputs they are; label -1: none
+  int nin, nout, lying, scalars, outputs;  ///< outputs: those along the row
+  int along[max_along], label, scalar[max_scalars];      ///< which inputs they are; label -1: none
   int own_grad_at, own_hess_at;            ///< which row outputs have an entry of their own at the label; -1: none
   bool has_value, keeps_terms, needs_elements;
-  bool nonnegative[max_parameters];        ///< which parameters must be
+  domain scalar_in[max_scalars];
   double neutral[max_along], masked;       ///< what stands for a masked element; what a masked result is
 };
 template <class L, unsigned Parts> constexpr row_shape make_shape() {
@@ -41,15 +41,15 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
     if (L::args[a].along) { s.neutral[s.lying] = Tile::neutral(s.lying); s.along[s.lying++] = a; }
     else if (L::args[a].kind == role::label) s.label = a;
     else {
-      s.nonnegative[s.parameters] = L::args[a].in == domain::nonnegative || L::args[a].in == domain::positive;
-      s.parameter[s.parameters++] = a;
+      s.scalar_in[s.scalars] = L::args[a].in;
+      s.scalar[s.scalars++] = a;
     }
   }
   s.has_value = (Parts & part_value) && !(L::properties & row_value);
   s.outputs = s.nout - s.has_value;
   if constexpr (L::labelled) {
     if (L::own & Parts & part_grad) s.own_grad_at = 0;
-    if (L::own & Parts & part_hess) s.own_hess_at = ((Parts & part_grad) != 0) + ((Parts & part_grad2) != 0);
+    if (L::own & Parts & (part_hess | part_bound)) s.own_hess_at = count_parts(Parts & (part_grad | part_grad2 | part_grad3));
   }
   s.keeps_terms = Tile::keeps_terms && s.outputs > 0;
   s.needs_elements = Tile::needs_elements;
@@ -57,11 +57,11 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   return s;
 }
 
-/// One call of a loop over rows of storage type S that are computed in T.
-template <class S, class T> struct row_loop {
+/// One call of a loop over rows of storage type S that are computed in T; results and scalars are of type O.
+template <class S, class O, class T> struct row_loop {
   const row_shape& shape;
   const row_kernel<T>& kernel;
-  row_operand in[max_along + max_parameters + 1], out[max_row_outputs], mask_storage;
+  row_operand in[max_along + max_scalars + 1], out[max_row_outputs], mask_storage;
   const row_operand* mask = nullptr;
   std::ptrdiff_t rows, n;
 
@@ -85,10 +85,14 @@ template <class S, class T> struct row_loop {
   }
   const row_operand& x() const { return in[shape.along[0]]; }
   const row_operand& row_out(int k) const { return out[k + shape.has_value]; }
-  long long label_of(std::ptrdiff_t r) const { return *in[shape.label].template at<long long>(r, 0); }
+  long long label_of(std::ptrdiff_t r) const {
+    std::int64_t label;
+    __builtin_memcpy(&label, in[shape.label].template at<char>(r, 0), sizeof label);
+    return label;
+  }
   bool selected(std::ptrdiff_t r, std::ptrdiff_t i) const { return !mask || *mask->template at<char>(r, i); }
-  static T get(const row_operand& a, std::ptrdiff_t r, std::ptrdiff_t i) { return T(storage<S>::get(*a.template at<S>(r, i))); }
-  static void put(const row_operand& a, std::ptrdiff_t r, std::ptrdiff_t i, T x) { *a.template at<S>(r, i) = storage<S>::put(typename storage<S>::compute(x)); }
+  template <class From = S> static T get(const row_operand& a, std::ptrdiff_t r, std::ptrdiff_t i) { return T(storage<From>::get(*a.template at<From>(r, i))); }
+  static void put(const row_operand& a, std::ptrdiff_t r, std::ptrdiff_t i, T x) { *a.template at<O>(r, i) = storage<O>::put(typename storage<O>::compute(x)); }
   T neutral(int a) const { return T(shape.neutral[a]); }
 
   /// The first label that is no class, in a row that takes part.
@@ -103,15 +107,16 @@ template <class S, class T> struct row_loop {
   /// What of row r does not lie along it, to place i of the tile.
   void set_scalars(tile_base<T>& t, int i, std::ptrdiff_t r) const {
     t.count[i] = double(mask ? count_selected(*mask, r, n) : n);
+    t.label_at[i] = -1;
     if (shape.label >= 0) {
       const long long l = label_of(r);
       t.label[i] = l >= 0 && l < n && selected(r, l) ? double(get(x(), r, l)) : shape.neutral[0];
+      t.label_at[i] = double(l);
     }
     t.invalid[i] = false;
-    for (int k = 0; k < shape.parameters; ++k) {
-      const double p = double(get(in[shape.parameter[k]], r, 0));
-      t.parameter[k][i] = p;
-      t.invalid[i] |= p != p || (shape.nonnegative[k] && p < 0);
+    for (int k = 0; k < shape.scalars; ++k) {
+      const double p = t.scalar[k][i] = double(get<O>(in[shape.scalar[k]], r, 0));
+      t.invalid[i] |= !inside(shape.scalar_in[k], p);
     }
   }
   /// The value; derivatives at the label, which are formed apart; and what is masked out.
@@ -121,7 +126,7 @@ template <class S, class T> struct row_loop {
     if (t.invalid[i] && !masked_out)
       for (int k = 0; k < shape.outputs; ++k)
         for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r, j, T(__builtin_nan("")));
-    if (shape.own_grad_at >= 0 || shape.own_hess_at >= 0) {
+    else if (shape.own_grad_at >= 0 || shape.own_hess_at >= 0) {
       const long long l = label_of(r);
       if (l >= 0 && l < n && selected(r, l)) {
         if (shape.own_grad_at >= 0) put(row_out(shape.own_grad_at), r, l, t.own_grad[i]);
@@ -153,6 +158,7 @@ template <class S, class T> struct row_loop {
         for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r, neutral(a), columns[a] + i);
       }
       kernel.fold_short(t, padded, from, n, terms);
+      while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
       kernel.finish_short(t, padded);
       if (shape.outputs > 0) {
         kernel.spread_short(t, padded, from, n, terms, to);
@@ -168,7 +174,7 @@ template <class S, class T> struct row_loop {
     alignas(64) T copies[max_along][most], terms[4 * most], results[max_row_outputs][most];
     const bool one_block = n <= most;
     const std::ptrdiff_t side_by_side = one_block ? (4 * most / n < group ? 4 * most / n : group) : 1;
-    const bool direct = shape.keeps_terms && lies_ready<S, T>(row_out(0));       // terms are kept where the first result goes
+    const bool direct = shape.keeps_terms && lies_ready<O, T>(row_out(0));       // terms are kept where the first result goes
     const T* from[max_along];
     const auto fetch_all = [&](std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k) {
       for (int a = 0; a < shape.lying; ++a) from[a] = fetch<S, T>(in[shape.along[a]], mask, r, b, k, copies[a], neutral(a));
@@ -183,14 +189,21 @@ template <class S, class T> struct row_loop {
       for (int i = 0; i < m; ++i) {
         set_scalars(t, i, r0 + i);
         fetch_all(r0 + i, 0, length(0));
-        kernel.fold(t, i, from, length(0), place_of_terms(i, 0));
+        kernel.fold(t, i, from, 0, length(0), place_of_terms(i, 0));
       }
       kernel.settle(t, m);
-      for (std::ptrdiff_t b = most; b < n; b += most) {              // one row: the others of the tile are free
+      if (!one_block) set_scalars(t, 1, r0);                         // one row: the others of the tile are free
+      for (std::ptrdiff_t b = most; b < n; b += most) {
         fetch_all(r0, b, length(b));
-        kernel.fold(t, 1, from, length(b), direct ? place_of_terms(0, b) : nullptr);
+        kernel.fold(t, 1, from, b, length(b), direct ? place_of_terms(0, b) : nullptr);
         kernel.add_block(t, 0, 1);
       }
+      while (kernel.refine && kernel.refine(t, m))
+        for (int i = 0; i < m; ++i)
+          for (std::ptrdiff_t b = 0; t.again[i] && b < n; b += most) {
+            fetch_all(r0 + i, b, length(b));
+            kernel.fold_again(t, i, from, b, length(b));
+          }
       kernel.finish(t, m);
       if (shape.outputs > 0)
         for (int i = 0; i < m; ++i)
@@ -198,37 +211,37 @@ template <class S, class T> struct row_loop {
             const std::ptrdiff_t k = length(b), r = r0 + i;
             fetch_all(r, b, k);
             T* const e = place_of_terms(i, b);
-            if (shape.keeps_terms && !one_block && !direct) kernel.fold(t, i, from, k, e);
+            if (shape.keeps_terms && !one_block && !direct) kernel.fold(t, i, from, b, k, e);
             T* to[max_row_outputs];
-            for (int o = 0; o < shape.outputs; ++o) to[o] = lies_ready<S, T>(row_out(o)) ? row_out(o).template at<T>(r, b) : results[o];
-            kernel.spread(t, i, from, k, e, to, one_block);
+            for (int o = 0; o < shape.outputs; ++o) to[o] = lies_ready<O, T>(row_out(o)) ? row_out(o).template at<T>(r, b) : results[o];
+            kernel.spread(t, i, from, b, k, e, to, one_block);
             for (int o = 0; o < shape.outputs; ++o)
-              if (to[o] == results[o]) scatter<S>(results[o], reinterpret_cast<char*>(row_out(o).template at<S>(r, b)), row_out(o).core, k);
+              if (to[o] == results[o]) scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)), row_out(o).core, k);
           }
       for (int i = 0; i < m; ++i) put_rest(t, i, r0 + i);
     }
   }
 };
-template <class S, class T> UFL_NOINLINE bool run_rows(const row_shape& shape, const row_kernel<T>& kernel, char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps,
+template <class S, class O, class T> UFL_NOINLINE bool run_rows(const row_shape& shape, const row_kernel<T>& kernel, char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps,
                                                        bool masked, bad_label* bad) {
   if (dims[0] <= 0) return true;
   if (dims[1] <= 0 && shape.needs_elements) { *bad = {0, 0, 0}; return false; }
-  const row_loop<S, T> loop(shape, kernel, args, dims, steps, masked);
+  const row_loop<S, O, T> loop(shape, kernel, args, dims, steps, masked);
   if (loop.find_bad_label(bad)) return false;
-  alignas(64) unsigned char memory[largest_tile] = {};
-  auto& t = *reinterpret_cast<tile_base<T>*>(memory);      // the tile's own type begins with it; all its members are plain numbers
+  alignas(64) unsigned char memory[largest_tile];
+  tile_base<T>& t = *kernel.make(memory);
   if (dims[1] < short_row<T>) loop.run_short(t);
   else loop.run_long(t);
   return true;
 }
 
-/// Loss L over rows, the parts of its jet in the order value, grad, grad2, hess, hess_bound.  False: a label is no class, and nothing was
-/// computed.
-template <class L, unsigned Parts, class S> UFL_FN bool rows(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked, bad_label* bad) {
+/// Loss L over rows, the parts of its jet in the order value, grad, grad2, grad3, hess, hess_bound.  What lies along the rows is of type S,
+/// results and scalars of type O.  False: a label is no class or there is no class at all, and nothing was computed.
+template <class L, unsigned Parts, class S, class O = S> UFL_FN bool rows(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked, bad_label* bad) {
   static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
-  using T = std::conditional_t<L::in_double, double, typename storage<S>::compute>;
+  using T = std::conditional_t<L::in_double, double, typename storage<O>::compute>;
   static constexpr row_shape shape = make_shape<L, Parts>();
-  return run_rows<S, T>(shape, kernel_of<L, Parts, (shape.outputs > 0), T>::value, args, dims, steps, masked, bad);
+  return run_rows<S, O, T>(shape, kernel_of<L, Parts, (shape.outputs > 0), T>::value, args, dims, steps, masked, bad);
 }
 
 UFL_END

@@ -5,15 +5,16 @@
 //    shorter ones lie side by side, a row in each lane.  Only the length chooses, so bits do not depend on layout, batch or registers.
 // b) A long row is read in blocks that stay in the first-level cache.  Each block has its own reference; blocks are merged in double.
 // c) What cannot be used as it lies (strides, float16, masks) is brought into a buffer one block at a time: no copy of the input.
-// d) Masked elements are never looked at: they become -inf logits of weight 0.
+// d) Masked elements are never looked at: a loss's neutral elements stand for them.
 #pragma once
+#include <new>
 #include "../core/row.hpp"
 #include "elementwise.hpp"
 
 UFL_BEGIN
 
 constexpr int tile = 64;                   ///< most rows that are worked on together
-constexpr int max_along = 3, max_parameters = 4, max_row_outputs = 4;
+constexpr int max_along = 3, max_scalars = 4, max_row_outputs = 4;
 constexpr int prefetch_bytes = 16384;      ///< how far ahead of the arithmetic a row is asked for: 0.25 became 0.16 ns an element
 
 /// `outer` bytes from row to row, `core` bytes from element to element.
@@ -24,6 +25,11 @@ struct row_operand {
 };
 /// Where a row loop stopped: a label that is no class.
 struct bad_label { long long label; std::ptrdiff_t row, classes; };
+
+template <class D> UFL_FN double sum_of_doubles(D x) { return sum_of_lanes(x); }
+#if UFL_HAS_XSIMD
+template <class P> UFL_FN double sum_of_doubles(twin<P> x) { return sum_of_lanes(x.lo + x.hi); }
+#endif
 
 template <class T> UFL_FN native<T> iota() {
   alignas(64) static constexpr T numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -36,11 +42,19 @@ template <class T> UFL_FN native<T> load_padded(const T* p, std::ptrdiff_t k, T 
   if (k <= 0) return V(pad);
   return select(iota<T>() < V(T(k)), load_some(p, int(k)), V(pad));
 }
-template <class T> UFL_FN void store_padded(native<T> v, T* p, std::ptrdiff_t k) {
-  if (k >= lanes<T>) store(v, p);
-  else if (k > 0) store_some(v, p, int(k));
-}
-/// f(p, i) for the packs of the virtual lanes: `load(j, i)` loads pack i of a chunk from element j on.
+/// Results of one pack after the other, in order: where there is room for one.
+template <class T> struct row_writer {
+  T* const* out;
+  std::ptrdiff_t at;
+  int left, next = 0;                      ///< left: how many lanes are of the row
+  UFL_FN void operator()(native<T> v) {
+    T* const to = out[next++];
+    if (!to) return;
+    if (UFL_UNLIKELY(left < lanes<T>)) store_some(v, to + at, left);
+    else store(v, to + at);
+  }
+};
+/// The packs of `Lanes` virtual lanes.
 template <class T, int Lanes = virtual_lanes<T>> struct chunks {
   static constexpr int packs = Lanes / lanes<T>;
   template <class F> static UFL_FN void each(F f) {
@@ -52,6 +66,22 @@ template <class T, int Lanes = virtual_lanes<T>> struct chunks {
     for (; j + Lanes <= n; j += Lanes) UFL_UNROLL for (int i = 0; i < packs; ++i) body(i, j + i * lanes<T>, std::ptrdiff_t(lanes<T>));
     if (j < n) UFL_UNROLL for (int i = 0; i < packs; ++i) body(i, j + i * lanes<T>, n - j - i * lanes<T>);
   }
+  /// body(p, j): a whole chunk from element j on, with operand a at p[a]; where less than one is left, p points to copies that pad(a) fills
+  /// up.  So the body is compiled once.
+  template <int Operands, class Pad, class F> static UFL_FN void whole(const T* const* in, std::ptrdiff_t n, Pad pad, F body) {
+    alignas(64) T rest[Operands][Lanes];
+    const T* p[Operands];
+    for (std::ptrdiff_t j = 0; j < n; j += Lanes) {
+      UFL_UNROLL for (int a = 0; a < Operands; ++a) {
+        p[a] = in[a] + j;
+        if (UFL_UNLIKELY(n - j < Lanes)) {
+          for (int i = 0; i < Lanes; ++i) rest[a][i] = i < n - j ? p[a][i] : pad(a);
+          p[a] = rest[a];
+        }
+      }
+      body(p, j);
+    }
+  }
   /// Lane i and lane i + Lanes/2, and so on by halves.
   static UFL_FN T sum(native<T>* a) {
     UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) a[i] = a[i] + a[i + w];
@@ -59,33 +89,64 @@ template <class T, int Lanes = virtual_lanes<T>> struct chunks {
   }
 };
 
-template <class L> constexpr int count_role(role kind, bool along) {
-  int n = 0;
-  for (const argument& a : L::args) n += a.kind == kind && a.along == along;
-  return n;
-}
+/// Sums in virtual lanes, which are emptied into double ones (of double: into pairs) before they grow long: the error of a sum does not grow
+/// with the row.
+template <class T> struct long_sum {
+  using V = native<T>;
+  using D = wide_t<V>;
+  static constexpr int packs = virtual_lanes<T> / lanes<T>;
+  V part[packs];
+  D total[packs], lost[packs];
+  UFL_FN long_sum() {
+    UFL_UNROLL for (int i = 0; i < packs; ++i) { part[i] = V(0); total[i] = lost[i] = D(0); }
+  }
+  UFL_FN void empty() {
+    UFL_UNROLL for (int i = 0; i < packs; ++i) {
+      if constexpr (sizeof(T) == 8) {
+        const auto t = two_sum(total[i], part[i]);
+        total[i] = t.hi;
+        lost[i] = lost[i] + select(t.lo == t.lo, t.lo, D(0));
+      } else total[i] = total[i] + widen(part[i]);
+      part[i] = V(0);
+    }
+  }
+  UFL_FN double sum() {
+    empty();
+    UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) { total[i] = total[i] + total[i + w]; lost[i] = lost[i] + lost[i + w]; }
+    return sum_of_doubles(total[0]) + sum_of_doubles(lost[0]);
+  }
+};
+
 template <class L> constexpr int count_along() {
   int n = 0;
   for (const argument& a : L::args) n += a.along;
   return n;
 }
+/// Numbers that come once a row: parameters, and targets that do not lie along it.
+template <class L> constexpr int count_scalars() { return arity<L> - count_along<L>() - L::labelled; }
 
 /// What every tile has: what comes with a row beside its elements, and what comes out beside the spread.
 template <class T> struct tile_base {
-  alignas(64) double label[tile], count[tile], parameter[max_parameters][tile];      // label: the element at the label
+  alignas(64) double label[tile], label_at[tile], count[tile], scalar[max_scalars][tile];      // label: the element at the label
   alignas(64) T value[tile], own_grad[tile], own_hess[tile];
-  bool invalid[tile];                      // a parameter lies outside its domain: the row is NaN
+  bool invalid[tile];                      // a scalar lies outside its domain: the row is NaN
+  bool again[tile];                        // the row asks for another pass
 };
 
-/// A loss and some of its parts, computed in T, as a loop over rows sees it: so that there is one such loop for all losses.
+/// A loss and some of its parts, computed in T, as a loop over rows sees it: so that there is one such loop for all losses.  `from` is
+/// where a block begins in its row.
 template <class T> struct row_kernel {
-  void (*fold)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t n, T* terms);
+  tile_base<T>* (*make)(void* memory);
+  void (*fold)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms);
   void (*fold_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n, T* terms);
   void (*settle)(tile_base<T>&, int rows);
   void (*add_block)(tile_base<T>&, int a, int b);
+  bool (*refine)(tile_base<T>&, int rows);                   // does any row ask for another pass?  Null: the loss never does
+  void (*fold_again)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n);
+  void (*fold_again_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n);
   void (*finish)(tile_base<T>&, int rows);
   void (*finish_short)(tile_base<T>&, int rows);
-  void (*spread)(const tile_base<T>&, int r, const T* const* in, std::ptrdiff_t n, const T* terms, T* const* out, bool whole);
+  void (*spread)(const tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T* terms, T* const* out, bool whole);
   void (*spread_short)(const tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n, const T* terms, T* const* out);
 };
 /// The sums of up to `tile` rows of loss L computed in T; each kind of row has its own.
@@ -95,21 +156,32 @@ constexpr std::size_t largest_tile = 24 * 1024;
 
 template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
   using Tile = row_tile<L, T>;
+  /// What spread() computes: second derivatives always with the gradient, which is not stored where nobody asked: fewer loops to compile.
+  static constexpr unsigned along = Parts & ~(L::properties & row_value ? 0u : unsigned(part_value)), lead = along == part_hess || along == part_bound;
+  static constexpr unsigned spread_parts = along | (lead ? unsigned(part_grad) : 0u);
+  struct places {
+    T* to[max_row_outputs + 1];
+    explicit places(T* const* out) : to{} { for (int k = 0; k < count_parts(along); ++k) to[k + int(lead)] = out[k]; }
+  };
   static_assert(sizeof(Tile) <= largest_tile, "raise largest_tile");
+  static tile_base<T>* make(void* memory) { return new (memory) Tile{}; }
   static Tile& own(tile_base<T>& t) { return static_cast<Tile&>(t); }
-  static void fold(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t n, T* terms) { own(t).fold(r, in, n, terms); }
+  static void fold(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms) { own(t).fold(r, in, from, n, terms); }
   static void fold_short(tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n, T* terms) { own(t).fold_short(rows, in, n, terms); }
   static void settle(tile_base<T>& t, int rows) { own(t).settle(rows); }
   static void add_block(tile_base<T>& t, int a, int b) { own(t).add_block(a, b); }
+  static bool refine(tile_base<T>& t, int rows) { if constexpr (Tile::refines) return own(t).refine(rows); else return false; }
+  static void fold_again(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) { if constexpr (Tile::refines) own(t).fold_again(r, in, from, n); }
+  static void fold_again_short(tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n) { if constexpr (Tile::refines) own(t).fold_again_short(rows, in, n); }
   static void finish(tile_base<T>& t, int rows) { own(t).template finish<WithRows>(rows); }
   static void finish_short(tile_base<T>& t, int rows) { own(t).template finish_short<WithRows>(rows); }
-  static void spread(const tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t n, const T* terms, T* const* out, bool whole) {
-    if constexpr (WithRows) static_cast<const Tile&>(t).template spread<Parts>(r, in, n, terms, out, whole);
+  static void spread(const tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T* terms, T* const* out, bool whole) {
+    if constexpr (WithRows) static_cast<const Tile&>(t).template spread<spread_parts>(r, in, from, n, terms, places(out).to, whole);
   }
   static void spread_short(const tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n, const T* terms, T* const* out) {
-    if constexpr (WithRows) static_cast<const Tile&>(t).template spread_short<Parts>(rows, in, n, terms, out);
+    if constexpr (WithRows) static_cast<const Tile&>(t).template spread_short<spread_parts>(rows, in, n, terms, places(out).to);
   }
-  static constexpr row_kernel<T> value = {fold, fold_short, settle, add_block, finish, finish_short, spread, spread_short};
+  static constexpr row_kernel<T> value = {make, fold, fold_short, settle, add_block, Tile::refines ? refine : nullptr, fold_again, fold_again_short, finish, finish_short, spread, spread_short};
 };
 
 UFL_END

@@ -16,7 +16,7 @@ template <class V> UFL_FN reference<V> reference_of(V m) {
   using T = scalar_t<V>;
   using limits = softmax_limits<T>;
   const V c = select((abs(m) >= V(limits::far)) & (abs(m) < inf<V>()), m, V(0)), magic = V(exp_of<V>::round);
-  const V k = select(m == neg(inf<V>()), V(0), fma(m - c, V(exp_of<V>::log2e), magic) - magic), shift = V(limits::bias) - k;
+  const V k = select(abs(m) == inf<V>(), V(0), fma(m - c, V(exp_of<V>::log2e), magic) - magic), shift = V(limits::bias) - k;
   return {c, k, magic + shift, (V(limits::lowest) - shift) * V(exp_of<V>::ln2_hi + exp_of<V>::ln2_lo)};
 }
 template <class V> UFL_FN V term(V x, reference<V> r) { return exp_shifted(x - r.c, r.base, r.lowest); }
@@ -33,19 +33,22 @@ enum softmax_sum { at_max, at_c, at_k, at_unit, at_rest, at_ties, at_lower, at_t
 enum softmax_total { of_max, of_c, of_k, of_unit, of_rest, of_ties, of_lower, of_top, of_cost, of_entropy, of_mixed, softmax_totals };
 
 /// The sums, which are the same for all losses with as many operands along the row.
-template <class T, int Along, bool Mixed, bool Entropy> struct softmax_tile_sums : tile_base<T> {
+template <class T, int Along, bool Mixed, bool Entropy, bool Uniform> struct softmax_tile_sums : tile_base<T> {
   using V = native<T>;
   using D = wide_t<V>;
   using limits = softmax_limits<T>;
-  static constexpr bool weighted = Along > 1;
+  static constexpr bool weighted = Along > 1 || Uniform;
   alignas(64) T block[softmax_sums][tile];
   alignas(64) double row[softmax_totals][tile];
-  /// The weight of an element: y, or y times a weight of its own.
-  template <class Load> static UFL_FN V weight(const T* const* in, Load load) {
-    if constexpr (Along == 1) return V(0);
+  /// The weight of an element x: y, or y times a weight of its own.
+  template <class Load> static UFL_FN V weight(V x, const T* const* in, Load load) {
+    if constexpr (Uniform) return select(x > neg(inf<V>()), V(1), V(0));
+    else if constexpr (Along == 1) return V(0);
     else if constexpr (Along == 2) return load(in[1]);
     else return load(in[1]) * load(in[2]);
   }
+  /// Uniform weights count for nothing where the first scalar is 0.
+  UFL_FN bool wants_weights(int r) const { return !Uniform || this->scalar[0][r] != 0; }
   static UFL_FN T largest(const T* x, std::ptrdiff_t n) {
     using C = chunks<T>;
     V top[C::packs];
@@ -55,23 +58,30 @@ template <class T, int Along, bool Mixed, bool Entropy> struct softmax_tile_sums
     return max_of_lanes(top[0]);
   }
   /// One block of a long row into block[...][r]; the terms go to e unless that is null.
-  UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t n, T* e) {
+  UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t, std::ptrdiff_t n, T* e) {
     using C = chunks<T>;
     const T* const x = in[0];
-    constexpr T none = T(-__builtin_inf());
+    constexpr std::ptrdiff_t few = 8 * virtual_lanes<T>;           // the sums are emptied after so many elements
+    const auto pad = [](int a) UFL_INLINE { return a == 0 ? T(-__builtin_inf()) : T(0); };
     const V m = V(largest(x, n));
     const auto ref = reference_of(m);
-    V rest[C::packs];
+    long_sum<T> rest;
     int ties = 0;
-    C::each([&](int i) UFL_INLINE { rest[i] = V(0); });
     const auto sweep = [&](auto far, auto keep) UFL_INLINE {
-      C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-        if (i * sizeof(V) % 64 == 0) UFL_PREFETCH(reinterpret_cast<const char*>(x + j) + prefetch_bytes + i * sizeof(V));
-        const V v = load_padded(x + j, k, none), t = exp_shifted(decltype(far)::value ? v - ref.c : v, ref.base, ref.lowest);
-        const auto top = v == m;
-        rest[i] = rest[i] + select(top, V(0), t);
-        ties += count(top);
-        if constexpr (decltype(keep)::value) store_padded(t, e + j, k);
+      C::template whole<1>(in, n, pad, [&](const T* const* p, std::ptrdiff_t j) UFL_INLINE {
+        C::each([&](int i) UFL_INLINE {
+          if (i * sizeof(V) % 64 == 0) UFL_PREFETCH(reinterpret_cast<const char*>(x + j) + prefetch_bytes + i * sizeof(V));
+          const V v = load(p[0] + i * lanes<T>), t = exp_shifted(decltype(far)::value ? v - ref.c : v, ref.base, ref.lowest);
+          const auto top = v == m;
+          rest.part[i] = rest.part[i] + select(top, V(0), t);
+          ties += count(top);
+          if constexpr (decltype(keep)::value) {
+            const std::ptrdiff_t left = n - j - i * lanes<T>;
+            if (left >= lanes<T>) store(t, e + j + i * lanes<T>);
+            else if (left > 0) store_some(t, e + j + i * lanes<T>, int(left));
+          }
+        });
+        if (j % few == few - C::packs * lanes<T>) rest.empty();
       });
     };
     if (UFL_UNLIKELY(!all(ref.c == V(0)))) e ? sweep(std::true_type{}, std::true_type{}) : sweep(std::true_type{}, std::false_type{});
@@ -80,32 +90,44 @@ template <class T, int Along, bool Mixed, bool Entropy> struct softmax_tile_sums
     block[at_c][r] = first_lane(ref.c);
     block[at_k][r] = first_lane(ref.k);
     block[at_unit][r] = first_lane(term(m, ref));
-    block[at_rest][r] = C::sum(rest);
+    block[at_rest][r] = T(rest.sum());
     // (Padding counts as ties where the whole block is -inf; such a block has no sum to get wrong.)
     block[at_ties][r] = T(ties);
     if constexpr (weighted) {
+      if (!wants_weights(r)) {
+        for (int k : {at_lower, at_top, at_cost, at_entropy, at_mixed}) block[k][r] = 0;
+        return;
+      }
       const V base = select(abs(m) < inf<V>(), m, V(0));
-      V lower[C::packs], top[C::packs], cost[C::packs], mixed[C::packs], entropy[C::packs];
-      C::each([&](int i) UFL_INLINE { lower[i] = top[i] = cost[i] = mixed[i] = entropy[i] = V(0); });
-      C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-        const V v = load_padded(x + j, k, none), w = weight(in, [&](const T* p) UFL_INLINE { return load_padded(p + j, k, T(0)); });
+      long_sum<T> lower, top, cost, mixed, entropy;
+      C::template whole<Along>(in, n, pad, [&](const T* const* at, std::ptrdiff_t j) UFL_INLINE { C::each([&](int i) UFL_INLINE {
+        const V v = load(at[0] + i * lanes<T>), w = weight(v, at, [&](const T* p) UFL_INLINE { return load(p + i * lanes<T>); });
         const auto at_top = v == m;
-        lower[i] = lower[i] + select(at_top, V(0), w);
-        top[i] = top[i] + select(at_top, w, V(0));
-        cost[i] = cost[i] + weigh(w, base - v);
-        if constexpr (Entropy) entropy[i] = entropy[i] + select(w == V(0), V(0), w * log(w));
-        if constexpr (Mixed) mixed[i] = mixed[i] + select(at_top, V(0), w * term(v, ref));
+        lower.part[i] = lower.part[i] + select(at_top, V(0), w);
+        top.part[i] = top.part[i] + select(at_top, w, V(0));
+        cost.part[i] = cost.part[i] + weigh(w, base - v);
+        if constexpr (Entropy) entropy.part[i] = entropy.part[i] + select(w == V(0), V(0), w * log(w));
+        if constexpr (Mixed) mixed.part[i] = mixed.part[i] + select(at_top, V(0), w * term(v, ref));
+        });
+        if (j % few != few - C::packs * lanes<T>) return;
+        lower.empty();
+        top.empty();
+        cost.empty();
+        if constexpr (Entropy) entropy.empty();
+        if constexpr (Mixed) mixed.empty();
       });
-      block[at_lower][r] = C::sum(lower);
-      block[at_top][r] = C::sum(top);
-      block[at_cost][r] = C::sum(cost);
-      block[at_entropy][r] = C::sum(entropy);
-      block[at_mixed][r] = C::sum(mixed);
+      block[at_lower][r] = T(lower.sum());
+      block[at_top][r] = T(top.sum());
+      block[at_cost][r] = T(cost.sum());
+      block[at_entropy][r] = T(entropy.sum());
+      block[at_mixed][r] = T(mixed.sum());
     }
   }
   /// `rows` short rows, element j of row r of an operand at [j * tile + r].
   UFL_NOINLINE void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T* e) {
     const T* const x = in[0];
+    bool weigh_all = !Uniform;
+    for (int r = 0; r < rows; ++r) weigh_all = weigh_all || wants_weights(r);
     for (int r = 0; r < rows; r += lanes<T>) {
       V m = load(x + r);
       for (std::ptrdiff_t j = 1; j < n; ++j) m = max(load(x + j * tile + r), m);
@@ -119,8 +141,8 @@ template <class T, int Along, bool Mixed, bool Entropy> struct softmax_tile_sums
         rest = rest + select(at_top, V(0), t);
         ties = ties + select(at_top, V(1), V(0));
         store(t, e + j * tile + r);
-        if constexpr (weighted) {
-          const V w = weight(in, [&](const T* p) UFL_INLINE { return load(p + j * tile + r); });
+        if (weighted && weigh_all) {
+          const V w = weight(v, in, [&](const T* p) UFL_INLINE { return load(p + j * tile + r); });
           lower = lower + select(at_top, V(0), w);
           top = top + select(at_top, w, V(0));
           cost = cost + weigh(w, base - v);
@@ -184,8 +206,8 @@ template <class T, int Along, bool Mixed, bool Entropy> struct softmax_tile_sums
   }
 };
 
-template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entropy> {
-  using sums = softmax_tile_sums<T, count_along<L>(), L::mixed, L::entropy>;
+template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entropy, L::uniform> {
+  using sums = softmax_tile_sums<T, count_along<L>(), L::mixed, L::entropy, L::uniform>;
   using typename sums::V;
   using typename sums::D;
   using typename sums::limits;
@@ -194,9 +216,9 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
   using sums::total;
   using sums::weight;
   using sums::weighted;
-  static constexpr bool keeps_terms = true, needs_elements = true;
+  static constexpr int along = count_along<L>();
+  static constexpr bool keeps_terms = true, needs_elements = true, refines = false;
   static constexpr double neutral(int k) { return k == 0 ? -__builtin_inf() : 0; }
-  static constexpr int parameters = count_role<L>(role::parameter, false);
   alignas(64) T scale[tile];               // terms to probabilities, but for 2^-bias
   alignas(64) T coefficient[L::coefficients ? L::coefficients : 1][tile];
   alignas(64) T miss[tile];                // 1 - P of the largest element where that is below 1/2, else NaN
@@ -212,8 +234,8 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
       s.ties = get(of_ties, r);
       const D unit = get(of_unit, r);
       const D rest = get(of_rest, r);
-      s.empty = (s.max == neg(inf<D>())) & (rest == rest);
-      s.rest = select(s.max == neg(inf<D>()), nan<D>(), rest / unit + (s.ties - D(1)));
+      s.unbounded = (abs(s.max) == inf<D>()) & (rest == rest);
+      s.rest = select(abs(s.max) == inf<D>(), nan<D>(), rest / unit + (s.ties - D(1)));
       s.count = beside(this->count, r);
       if constexpr (L::labelled) s.label = beside(this->label, r);
       if constexpr (weighted) {
@@ -223,7 +245,7 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
         s.entropy = get(of_entropy, r);
         s.mixed = get(of_mixed, r) / unit;
       }
-      const auto result = L::finish(s, beside(this->parameter[I], r)...);
+      const auto result = L::finish(s, beside(this->scalar[I], r)...);
       put(result.value, this->value + r);
       if constexpr (WithRows) {
         for (int k = 0; k < L::coefficients; ++k) put(result.c[k], coefficient[k] + r);
@@ -235,15 +257,15 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
       }
     }
   }
-  using parameter_indices = std::make_index_sequence<std::size_t(parameters)>;
+  using scalar_indices = std::make_index_sequence<std::size_t(count_scalars<L>())>;
   static UFL_FN D beside_wide(const double* a, int r) { return doubles<D>::load(a + r); }
   template <bool WithRows> UFL_NOINLINE void finish(int rows) {
-    finish_rows<D, WithRows>(rows, D(1), [&](int which, int r) UFL_INLINE { return total(which, r); }, beside_wide, parameter_indices{});
+    finish_rows<D, WithRows>(rows, D(1), [&](int which, int r) UFL_INLINE { return total(which, r); }, beside_wide, scalar_indices{});
   }
   /// Short rows are finished from their block's sums, in their own type.
   template <bool WithRows> UFL_NOINLINE void finish_short(int rows) {
     finish_rows<V, WithRows>(rows, V(limits::up), [&](int which, int r) UFL_INLINE { return load(block[which] + r); },
-                             [](const double* a, int r) UFL_INLINE { return narrow(beside_wide(a, r), V(0)); }, parameter_indices{});
+                             [](const double* a, int r) UFL_INLINE { return narrow(beside_wide(a, r), V(0)); }, scalar_indices{});
   }
   /// The scale of a block of row r whose largest logit is m.
   UFL_FN T scale_of(int r, T m) const {
@@ -261,15 +283,17 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
     if constexpr (Parts & part_bound) put(j.hess_bound);
   }
   /// Row outputs of one block of row r, from its terms.  out[0] may be e itself.
-  template <unsigned Parts> UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t n, const T* e, T* const* out, bool whole) const {
+  template <unsigned Parts> UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t, std::ptrdiff_t n, const T* e, T* const* out, bool whole) const {
     const T block_scale = whole ? scale[r] : scale_of(r, sums::largest(in[0], n));
     V c[L::coefficients ? L::coefficients : 1];
     for (int k = 0; k < L::coefficients; ++k) c[k] = V(coefficient[k][r]);
     const V s = V(block_scale), m = V(T(row[of_max][r])), q = V(miss[r]);
-    chunks<T, lanes<T>>::over(n, [&](int, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-      int o = 0;
-      const V v = load_padded(in[0] + j, k, T(0)), w = weight(in, [&](const T* p) UFL_INLINE { return load_padded(p + j, k, T(0)); }), t = load_padded(e + j, k, T(0));
-      put_jet<Parts>(v, w, t, s, m, q, c, [&](V z) UFL_INLINE { store_padded(z, out[o++] + j, k); });
+    const T* with_terms[along + 1] = {};
+    for (int a = 0; a < along; ++a) with_terms[a] = in[a];
+    with_terms[along] = e;
+    chunks<T, lanes<T>>::template whole<along + 1>(with_terms, n, [](int) UFL_INLINE { return T(0); }, [&](const T* const* p, std::ptrdiff_t j) UFL_INLINE {
+      const V v = load(p[0]), w = weight(v, p, [](const T* y) UFL_INLINE { return load(y); });
+      put_jet<Parts>(v, w, load(p[along]), s, m, q, c, row_writer<T>{out, j, int(n - j < lanes<T> ? n - j : lanes<T>)});
     });
   }
   /// The same for short rows side by side; output k of element j of row r at out[k][j * tile + r].
@@ -279,9 +303,9 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
       for (int k = 0; k < L::coefficients; ++k) c[k] = load(coefficient[k] + r);
       const V s = load(scale + r), m = load(block[at_max] + r), q = load(miss + r);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
-        int o = 0;
         const std::ptrdiff_t at = j * tile + r;
-        put_jet<Parts>(load(in[0] + at), weight(in, [&](const T* p) UFL_INLINE { return load(p + at); }), load(e + at), s, m, q, c, [&](V z) UFL_INLINE { store(z, out[o++] + at); });
+        const V v = load(in[0] + at);
+        put_jet<Parts>(v, weight(v, in, [&](const T* p) UFL_INLINE { return load(p + at); }), load(e + at), s, m, q, c, row_writer<T>{out, at, lanes<T>});
       }
     }
   }

@@ -98,7 +98,7 @@ struct sigmoid_binary_cross_entropy {
   static constexpr auto source = "optax.losses.sigmoid_binary_cross_entropy; gluon SigmoidBinaryCrossEntropyLoss; torch binary_cross_entropy_with_logits.";
   static constexpr auto example = ">>> ul.sigmoid_binary_cross_entropy([-1.0, 0.0, 30.0], [0, 1, 1])\narray([3.13261688e-01, 6.93147181e-01, 9.35762297e-14])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight) {
-    const V a = pos_weight * y, b = V(1) - y, sum = a + b, size = abs(x), c = select(x < V(0), a, b);
+    const V a = pos_weight * y, b = V(1) - y, sum = fma(pos_weight, y, b), size = abs(x), c = select(x < V(0), a, b);
     const mask_t<V> one = y == V(1), hard = (one | (y == V(0))) & (sum == sum);
     const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));     // of labels 0 and 1: grad = coef * sigma(u)
     jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {

@@ -24,14 +24,12 @@ struct kl_div {
 };
 
 /// The sum of kl_div over a row.
-struct kl_divergence {
+struct kl_divergence : sum_loss {
   static constexpr auto name = "kl_divergence";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
-  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex, own = 0;
-  using kind = sum_rows;
-  static constexpr bool labelled = false, in_double = false;
-  static constexpr double neutral[] = {0, 0}, masked = 0;
-  static constexpr int sums = 1, coefficients = 0;
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex;
+  static constexpr double neutral[] = {0, 0};
+  static constexpr int sums = 1;
   static constexpr auto summary = "Kullback-Leibler divergence of log-probabilities from target probabilities.";
   static constexpr auto formula = "sum(targets * (log(targets) - predictions))";
   static constexpr auto notes = "A target of 0 counts 0, also where the prediction is -inf; a negative target gives NaN. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to a target is -inf at 0.";
@@ -43,14 +41,12 @@ struct kl_divergence {
 };
 
 /// Where the log-target is -inf its probability 0 kills the term.
-struct kl_divergence_with_log_targets {
+struct kl_divergence_with_log_targets : sum_loss {
   static constexpr auto name = "kl_divergence_with_log_targets";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("log_targets", domain::real, "Logarithms of the target probabilities.")};
-  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex, own = 0;
-  using kind = sum_rows;
-  static constexpr bool labelled = false, in_double = false;
-  static constexpr double neutral[] = {0, -__builtin_inf()}, masked = 0;
-  static constexpr int sums = 1, coefficients = 0;
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex;
+  static constexpr double neutral[] = {0, -__builtin_inf()};
+  static constexpr int sums = 1;
   static constexpr auto summary = "Kullback-Leibler divergence between log-probabilities.";
   static constexpr auto formula = "sum(exp(log_targets) * (log_targets - predictions))";
   static constexpr auto notes = "A log-target of -inf counts 0. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention.";
@@ -65,14 +61,12 @@ struct kl_divergence_with_log_targets {
 };
 
 /// With d = x - log y each term is y phi(d), phi(d) = exp(d) - 1 - d, which is never negative; where y = 0 it is exp(x).
-struct generalized_kl_divergence {
+struct generalized_kl_divergence : sum_loss {
   static constexpr auto name = "generalized_kl_divergence";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
-  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad | part_grad2, properties = convex | nonnegative_value, own = 0;
-  using kind = sum_rows;
-  static constexpr bool labelled = false, in_double = false;
-  static constexpr double neutral[] = {-__builtin_inf(), 0}, masked = 0;
-  static constexpr int sums = 1, coefficients = 0;
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad | part_grad2, properties = convex | nonnegative_value;
+  static constexpr double neutral[] = {-__builtin_inf(), 0};
+  static constexpr int sums = 1;
   static constexpr auto summary = "Generalised Kullback-Leibler divergence, for measures that need not sum to 1.";
   static constexpr auto formula = "sum(targets * (log(targets) - predictions) + exp(predictions) - targets)";
   static constexpr auto notes = "Convex in both arguments together and never negative. A target of 0 counts exp(prediction), a negative one gives NaN. The second derivative is exp(predictions), which `hess_bound` raises to 1 where it is less.";
@@ -90,14 +84,12 @@ struct generalized_kl_divergence {
 };
 
 /// 0 log 0 is 0.
-struct cross_entropy {
+struct cross_entropy : sum_loss {
   static constexpr auto name = "cross_entropy";
-  static constexpr argument args[] = {row_prediction("predictions", domain::unit, "Predicted probabilities."), row_target("labels", domain::nonnegative, "Probabilities of the classes, or any weights of them.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex, own = 0;
-  using kind = sum_rows;
-  static constexpr bool labelled = false, in_double = false;
-  static constexpr double neutral[] = {1, 0}, masked = 0;
-  static constexpr int sums = 1, coefficients = 0;
+  static constexpr argument args[] = {row_prediction("predictions", domain::nonnegative, "Predicted probabilities."), row_target("labels", domain::unit, "Probabilities of the classes; any other weights count as they stand.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex;
+  static constexpr double neutral[] = {1, 0};
+  static constexpr int sums = 1;
   static constexpr auto summary = "Cross-entropy of probabilities.";
   static constexpr auto formula = "-sum(labels * log(predictions))";
   static constexpr auto notes = "A label of 0 counts 0, whatever the prediction; nothing is clipped. The second derivative is labels / predictions**2, which `hess_bound` raises to 1 where it is less. Of logits, `softmax_cross_entropy` is more accurate.";
@@ -113,14 +105,12 @@ struct cross_entropy {
 };
 
 /// 0 * inf is 0.
-struct nll_loss {
+struct nll_loss : sum_loss {
   static constexpr auto name = "nll_loss";
-  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("labels", domain::nonnegative, "Probabilities of the classes, or any weights of them.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex, own = 0;
-  using kind = sum_rows;
-  static constexpr bool labelled = false, in_double = false;
-  static constexpr double neutral[] = {0, 0}, masked = 0;
-  static constexpr int sums = 1, coefficients = 0;
+  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("labels", domain::unit, "Probabilities of the classes; any other weights count as they stand.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex;
+  static constexpr double neutral[] = {0, 0};
+  static constexpr int sums = 1;
   static constexpr auto summary = "Negative log-likelihood from log-probabilities.";
   static constexpr auto formula = "-sum(labels * predictions)";
   static constexpr auto notes = "A label of 0 counts 0, also where the prediction is -inf. Linear: the second derivative is 0, `hess_bound` is 1 by convention.";
@@ -132,17 +122,16 @@ struct nll_loss {
 };
 
 /// The row is read for NaN alone.
-struct cross_entropy_with_integer_labels {
+struct cross_entropy_with_integer_labels : sum_loss {
   static constexpr auto name = "cross_entropy_with_integer_labels";
-  static constexpr argument args[] = {row_prediction("predictions", domain::unit, "Predicted probabilities."), class_label("labels", "Index of the true class.")};
-  static constexpr unsigned parts = standard_parts, vanishing = 0, properties = convex, own = part_grad | part_hess;
-  using kind = sum_rows;
-  static constexpr bool labelled = true, in_double = false;
-  static constexpr double neutral[] = {0}, masked = 0;
-  static constexpr int sums = 1, coefficients = 0;
+  static constexpr argument args[] = {row_prediction("predictions", domain::nonnegative, "Predicted probabilities."), class_label("labels", "Index of the true class.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex, own = part_grad | part_hess | part_bound;
+  static constexpr bool labelled = true;
+  static constexpr double neutral[] = {0};
+  static constexpr int sums = 1;
   static constexpr auto summary = "Cross-entropy of probabilities and an integer label.";
   static constexpr auto formula = "-log(predictions[labels])";
-  static constexpr auto notes = "Nothing is clipped. The derivatives are 0 but at the label. Where the label's own class is masked out, the loss is inf.";
+  static constexpr auto notes = "Nothing is clipped. The derivatives are 0 but at the label; `hess_bound` is the second derivative or 1, whichever is greater. Where the label's own class is masked out, the loss is inf.";
   static constexpr auto source = "Axon categorical_cross_entropy(sparse=True).";
   static constexpr auto example = ">>> ul.cross_entropy_with_integer_labels([[0.25, 0.75]], [1])\narray([0.28768207])";
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select(x[0] == x[0], D(0), x[0]); }
@@ -150,18 +139,17 @@ struct cross_entropy_with_integer_labels {
     const D slope = neg(D(1) / r.label);
     return {(D(0) - log(r.label)) + r.sum[0], {D(0)}, slope + r.sum[0], over_square(D(1), r.label) + r.sum[0]};
   }
-  template <class D> static UFL_FN jet<D> spread(const D*, const D*) { return {D(0), D(0), D(0)}; }
+  template <class D> static UFL_FN jet<D> spread(const D*, const D*) { return {D(0), D(0), D(0), D(1)}; }
 };
 
 /// The row is read for NaN alone.
-struct nll_loss_with_integer_labels {
+struct nll_loss_with_integer_labels : sum_loss {
   static constexpr auto name = "nll_loss_with_integer_labels";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex, own = part_grad;
-  using kind = sum_rows;
-  static constexpr bool labelled = true, in_double = false;
-  static constexpr double neutral[] = {-__builtin_inf()}, masked = 0;
-  static constexpr int sums = 1, coefficients = 0;
+  static constexpr bool labelled = true;
+  static constexpr double neutral[] = {-__builtin_inf()};
+  static constexpr int sums = 1;
   static constexpr auto summary = "Negative log-likelihood from log-probabilities and an integer label.";
   static constexpr auto formula = "-predictions[labels]";
   static constexpr auto notes = "Linear: the gradient is -1 at the label and 0 elsewhere, `hess_bound` is 1 by convention. Where the label's own class is masked out, the loss is inf.";

@@ -1,0 +1,233 @@
+"""Dice losses of images: `tversky_loss` of each region, with what surrounds it in segmentation (softmax, class weights, reductions)."""
+
+import inspect
+import math
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ._registry import UFUNCS
+
+softmax, tversky_loss = UFUNCS["softmax"], UFUNCS["tversky_loss"]
+cross_entropy = UFUNCS["sigmoid_binary_cross_entropy"]      # its gradient at label 0 is the sigmoid
+
+
+class Probabilities:
+    """Probabilities from scores along the last axis, and gradients back to the scores."""
+
+    def __init__(self, scores, apply, name):
+        self.scores, self.apply, self.one = scores, apply, scores.shape[-1] == 1
+        if not apply:
+            self.values = scores
+            sums = scores.sum(-1)
+            if not self.one and not np.allclose(sums, 1.0, rtol=1e-5):
+                raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {sums.min():g} and {sums.max():g}")
+        else:
+            self.values = cross_entropy.grad(scores, 0.0) if self.one else softmax(scores)
+
+    def back(self, slope):
+        if not self.apply:
+            return slope
+        if self.one:
+            return slope * cross_entropy.hess(self.scores, 0.0)
+        return self.values * (slope - np.sum(self.values * slope, -1, keepdims=True, dtype=float)).astype(slope.dtype)
+
+
+def images(predictions, targets, name):
+    """Both with a class axis, of one shape; predictions as floating point."""
+    x, t = np.asanyarray(predictions), np.asanyarray(targets)
+    x = x if x.dtype.kind == "f" else x.astype(float)
+    if x.ndim == t.ndim - 1:
+        x = x[..., None]
+    if t.ndim == x.ndim - 1:
+        t = t[..., None]
+    if x.shape != t.shape:
+        raise ValueError(f"{name}: predictions of shape {x.shape} and targets of shape {t.shape}")
+    if not x.ndim or not x.shape[-1]:
+        raise ValueError(f"{name}: there is no class axis, or it is empty")
+    return x, t
+
+
+def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
+         ignore_background=False, axis=None, where=None):
+    """The loss and its gradient, whichever are wanted, else None; reduction "all" is the mean over everything."""
+    x, t = images(predictions, targets, name)
+    classes = x.shape[-1]
+    p = Probabilities(x, apply_softmax, name)
+    weights = np.ones(classes, x.dtype) if class_weights is None else np.array(class_weights, x.dtype)
+    if weights.shape != (classes,):
+        raise ValueError(f"{name}: class_weights have shape {weights.shape}, not ({classes},)")
+    first = int(ignore_background and classes > 1)
+    weights[:first] = 0
+    pixels = normalize_axis_tuple(tuple(range(1, x.ndim - 1)) if axis is None else axis, x.ndim, "axis")
+    regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
+    share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
+    options = {"axis": pixels, "where": True if where is None else where}
+    value = grad = None
+    if "value" in want:
+        value = (tversky_loss(p.values, t, smooth, alpha, beta, **options) * weights)[..., first:]
+        if reduction != "none":
+            value = value.sum(None if reduction == "all" else -1) * x.dtype.type(share)
+    if "grad" in want:
+        slope = tversky_loss.grad(p.values, t, smooth, alpha, beta, **options) * (weights * x.dtype.type(share))
+        grad = p.back(slope).reshape(np.shape(predictions))
+    return value, grad
+
+
+def with_derivatives(compute):
+    """A public loss, with `grad` and `value_and_grad` as attributes, from a function that takes what is wanted as its last argument."""
+    name = compute.__name__
+    parameters = [p for p in inspect.signature(compute).parameters.values() if p.name != "want"]
+
+    def loss(*args, **kwargs):
+        return compute(*args, want=("value",), **kwargs)[0]
+
+    def grad(*args, **kwargs):
+        return compute(*args, want=("grad",), **kwargs)[1]
+
+    def value_and_grad(*args, **kwargs):
+        return compute(*args, want=("value", "grad"), **kwargs)
+
+    loss.__doc__ = compute.__doc__
+    grad.__doc__ = f"Gradient of the sum of the results of `{name}` with respect to `predictions`; the same arguments."
+    value_and_grad.__doc__ = f"`{name}`, and its gradient as `{name}.grad` gives it; the same arguments."
+    for f, full in ((loss, name), (grad, f"{name}.grad"), (value_and_grad, f"{name}.value_and_grad")):
+        f.__module__, f.__name__, f.__qualname__ = "ufloss", full.rpartition(".")[2], full
+        f.__signature__ = inspect.Signature(parameters)
+    loss.grad, loss.value_and_grad = grad, value_and_grad
+    return loss
+
+
+@with_derivatives
+def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
+              ignore_background=False, axis=None, where=None, want):
+    """Dice loss of images: `tversky_loss` of the softmax of scores, for each image and class.
+
+    Parameters
+    ----------
+    predictions : array_like
+        Scores of shape (batch, pixels..., classes); with one class, of its sigmoid.
+    targets : array_like
+        One-hot labels of the same shape. Of either, an axis of one class may be missing.
+    class_weights : array_like, optional
+        Weights of the classes, of shape (classes,).
+    smooth, alpha, beta : array_like, optional
+        As of `tversky_loss`.
+    apply_softmax : bool, optional
+        False: predictions are probabilities already.
+    reduction : {"mean", "sum", "none"}, optional
+        What becomes of the losses of the classes.
+    ignore_background : bool, optional
+        Leave out class 0, where there are others.
+    axis : int or tuple of int, optional
+        The pixels' axes; by default all but the first and the last.
+    where : array_like of bool, optional
+        Pixels that take part: an array that broadcasts to the predictions.
+
+    Returns
+    -------
+    ndarray
+        Losses of shape (batch,), or (batch, classes) for ``reduction="none"``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, the reduction is unknown, or probabilities of several classes do not sum to 1.
+
+    Notes
+    -----
+    Without a pixel axis each element is a region of its own. The gradient is that of the sum of the results.
+
+    Source: Milletari et al., V-Net, 2016; optax.losses.dice_loss.
+
+    Examples
+    --------
+    >>> import numpy as np, ufloss as ul
+    >>> ul.dice_loss([[[2.0], [-1.0]]], [[[1.0], [0.0]]])
+    array([0.09353465])
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"dice_loss: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    return dice("dice_loss", predictions, targets, want, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
+                reduction=reduction, ignore_background=ignore_background, axis=axis, where=where)
+
+
+@with_derivatives
+def binary_dice_loss(predictions, targets, *, smooth=1.0, apply_sigmoid=True, where=None, want):
+    """Dice loss of images with one class.
+
+    Parameters
+    ----------
+    predictions : array_like
+        Scores of shape (batch, pixels...) or (batch, pixels..., 1).
+    targets : array_like
+        0 or 1 for each pixel, of the same shape.
+    smooth : array_like, optional
+        As of `tversky_loss`.
+    apply_sigmoid : bool, optional
+        False: predictions are probabilities already.
+    where : array_like of bool, optional
+        Pixels that take part, of the shape of the predictions.
+
+    Returns
+    -------
+    ndarray
+        Losses of shape (batch,).
+
+    Notes
+    -----
+    Source: optax.losses.binary_dice_loss.
+
+    Examples
+    --------
+    >>> import numpy as np, ufloss as ul
+    >>> ul.binary_dice_loss([[2.0, -1.0]], [[1.0, 0.0]])
+    array([0.09353465])
+    """
+    x, t = np.asanyarray(predictions), np.asanyarray(targets)
+    if x.ndim == t.ndim and x.shape[-1:] != (1,):
+        x, t = x[..., None], t[..., None]
+        where = where if where is None else np.asanyarray(where)[..., None]
+    value, grad = dice("binary_dice_loss", x, t, want, smooth=smooth, apply_softmax=apply_sigmoid, where=where)
+    return value, grad if grad is None else grad.reshape(np.shape(predictions))
+
+
+@with_derivatives
+def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_softmax=True, ignore_background=False, want):
+    """Dice loss whose classes weigh by the inverse square of their frequency in the whole batch.
+
+    Parameters
+    ----------
+    predictions : array_like
+        Scores of shape (batch, pixels..., classes).
+    targets : array_like
+        One-hot labels of the same shape.
+    smooth : array_like, optional
+        As of `tversky_loss`.
+    apply_softmax : bool, optional
+        False: predictions are probabilities already.
+    ignore_background : bool, optional
+        Leave out class 0, where there are others.
+
+    Returns
+    -------
+    scalar
+        The mean over images and classes of the losses times their weights, which have the mean 1.
+
+    Notes
+    -----
+    A class of frequency f weighs 1 / (f**2 + 1e-7).
+
+    Source: Sudre et al., Generalised Dice overlap, 2017; optax.losses.multiclass_generalized_dice_loss.
+
+    Examples
+    --------
+    >>> import numpy as np, ufloss as ul
+    >>> float(ul.multiclass_generalized_dice_loss([[[2.0, 0.0], [0.0, 2.0]]], [[[1.0, 0.0], [0.0, 1.0]]]).round(7))
+    0.0596015
+    """
+    name = "multiclass_generalized_dice_loss"
+    _, t = images(predictions, targets, name)
+    weights = 1 / (t.sum(tuple(range(t.ndim - 1)), dtype=float) ** 2 + 1e-7)
+    return dice(name, predictions, targets, want, class_weights=weights * (weights.size / weights.sum()), smooth=smooth, apply_softmax=apply_softmax,
+                reduction="all", ignore_background=ignore_background)
