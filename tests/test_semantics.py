@@ -611,7 +611,7 @@ def test_any_shapes_that_broadcast(family, data):
 def test_reductions_go_one_by_one(case):
     """Every ufunc of two inputs has NumPy's reduce and accumulate, which feed a result back as the next first argument."""
     if case.nin != 2 or case.nout != 1:
-        with pytest.raises(ValueError, match="reduce only supported for binary functions"):
+        with pytest.raises(ValueError, match="reduce only supported for"):
             case.ufunc.reduce(np.ones(3))
         return
     for dtype in "efd":

@@ -35,6 +35,11 @@ template <class S> double number(S x) { return double(x); }
 template <> double number<half>(half x) { return to_float(x); }
 
 constexpr unsigned both = part_value | part_grad;
+#ifdef UFLOSS_TEST_SANITIZED
+constexpr bool is_sanitized = true;      // then these take minutes to compile, so for fewer types
+#else
+constexpr bool is_sanitized = false;
+#endif
 
 template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap, bool masked) {
   using L = softmax_cross_entropy_with_integer_labels;
@@ -146,7 +151,7 @@ template <class S> void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bo
       }
       for (std::ptrdiff_t i = 0; i < n; ++i) across += std::pow((long double)(number(y.at(r, i))) - ab / aa * (long double)(number(x.at(r, i))), 2.0L);
       const long double cosine = ab / std::sqrt(aa * bb), want = cosine > 0 ? across / bb / (1 + cosine) : 1 - cosine;
-      check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <= 8 * epsilon * want + 1e-7L * (sizeof(S) == 2), "distance %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
+      check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <= 8 * epsilon * want + (sizeof(S) == 2 ? 1e-7L : 1e-30L), "distance %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
     }
   }
   char* args[] = {x.data(), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(value.data()), slope.data()};
@@ -180,13 +185,13 @@ template <class S> void all() {
       integer_labels<S>(rows, n, first, 1 + n % 3, n % 5 == 0);
       integer_labels<S>(rows, n, false, 1, n % 7 == 0);
       divergence<S>(rows, n, first, 1 + n % 3);
-      several_passes<S>(rows, n, first, 1 + n % 3);
+      if constexpr (!(is_sanitized && sizeof(S) == 8)) several_passes<S>(rows, n, first, 1 + n % 3);
     }
   for (const std::ptrdiff_t n : {1023, 1024, 1025, 2047, 2048, 2049, 6001})
     for (int way = 0; way < 4; ++way) {
       integer_labels<S>(3, n, way & 1, 1 + (way >> 1), way == 2);
       divergence<S>(3, n, way & 1, 1 + (way >> 1));
-      several_passes<S>(3, n, way & 1, 1 + (way >> 1));
+      if constexpr (!(is_sanitized && sizeof(S) == 8)) several_passes<S>(3, n, way & 1, 1 + (way >> 1));
     }
 }
 
