@@ -381,7 +381,7 @@ def test_shows_what_it_is(loss):
     np.testing.assert_array_equal(ufunc(**names), ufunc(*names.values()))
     np.testing.assert_array_equal(ufunc(**names, axis=(1,)), ufunc(*names.values()))
     if len([a for a in loss["args"] if a["default"] is None]) > 1:
-        with pytest.raises(TypeError, match="missing [12] required positional argument"):
+        with pytest.raises(TypeError, match=r"missing [12] required positional argument"):
             ufunc(names[loss["args"][0]["name"]], keepdims=True)
 
 
