@@ -1,4 +1,4 @@
-"""Time row losses beside optax under jit: one process, one thread, interleaved.
+"""Time row losses beside optax under jit, and SimSIMD where it is installed: one process, one thread, interleaved.
 
     python bench/rows.py [--rounds 15]
 
@@ -7,6 +7,7 @@ compared before anything is timed.
 """
 
 import argparse
+import inspect
 import os
 import random
 import statistics
@@ -20,12 +21,21 @@ import optax
 
 import ufloss as ul
 
+try:
+    import simsimd
+except ImportError:
+    simsimd = None
+
 INTEGER, DENSE, DIVERGENCE = ul.softmax_cross_entropy_with_integer_labels, ul.softmax_cross_entropy, ul.kl_divergence
 CASES = [
     *[(shape, INTEGER, optax.losses.softmax_cross_entropy_with_integer_labels) for shape in [(65536, 10), (4096, 1000), (256, 32000)]],
     ((4096, 1000), DENSE, optax.losses.softmax_cross_entropy),
     ((4096, 1000), DIVERGENCE, optax.losses.kl_divergence),
     ((65536, 128), ul.cosine_similarity, optax.losses.cosine_similarity),
+    ((65536, 128), ul.cosine_distance, optax.losses.cosine_distance),
+    ((4096, 1000), ul.multiclass_hinge_loss, optax.losses.multiclass_hinge_loss),
+    ((4096, 1000), ul.multiclass_sparsemax_loss, optax.losses.multiclass_sparsemax_loss),
+    ((65536, 128), ul.triplet_margin_loss, optax.losses.triplet_margin_loss),
 ]
 
 
@@ -33,22 +43,27 @@ def arguments(shape, loss):
     """Typical data, float32."""
     rng = np.random.default_rng(0)
     x = rng.normal(0, 3, shape).astype("f4")
-    if loss is INTEGER:
+    if "labels" in inspect.signature(loss).parameters and loss is not DENSE:
         return x, rng.integers(0, shape[-1], shape[0])
-    if loss is ul.cosine_similarity:
+    if loss in (ul.cosine_similarity, ul.cosine_distance):
         return x, rng.normal(0, 3, shape).astype("f4")
+    if loss is ul.triplet_margin_loss:
+        return x, *rng.normal(0, 3, (2, *shape)).astype("f4")
     y = ul.softmax(rng.normal(0, 3, shape).astype("f4"))
     return (ul.log_softmax(x) if loss is DIVERGENCE else x), y
 
 
 def contenders(loss, peer, args):
-    """(output, ours, theirs), each a call without arguments."""
+    """(output, ours, {name: theirs}), each a call without arguments."""
     given = [jax.device_put(a) for a in args]
     value = jax.jit(peer)
-    both = jax.jit(lambda x, y: jax.vjp(lambda z: peer(z, y), x)[0:1] + jax.vjp(lambda z: peer(z, y), x)[1](jax.numpy.ones(x.shape[:-1])))
+    both = jax.jit(lambda x, *y: jax.vjp(lambda z: peer(z, *y), x)[0:1] + jax.vjp(lambda z: peer(z, *y), x)[1](jax.numpy.ones(x.shape[:-1])))
     rows, grad = np.empty(args[0].shape[:-1], "f4"), np.empty_like(args[0])
-    yield "value", lambda: loss(*args, out=rows), lambda: value(*given).block_until_ready()
-    yield "value_and_grad", lambda: loss.value_and_grad(*args, out=(rows, grad)), lambda: jax.block_until_ready(both(*given))
+    peers = {"optax": lambda: value(*given).block_until_ready()}
+    if simsimd and loss is ul.cosine_distance:
+        peers["simsimd"] = lambda: np.array(simsimd.cosine(*args), "f4")
+    yield "value", lambda: loss(*args, out=rows), peers
+    yield "value_and_grad", lambda: loss.value_and_grad(*args, out=(rows, grad)), {"optax": lambda: jax.block_until_ready(both(*given))}
 
 
 def check(ours, theirs):
@@ -71,13 +86,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     print(f"{ul.show_config('dicts')}\noptax {optax.__version__}, jax {jax.__version__}")
-    print(f"{'loss':45} {'output':15} {'shape':>14} {'ufloss':>8} {'optax':>8} {'ratio':>6}")
+    print(f"{'loss':45} {'output':15} {'shape':>14} {'ufloss':>8} {'best peer':>18} {'ratio':>6}")
     for shape, loss, peer in CASES:
         args = arguments(shape, loss)
-        for output, ours, theirs in contenders(loss, peer, args):
-            check(ours(), theirs())
-            a, b = (t / args[0].size * 1e9 for t in median_times([ours, theirs], rounds))
-            print(f"{loss.__name__:45} {output:15} {shape!s:>14} {a:8.3f} {b:8.3f} {b / a:6.2f}", flush=True)
+        for output, ours, peers in contenders(loss, peer, args):
+            for theirs in peers.values():
+                check(ours(), theirs())
+            a, *others = (t / args[0].size * 1e9 for t in median_times([ours, *peers.values()], rounds))
+            b, name = min(zip(others, peers, strict=True))
+            print(f"{loss.__name__:45} {output:15} {shape!s:>14} {a:8.3f} {name:>9} {b:8.3f} {b / a:6.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python docs/make_accuracy.py [POINTS]        # 1000 points for each loss, output and type: some minutes
 """
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -13,7 +14,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import ufloss  # noqa: E402
 from test_accuracy import PARTS, bound, errors  # noqa: E402
-from ufloss._registry import LOSSES  # noqa: E402
+from test_rows import PARTS as ROW_PARTS  # noqa: E402
+from test_rows import draw, row_errors  # noqa: E402
+from ufloss._registry import LOSSES, ROW_LOSSES  # noqa: E402
 
 HEAD = """# Accuracy
 
@@ -27,6 +30,17 @@ domain: its error is counted in ulps of its largest term, and float32 data are c
 The bound that the tests enforce is 4 ulp; where a free exponent amplifies every error (`gamma` of the focal loss, `power` of the Tweedie
 deviance) it is 4 ulp times the exponent, from 1 on; the table shows the error divided by that factor. float16 is computed in float32 and
 rounded once.
+
+| loss | output | float32 | float64 |
+|---|---|---|---|
+"""
+
+ROWS = """
+## Rows
+
+The largest error of each row loss over rows of 1, 2, 7, 16, 31, 33, 100 and 300 elements: typical, confident, tied, offset by 1e4 and with
+impossible classes where logits are such. A gradient counts in ulps of the row's largest entry. An output marked * crosses 0: it counts in
+ulps of the largest term. The bound that the tests enforce is 8 ulp; longer rows are compared between float32 and float64.
 
 | loss | output | float32 | float64 |
 |---|---|---|---|
@@ -82,10 +96,26 @@ def table(n):
                 yield f"| `{loss['name']}` | {part}{'*' if part in loss['vanishing'] else ''} | {' | '.join(row)} |\n"
 
 
+def row_table():
+    for loss in ROW_LOSSES:
+        logits = loss["args"][0]["name"] == "logits"
+        kinds = ("usual", "confident", "ties", "offset", "impossible") if logits else ("usual",)
+        for part in [p for p in loss["parts"] if p in ROW_PARTS]:
+            row = []
+            for dtype in (np.float32, np.float64):
+                worst = 0
+                for n, kind in itertools.product((1, 2, 7, 16, 31, 33, 100, 300 if part == "value" else 50), kinds):
+                    args = draw(loss, (2, n), dtype, seed=n + 1000, kind=kind)
+                    worst = max([worst, *(e for r in range(2) for e in row_errors(loss, part, [a[r] for a in args], dtype))])
+                row.append(f"{worst:.2f}")
+            print(loss["name"], part, *row, flush=True)
+            yield f"| `{loss['name']}` | {part}{'*' if part in loss['vanishing'] else ''} | {' | '.join(row)} |\n"
+
+
 def main():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     isa = ufloss.show_config(mode="dicts")["instruction set"]
-    (ROOT / "docs" / "accuracy.md").write_text(HEAD.format(n=n, isa=isa) + "".join(table(n)) + TAIL)
+    (ROOT / "docs" / "accuracy.md").write_text(HEAD.format(n=n, isa=isa) + "".join(table(n)) + ROWS + "".join(row_table()) + TAIL)
 
 
 if __name__ == "__main__":
