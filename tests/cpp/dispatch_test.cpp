@@ -88,7 +88,10 @@ int main() {
     for (int k = 0; k < t.size; ++k) {
       const loss_record &r = t.records[k], &first = table(0).records[k];
       check(!std::strcmp(r.info->name, first.info->name) && !std::strcmp(r.attribute, first.attribute) && r.nin == first.nin && r.nout == first.nout, "record %d of %s", k, t.isa);
-      for (int l = 0; l < loop_types; ++l) check(!r.loops[l] == !first.loops[l] && !r.loops[l] == !((r.info->parts & r.parts) == r.parts), "%s %s: loop %d", r.info->name, r.attribute, l);
+      for (int l = 0; l < loop_types; ++l) {
+        const bool has = (r.info->parts & r.parts) == r.parts && (l != float16_to_float32_loop || r.signature);      // that one is of rows
+        check(!r.loops[l] == !first.loops[l] && !r.loops[l] == !has, "%s %s: loop %d", r.info->name, r.attribute, l);
+      }
     }
     if (!supported(i)) { std::printf("%s: built in, not supported by this processor, not run\n", t.isa); continue; }
     std::printf("%s: %d records%s\n", t.isa, t.size, i == best() ? ", best" : "");

@@ -18,7 +18,7 @@ struct angle_loss : sum_loss {
     s[2] = fma(x[1], x[1], s[2]);
   }
   template <class D> static UFL_FN void fold_again(D* s, const D* x, const D* st, mask_t<D>) {
-    const D a = x[0] * st[scale_a], b = x[1] * st[scale_b], across_a = fma(neg(st[slope_a]), a, b), across_b = fma(neg(st[slope_b]), b, a);
+    const D a = x[0] * st[scale_a], b = x[1] * st[scale_b], across_a = exact_fma(neg(st[slope_a]), a, b), across_b = exact_fma(neg(st[slope_b]), b, a);
     const D vectors[] = {a, b};
     fold(s, vectors, s);
     s[3] = fma(across_a, across_a, s[3]);
@@ -60,7 +60,7 @@ struct angle_loss : sum_loss {
   /// Times the slope c of a loss in the cosine.
   template <class D> static UFL_FN jet<D> spread_angle(const D* x, const D* c, D slope) {
     const D a = x[0] * c[0], b = x[1] * c[1];
-    const D across_a = fma(neg(c[3]), a, fma(neg(c[2]), a, b)), across_b = fma(neg(c[5]), b, fma(neg(c[4]), b, a));
+    const D across_a = fma(neg(c[3]), a, exact_fma(neg(c[2]), a, b)), across_b = fma(neg(c[5]), b, exact_fma(neg(c[4]), b, a));
     // With u the unit vector along a: (-2 u grad |a| - cos (1 - u^2)) / |a|^2, at most 2/sqrt(3) / |a|^2.
     const D i = c[8], u = x[0] * i, g = across_a * c[6], h = fma(c[9], fma(u, u, D(-1)), D(-2) * (u * select(i == D(0), D(0), g / i)));
     const D bound = D(1.1547005383792517) * i * i;
