@@ -19,6 +19,7 @@ struct loss_record {
   strided_loop* loops[loop_types];  ///< all null: this loss has no such derivative; the last is one of row losses
   const char* signature = nullptr;  ///< of a row loss, as NumPy writes it
   bool masked = false;              ///< its last input is a mask along the row
+  const char* roles = nullptr;      ///< of every operand, where they do not follow from the arguments
 };
 
 /// What a row loop asks of the program around it; each may be null.
@@ -26,6 +27,7 @@ struct host {
   void* (*release)();                        ///< before long work: lets other threads go on
   void (*restore)(void*);
   void (*fail)(void* context, const char* loss, long long label, std::ptrdiff_t classes);     ///< a label that is no class; 0 classes: an empty row
+  void (*fail_sequence)(void* context, const char* loss, int fault, long long value, long long limit);          ///< a ctc_fault; 0: no memory
 };
 
 /// All ufuncs of one instruction set.
@@ -37,7 +39,7 @@ struct kernel_table {
 
 namespace dispatch {
 int count() noexcept;                              ///< instruction sets built in, lowest first
-const kernel_table& table(int i, int kind = 0) noexcept;      ///< kind 0: elementwise losses, 1: row losses
+const kernel_table& table(int i, int kind = 0) noexcept;      ///< kind 0: elementwise losses, 1: row losses, 2: CTC
 bool supported(int i) noexcept;                    ///< may this processor run it?
 int best() noexcept;
 int find(const char* isa) noexcept;                ///< -1: not built in

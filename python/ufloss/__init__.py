@@ -9,17 +9,19 @@ array([0.125, 4.   ])
 >>> loss, slope = ul.huber_loss.value_and_grad([0.5, 3.0], 0.0)
 """
 
+from . import ctc
 from ._config import __version__, show_config
 from ._fenchel_young import make_fenchel_young_loss
 from ._paths import get_include
 from ._registry import ALIASES, UFUNCS
 from ._segmentation import binary_dice_loss, dice_loss, multiclass_generalized_dice_loss
+from .ctc import ctc_loss, ctc_loss_with_forward_probs
 
-FUNCTIONS = ["binary_dice_loss", "dice_loss", "make_fenchel_young_loss", "multiclass_generalized_dice_loss"]
+FUNCTIONS = ["binary_dice_loss", "ctc_loss", "ctc_loss_with_forward_probs", "dice_loss", "make_fenchel_young_loss", "multiclass_generalized_dice_loss"]
 
 globals().update(UFUNCS)
 globals().update({alias: UFUNCS[name] for alias, name in ALIASES.items()})
-__all__ = sorted([*UFUNCS, *ALIASES, *FUNCTIONS, "__version__", "get_include", "show_config"])
+__all__ = sorted([*UFUNCS, *ALIASES, *FUNCTIONS, "__version__", "ctc", "get_include", "show_config"])
 del ALIASES, FUNCTIONS, UFUNCS
 
 

@@ -43,6 +43,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         void *loops[4]
         const char *signature
         bint masked
+        const char *roles
     ctypedef struct kernel_table:
         const char *isa
         const loss_record *records
@@ -90,6 +91,8 @@ cdef extern from *:
     void install "ufloss::python::install"(object, object, object, object, object, object, object)
     void prepare_rows "ufloss::python::prepare_rows"(object)
     void connect "ufloss::python::connect"()
+    void derive_dimension "ufloss::python::derive_dimension"(object, int)
+    void install_explanation "ufloss::python::install_explanation"(object, object)
 
 _import_array()
 _import_umath()
@@ -133,15 +136,15 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
         raise TypeError(f"{ufunc.__name__} has no loop for {describe(real)}: it computes in float16, float32 and float64")
     for i in range(ufunc.nin):
         dtype = <object><PyObject *>ops[i]
-        if roles[i] == "I" and (dtype is BOOL or dtype not in INTEGRAL and dtype is not WEAK[0]):
-            raise TypeError(f"{ufunc.__name__}: labels must be integers, not {describe(dtype)}")
+        if roles[i] in "IN" and (dtype is BOOL or dtype not in INTEGRAL and dtype is not WEAK[0]):
+            raise TypeError(f"{ufunc.__name__}: {'labels' if roles[i] == 'I' else 'lengths and blank'} must be integers, not {describe(dtype)}")
         if roles[i] == "B" and dtype is not BOOL:
             raise TypeError(f"{ufunc.__name__}: where must be bool, not {describe(dtype)}")
         if dtype not in REAL and dtype not in INTEGRAL and dtype not in WEAK:
             raise TypeError(f"{ufunc.__name__} does not take {describe(dtype)}: it computes in float16, float32 and float64")
     for i in range(ufunc.nin):
         dtype = <object><PyObject *>ops[i]
-        if roles[i] in "PWIB" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
+        if roles[i] in "PWINB" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
             continue
         if dtype in INTEGRAL:
             dtype = F64
@@ -151,7 +154,7 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     # float16 rows with results in float32: a loop of its own, so that the rows are not copied
     cdef bint mixed = id(ufunc) in MIXED and given is REAL[0] and real is REAL[1]
     for i in range(len(roles)):
-        dtype = I64 if roles[i] == "I" else BOOL if roles[i] == "B" else <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
+        dtype = I64 if roles[i] in "IN" else BOOL if roles[i] == "B" else <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
         if mixed and fixed[i] is NULL and i < ufunc.nin and roles[i] in "FTW":
             dtype = REAL[0]
         Py_INCREF(dtype)
@@ -174,7 +177,7 @@ cdef object make(const loss_record *r, str name, str doc):
     cdef bytes c_name = name.encode(), c_doc = doc.encode()
     KEPT.append((c_name, c_doc))
     ufunc = PyUFunc_FromFuncAndDataAndSignature(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0, r.signature)
-    cdef str roles = "".join([role_of(r.info.args[i]) for i in range(r.info.nargs)]) + "B" * r.masked + "F" * r.nout
+    cdef str roles = r.roles.decode() if r.roles else "".join([role_of(r.info.args[i]) for i in range(r.info.nargs)]) + "B" * r.masked + "F" * r.nout
     spec.name = c_name
     spec.nin = r.nin
     spec.nout = r.nout
@@ -192,7 +195,7 @@ cdef object make(const loss_record *r, str name, str doc):
         if <size_t>r.loops[k] == 0:
             continue
         for i in range(n):
-            dtypes[i] = <DTypeMeta *><PyObject *>(I64 if roles[i] == "I" else BOOL if roles[i] == "B" else REAL[k] if k < 3 else REAL[0] if i < r.nin and roles[i] in "FTW" else REAL[1])
+            dtypes[i] = <DTypeMeta *><PyObject *>(I64 if roles[i] in "IN" else BOOL if roles[i] == "B" else REAL[k] if k < 3 else REAL[0] if i < r.nin and roles[i] in "FTW" else REAL[1])
         if k == 3:
             MIXED.add(id(ufunc))
         slots[0].pfunc = <void *><size_t>r.loops[k]
@@ -257,6 +260,32 @@ def make_masked(int which, tuple record, str name):
     """The ufunc of a row loss with a mask as its last input."""
     cdef int kind = record[0], row = record[1]
     return make(&table(which, kind).records[row], name, "")
+
+
+def read_ctc(int which):
+    """The records of CTC: its ufuncs as dicts, in the order of the table, every second one masked."""
+    cdef const kernel_table *t = &table(which, 2)
+    cdef const loss_record *r
+    cdef int i
+    found = []
+    for i in range(t.size):
+        r = &t.records[i]
+        found.append(dict(
+            name=r.info.name.decode(), attribute=r.attribute.decode(), masked=bool(r.masked), record=(2, i), parts=part_names(r.parts),
+            summary=r.info.summary.decode(), formula=r.info.formula.decode(), notes=r.info.notes.decode(), source=r.info.source.decode(),
+            example=r.info.example.decode(), args=[(r.info.args[k].name.decode(), r.info.args[k].doc.decode()) for k in range(r.info.nargs)]))
+    return found
+
+
+def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, int states):
+    """The ufunc of one record of CTC; `states`: 1 or 2 where its last dimension is so many times the labels plus 1."""
+    ufunc = make(&table(which, 2).records[<int>record[1]], name, doc)
+    if states:
+        derive_dimension(ufunc, states)
+    if names:
+        install(ufunc, names, defaults, defaults, defaults, defaults, slow)
+        install_explanation(ufunc, explain)
+    return ufunc
 
 
 def isa_names():

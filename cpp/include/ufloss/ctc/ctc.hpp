@@ -1,0 +1,65 @@
+// Connectionist temporal classification (Graves et al., 2006) of one sequence: loss, derivatives, occupancies, forward probabilities.
+// No allocation: the caller gives the workspace, whose size a function tells.
+#pragma once
+#include "exact.hpp"
+
+UFL_BEGIN
+
+/// What a sequence is: labels are classes other than the blank, checked by the caller (see ctc_fault).
+struct ctc_input {
+  frame_rows logits;                       ///< only frames that take part
+  std::ptrdiff_t frames, classes, labels;
+  std::ptrdiff_t blank;
+  bool log_probs;                          ///< used as they are; else logits, which a softmax normalises
+};
+/// Its label, copied: the class of each pair, and where a blank between may be left out.
+struct ctc_label {
+  std::ptrdiff_t* of;
+  double* skip;
+  ctc_label(std::ptrdiff_t labels, arena& a) {
+    of = a.take<std::ptrdiff_t>(padded_pairs(labels) + block_pairs);
+    double* const p = a.take<double>(padded_pairs(labels) + 2 * block_pairs);
+    skip = p ? p + block_pairs : p;
+  }
+  /// get(n): the n-th label.  Returns how many follow one of their own kind.
+  template <class Get> std::ptrdiff_t set(std::ptrdiff_t labels, std::ptrdiff_t blank, Get get) const {
+    const std::ptrdiff_t pairs = padded_pairs(labels);
+    std::ptrdiff_t repeats = 0;
+    for (std::ptrdiff_t n = -block_pairs; n < pairs + block_pairs; ++n) skip[n] = 0;
+    for (std::ptrdiff_t n = 0; n < pairs + block_pairs; ++n) {
+      of[n] = n < labels ? std::ptrdiff_t(get(n)) : blank;
+      if (n > 0 && n < labels) { skip[n] = of[n] != of[n - 1]; repeats += of[n] == of[n - 1]; }
+    }
+    return repeats;
+  }
+};
+
+template <class T> UFL_FN sequence<T> make_sequence(const ctc_input& in, const ctc_label& label) {
+  return {in.logits, in.frames, in.classes, in.labels, padded_pairs(in.labels), in.blank, in.log_probs, label.of, label.skip};
+}
+
+/// Bytes that ctc() needs, at an address that is a multiple of 64.
+template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows) {
+  arena count;
+  const ctc_label label(labels, count);
+  const ctc_input in = {{}, frames, classes, labels, 0, false};
+  exact_ctc<T>(make_sequence<T>(in, label), rows, count);
+  return count.used;
+}
+
+/// The loss of one sequence whose label is set; rows of what is wanted go to `out`, all of them.  No path: inf, and rows of 0.
+template <class T> double ctc(const ctc_input& in, const ctc_label& label, std::ptrdiff_t repeats, ctc_rows wanted, const frame_rows& out, std::ptrdiff_t width, arena rest) {
+  const sequence<T> s = make_sequence<T>(in, label);
+  const bool rows = wanted != ctc_rows::none;
+  double loss = __builtin_inf();
+  if (in.frames >= in.labels + repeats) {
+    exact_ctc<T> exact(s, rows, rest);
+    if (wanted == ctc_rows::states) for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, 0);
+    loss = rows ? exact.value_and_rows(wanted, out) : exact.value();
+  }
+  if (rows && !(loss < __builtin_inf()))
+    for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, loss == loss ? T(0) : T(loss));
+  return loss;
+}
+
+UFL_END

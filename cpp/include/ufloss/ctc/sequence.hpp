@@ -1,0 +1,131 @@
+// One sequence as the recursions see it: its frames, its labels, what they sum up to, and where derivatives go.
+#pragma once
+#include "../loops/row_tools.hpp"
+#include "cell.hpp"
+
+UFL_BEGIN
+
+/// Deals out the caller's memory, each piece from a cache line on; without memory it only counts.
+struct arena {
+  char* base = nullptr;
+  std::size_t used = 0;
+  template <class X> X* take(std::ptrdiff_t n) {
+    char* const p = base ? base + used : nullptr;
+    used += (std::size_t(n) * sizeof(X) + 63) / 64 * 64;
+    return reinterpret_cast<X*>(p);
+  }
+};
+
+/// Rows of numbers T in memory, one a frame that takes part; steps in bytes.
+struct frame_rows {
+  char* data;
+  std::ptrdiff_t step, core;
+  bool as_half;                        ///< stored as float16
+  const std::ptrdiff_t* which;         ///< the frames that take part; null: all
+  template <class T> bool ready() const { return !as_half && core == std::ptrdiff_t(sizeof(T)); }
+  char* at(std::ptrdiff_t t) const { return data + (which ? which[t] : t) * step; }
+  /// n numbers of frame t: where they lie, or a copy.
+  template <class T> const T* get(std::ptrdiff_t t, std::ptrdiff_t n, T* buffer) const {
+    if (ready<T>()) return reinterpret_cast<const T*>(at(t));
+    if (as_half) gather<half>(buffer, at(t), core, n);
+    else gather<T>(buffer, at(t), core, n);
+    return buffer;
+  }
+  template <class T> T number(std::ptrdiff_t t, std::ptrdiff_t k) const {
+    const char* p = at(t) + k * core;
+    return as_half ? T(to_float(*reinterpret_cast<const half*>(p))) : *reinterpret_cast<const T*>(p);
+  }
+  /// Where frame t's numbers are put together, before put() brings them home.
+  template <class T> T* place(std::ptrdiff_t t, T* buffer) const { return ready<T>() ? reinterpret_cast<T*>(at(t)) : buffer; }
+  template <class T> void put(std::ptrdiff_t t, std::ptrdiff_t n, const T* row) const {
+    if (ready<T>()) return;
+    if (as_half) for (std::ptrdiff_t i = 0; i < n; ++i) *reinterpret_cast<half*>(at(t) + i * core) = to_half(float(row[i]));
+    else scatter<T>(row, at(t), core, n);
+  }
+  template <class T> void set(std::ptrdiff_t t, std::ptrdiff_t i, T x) const {
+    if (as_half) *reinterpret_cast<half*>(at(t) + i * core) = to_half(float(x));
+    else *reinterpret_cast<T*>(at(t) + i * core) = x;
+  }
+  template <class T> void fill(std::ptrdiff_t t, std::ptrdiff_t n, T x) const {
+    for (std::ptrdiff_t i = 0; i < n; ++i) set(t, i, x);
+  }
+};
+
+/// States are worked on as pairs (blank n, label n), n = 0..labels, in blocks of eight pairs whatever the registers.
+constexpr int block_pairs = 8;
+constexpr std::ptrdiff_t padded_pairs(std::ptrdiff_t labels) { return (labels + block_pairs) / block_pairs * block_pairs; }
+
+template <class T> struct sequence {
+  frame_rows logits;
+  std::ptrdiff_t frames, classes, labels, pairs, blank;
+  bool log_probs;                      ///< used as they are; else a softmax normalises each frame
+  const std::ptrdiff_t* label;         ///< the class of each pair's label; the blank beyond the last
+  const double* skip;                  ///< 1 where a pair's label may follow that of the pair before at once; room for one block at both ends
+  bool all_states = false;             ///< also those from which the end is out of reach
+
+  /// Pairs from which the end can be reached within the frames left, before frame t; and those that frame t can reach.  Whole blocks.
+  std::ptrdiff_t first_pair(std::ptrdiff_t t) const { return all_states ? 0 : max_of(0, labels - frames + t) / block_pairs * block_pairs; }
+  std::ptrdiff_t end_pair(std::ptrdiff_t t) const { const std::ptrdiff_t e = (t + block_pairs) / block_pairs * block_pairs; return e < pairs ? e : pairs; }
+  static std::ptrdiff_t max_of(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? b : a; }
+};
+
+/// The product of many numbers as a logarithm, with few calls of log.
+struct log_product {
+  double sum = 0, product = 1;
+  void times(double x) {
+    product *= x;
+    if (!(product > 1e-200 && product < 1e200)) flush();
+  }
+  void flush() {
+    sum += log(product);
+    product = 1;
+  }
+  double value() const { return sum + log(product); }
+};
+
+/// Of a frame: the largest logit, and the sum of exp(x - largest), in double whatever T is.  NaN in, or nothing finite: the sum is NaN.
+struct frame_sum { double top, sum; };
+constexpr int frame_lanes = 16;
+/// Sums of all lanes in one tree: i and i + 8, and so on by halves.
+UFL_FN double sum_of_all(double x) { return x; }
+#if UFL_HAS_XSIMD
+UFL_FN double sum_of_all(pack<double> x) { return sum_of_lanes(x); }
+UFL_FN double sum_of_all(twin<pack<double>> x) { return sum_of_lanes(x.lo + x.hi); }
+#endif
+template <class T> using wide_native = wide_t<native<T>>;
+template <class T> UFL_FN double sum_of_frame(wide_native<T>* a) {
+  constexpr int packs = chunks<T, frame_lanes>::packs;
+  UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) a[i] = a[i] + a[i + w];
+  return sum_of_all(a[0]);
+}
+template <class T> UFL_FN T largest_of(const T* x, std::ptrdiff_t n) {
+  using C = chunks<T, frame_lanes>;
+  using V = native<T>;
+  V top[C::packs];
+  C::each([&](int i) UFL_INLINE { top[i] = neg(inf<V>()); });
+  C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE { top[i] = max(top[i], load_padded(x + j, k, T(-__builtin_inf()))); });
+  UFL_UNROLL for (int w = C::packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) top[i] = max(top[i], top[i + w]);
+  return max_of_lanes(top[0]);
+}
+template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n) {
+  using C = chunks<T, frame_lanes>;
+  using D = wide_native<T>;
+  const double top = double(largest_of(x, n));
+  D sum[C::packs];
+  C::each([&](int i) UFL_INLINE { sum[i] = D(0); });
+  C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
+    sum[i] = sum[i] + exp_nonpositive(widen(load_padded(x + j, k, T(-__builtin_inf()))) - D(top));
+  });
+  const double s = sum_of_frame<T>(sum);
+  return {top, s > 0 ? s : __builtin_nan("")};
+}
+/// to[k] = exp(x[k] - top) scale - taken[k]; `taken` can be read beyond the last class, by a pack.
+template <class T> UFL_NOINLINE void put_softmax(const T* x, std::ptrdiff_t n, double top, double scale, const double* taken, T* to) {
+  using D = wide_native<T>;
+  chunks<T, lanes<T>>::over(n, [&](int, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
+    const D y = exp_nonpositive(widen(load_padded(x + j, k, T(-__builtin_inf()))) - D(top)) * D(scale) - doubles<D>::load(taken + j);
+    store_padded(narrow(y, native<T>(T(0))), to + j, k);
+  });
+}
+
+UFL_END

@@ -1,0 +1,355 @@
+"""Connectionist temporal classification: the loss, its gradient, the best path and occupancies, as NumPy gufuncs.
+
+Every function takes ``(logits, labels, logit_length=None, label_length=None, blank=0)``: logits of shape (..., frames, classes), labels
+(..., labels), one length a sequence, the class that is the blank; ``where`` selects frames.  Leading dimensions broadcast.
+
+>>> import numpy as np, ufloss as ul
+>>> logits = np.log([[0.6, 0.4, 0.1], [0.3, 0.5, 0.2]])
+>>> ul.ctc.loss(logits, [[1], [2]]).round(3)
+array([0.667, 2.076])
+"""
+
+from inspect import Parameter, Signature
+
+import numpy as np
+
+from . import _core
+from ._registry import ISA
+
+__all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]
+
+WHOLE = -(2**63)  # what stands for the length of an axis
+KEYWORDS = {"where": True, "axes": None, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+
+
+def constant(value):
+    """A 0-d array that nobody can write to: all calls share it."""
+    return np.frombuffer(np.array(value, np.int64).tobytes(), np.int64).reshape(())
+
+
+DEFAULTS = (..., ..., constant(WHOLE), constant(WHOLE), constant(0))
+TWINS = {}  # of each ufunc by name: the one with a mask as its second input
+
+
+def bind(ufunc, args, kwargs):
+    """The five inputs in order, and the outputs given by position; leaves the other keywords."""
+    names = [p for p in ufunc.__signature__.parameters][:5]
+    inputs = dict(zip(names, args, strict=False))
+    for name, default in zip(names, DEFAULTS, strict=True):
+        if name in kwargs:
+            if name in inputs:
+                raise TypeError(f"{ufunc.__name__}() got multiple values for argument '{name}'")
+            inputs[name] = kwargs.pop(name)
+        if name not in inputs:
+            if default is ...:
+                raise TypeError(f"{ufunc.__name__}() missing 1 required positional argument: '{name}'")
+            inputs[name] = default
+    return [default if x is None and default is not ... else x for x, default in zip(inputs.values(), DEFAULTS, strict=True)], args[5:]
+
+
+def slow(ufunc, *args, **kwargs):
+    """A call with `where`; refuses what has no meaning for CTC."""
+    for name in ("keepdims", "axis"):
+        if name in kwargs:
+            raise TypeError(f"{ufunc.__name__}() got an unexpected keyword argument '{name}'")
+    where = np.asanyarray(kwargs.pop("where"))
+    if where.dtype != np.bool_:
+        raise TypeError(f"{ufunc.__name__}: where must be bool, not {where.dtype}")
+    inputs, outs = bind(ufunc, args, kwargs)
+    if "axes" in kwargs:
+        raise TypeError(f"{ufunc.__name__}(): axes does not go with where")
+    frames = np.shape(inputs[0])[-2:-1]
+    where = np.broadcast_to(where, (*where.shape[:-1], *frames), subok=True)
+    return TWINS[ufunc.__name__](inputs[0], where, *inputs[1:], *outs, **kwargs)
+
+
+def explain(ufunc, *args, **kwargs):
+    """What is wrong with the inputs of a call that failed, and where; None where nothing is."""
+    if "axes" in kwargs:
+        return None
+    (logits, labels, *numbers), _ = bind(ufunc, args, kwargs)
+    return find_fault(ufunc.__name__, logits, labels, *numbers)
+
+
+def find_fault(name, logits, labels, logit_length, label_length, blank):
+    """The first fault in the order of the batch, in words."""
+    frames, classes = np.shape(logits)[-2:]
+    labels, blank = np.asarray(labels), np.asarray(blank)
+    logit_length, label_length = np.asarray(logit_length), np.asarray(label_length)
+    n = labels.shape[-1]
+    logit_length, label_length = np.where(logit_length == WHOLE, frames, logit_length), np.where(label_length == WHOLE, n, label_length)
+    batch = np.broadcast_shapes(np.shape(logits)[:-2], labels.shape[:-1], logit_length.shape, label_length.shape, blank.shape)
+    labels = np.broadcast_to(labels, (*batch, n))
+    logit_length, label_length, blank = (np.broadcast_to(x, batch) for x in (logit_length, label_length, blank))
+    used = np.arange(n) < label_length[..., None]
+    faults = [
+        ((blank < -classes) | (blank >= classes), blank, "blank {}{} is out of range for {} classes", classes),
+        ((logit_length < 0) | (logit_length > frames), logit_length, "logit_length {}{} is out of range for {} frames", frames),
+        ((label_length < 0) | (label_length > n), label_length, "label_length {}{} is out of range for {} labels", n),
+        (used & ((labels < 0) | (labels >= classes)), labels, "label {}{} is out of range for {} classes", classes),
+        (used & (labels == np.where(blank < 0, blank + classes, blank)[..., None]), labels, "label {}{} is the blank", None),
+    ]
+    for wrong, values, text, limit in faults:
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            place = f" at batch index {at[:len(batch)]}" if batch else ""
+            if wrong.ndim > len(batch):
+                place = f" at position {at[-1]}" + (f" of batch index {at[:-1]}" if batch else "")
+            return f"{name}: " + text.format(values[at], place, limit)
+    return None
+
+
+RETURNS = {
+    "": "loss : ndarray or scalar\n    The loss, one a sequence; never negative, inf where no path exists.",
+    "grad": "grad : ndarray\n    Derivative of the loss with respect to `{first}`, of their shape; 0 in frames that take no part.",
+    "value_and_grad": "loss : ndarray or scalar\n    The loss, one a sequence.\ngrad : ndarray\n    Its derivative with respect to `{first}`, of their shape.",
+    "forward_probs": "loss : ndarray or scalar\n    The loss, one a sequence.\n"
+    "blanks : ndarray of shape (..., frames, labels + 1)\n"
+    "    [t, n]: log-probability of all ways through the frames up to t that spell the first n labels and end in the blank.\n"
+    "labels : ndarray of shape (..., frames, labels)\n"
+    "    [t, n]: of those that spell the first n + 1 labels and end in the last of them. What cannot be is -inf; a frame that takes no\n"
+    "    part repeats the one before.",
+    "align": "path : ndarray of int64, shape (..., frames)\n    The state of each frame.\nscore : ndarray or scalar\n    Log-probability of the path.",
+    "posteriors": "chances : ndarray of shape (..., frames, 2 labels + 1)\n    Of each state in each frame.",
+    "class_posteriors": "chances : ndarray of shape (..., frames, classes)\n    Of each class in each frame.",
+}
+SUMMARY = {
+    "grad": "Gradient of `{name}` with respect to `{first}`.",
+    "value_and_grad": "`{name}` and its gradient with respect to `{first}`, in one pass.",
+    "forward_probs": "`{name}` and the forward probabilities of blanks and labels, as logarithms.",
+}
+
+
+def docstring(r, full, derived):
+    """The numpydoc text of one ufunc."""
+    first = r["args"][0][0]
+    words = {"name": r["name"], "first": first}
+    returns = RETURNS[r["attribute"] if r["name"].startswith("ctc.loss") else r["name"].removeprefix("ctc.")]
+    shapes = ["(..., frames, classes)", "(..., labels)", "(...)", "(...)", "(...)"]
+    kinds = ["array_like", "array_like of int", "array_like of int, optional", "array_like of int, optional", "array_like of int, default 0"]
+    lines = [f"{full}({first}, labels, logit_length=None, label_length=None, blank=0, out=None, *, where=True, **kwargs)", ""]
+    lines += [SUMMARY[r["attribute"]].format(**words) if r["attribute"] else r["summary"], "", f"{r['name']} is", "", "::", "", "    " + r["formula"]]
+    lines += ["", "Parameters", "----------"]
+    for (name, doc), shape, kind in zip(r["args"], shapes, kinds, strict=True):
+        lines += [f"{name} : {kind}", f"    {doc} Of shape {shape}."]
+    lines += [
+        "out : ndarray, tuple of ndarray or None, optional", "    Where to put the result.",
+        "where : array_like of bool, optional",
+        "    Frames that take part, of shape (..., frames); others are skipped, wherever they are, and not read. Goes together with lengths.",
+        "**kwargs", "    The other keywords of a gufunc: `axes`, `casting`, `order`, `dtype`, `subok`, `signature`.",
+        "", "Returns", "-------", *returns.format(**words).splitlines(),
+        "", "Raises", "------", "ValueError", "    If a label is no class or is the blank, the blank no class, or a length beyond its axis; it says where.",
+        "TypeError", "    If labels, lengths or blank are not integers, or an argument is complex, longdouble, object or a string.",
+        "", "Notes", "-----", *r["notes"].splitlines(),
+        "", f"NaN, +inf or nothing but -inf in a frame that takes part gives NaN. float16 is computed in float32. Source: {r['source']}",
+    ]  # fmt: skip
+    if not r["attribute"]:
+        if derived:
+            lines += ["", "Attributes, each a gufunc of the same arguments: " + ", ".join(f"`{d}`" for d in derived) + "."]
+        lines += ["", "Examples", "--------", ">>> import numpy as np, ufloss as ul", *r["example"].splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def make_all():
+    """Every ufunc of CTC under its dotted name; derivatives are attributes."""
+    made, records = {}, _core.read_ctc(ISA)
+    for r in records:
+        full = f"{r['name']}.{r['attribute']}".removesuffix(".")
+        states = {"ctc.posteriors": 2, "ctc.loss.forward_probs": 1}.get(full, 0)
+        if r["masked"]:
+            TWINS[full] = _core.make_ctc(ISA, r["record"], full, "", (), (), None, None, states)
+            continue
+        names = tuple(name for name, _ in r["args"])
+        derived = [d["attribute"] for d in records if d["name"] == r["name"] and d["attribute"] and not d["masked"]]
+        doc = docstring(r, full, derived)
+        ufunc = made[full] = _core.make_ctc(ISA, r["record"], full, doc, names, DEFAULTS, slow, explain, states)
+        ufunc.__doc__ = doc
+        params = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, d in zip(names, (Parameter.empty, Parameter.empty, None, None, 0), strict=True)]
+        params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None))
+        ufunc.__signature__ = Signature(params + [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, d in KEYWORDS.items()])
+        if r["attribute"]:
+            setattr(made[r["name"]], r["attribute"], ufunc)
+    return made
+
+
+UFUNCS = make_all()
+loss, loss_from_log_probs = UFUNCS["ctc.loss"], UFUNCS["ctc.loss_from_log_probs"]
+align, posteriors, class_posteriors = UFUNCS["ctc.align"], UFUNCS["ctc.posteriors"], UFUNCS["ctc.class_posteriors"]
+
+
+def feasible(labels, logit_length, label_length=None):
+    """Which pairs of a label and a number of frames have any path.
+
+    Parameters
+    ----------
+    labels : array_like of int
+        Of shape (..., labels).
+    logit_length : array_like of int
+        Frames of each sequence.
+    label_length : array_like of int, optional
+        Labels of each sequence; all of them by default.
+
+    Returns
+    -------
+    ndarray of bool or scalar
+        True where there are at least as many frames as labels, and one more between any two neighbours that are equal. Logits of -inf may
+        still leave no path; then the loss is inf.
+
+    Raises
+    ------
+    TypeError
+        If labels or lengths are not integers.
+    ValueError
+        If a length is negative, or longer than the labels.
+
+    Examples
+    --------
+    >>> import ufloss as ul
+    >>> ul.ctc.feasible([[1, 2], [1, 1]], 2)
+    array([ True, False])
+    """
+    labels, logit_length = np.asarray(labels), np.asarray(logit_length)
+    n = labels.shape[-1]
+    label_length = np.asarray(n if label_length is None else label_length)
+    for what, numbers in (("labels", labels), ("logit_length", logit_length), ("label_length", label_length)):
+        if not np.issubdtype(numbers.dtype, np.integer) and numbers.size:
+            raise TypeError(f"ctc.feasible: {what} must be integers, not {numbers.dtype}")
+    for what, wrong, numbers in (
+        ("logit_length", logit_length < 0, logit_length),
+        ("label_length", (label_length < 0) | (label_length > n), label_length),
+    ):
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise ValueError(f"ctc.feasible: {what} {numbers[at]}" + f" at batch index {at}" * bool(at) + f" is out of range for {n} labels" * (what == "label_length"))
+    follows = np.arange(1, n) < label_length[..., None] if n else np.zeros((*label_length.shape, 0), bool)
+    repeats = ((labels[..., 1:] == labels[..., :-1]) & follows).sum(-1)
+    return logit_length >= label_length + repeats
+
+
+def padded(name, paddings):
+    """True where optax's paddings are 1."""
+    paddings = np.asarray(paddings)
+    wrong = (paddings != 0) & (paddings != 1)
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(f"{name} must be 0 or 1, not {paddings[at]} at index {at}")
+    return paddings != 0
+
+
+def call_with_paddings(twin, name, logits, logit_paddings, labels, label_paddings, blank_id):
+    """A masked ufunc, given optax's arguments."""
+    skipped, labels = padded(f"{name}: logit_paddings", logit_paddings), np.asarray(labels)
+    beyond = padded(f"{name}: label_paddings", label_paddings)
+    logits = np.asanyarray(logits)
+    if skipped.shape[-1:] != logits.shape[-2:-1] or beyond.shape[-1:] != labels.shape[-1:] or logits.ndim < 2 or labels.ndim < 1:
+        raise ValueError(
+            f"{name}: paddings of shapes {skipped.shape} and {beyond.shape} do not fit logits of shape {logits.shape} and labels of shape {labels.shape}"
+        )
+    gap = beyond[..., :-1] & ~beyond[..., 1:]
+    if gap.any():
+        at = tuple(int(i) for i in np.argwhere(gap)[0])
+        raise ValueError(f"{name}: label_paddings must be on the right" + f"; those of batch index {at[:-1]} are not" * (len(at) > 1))
+    if np.issubdtype(labels.dtype, np.floating):      # which optax takes
+        whole = labels == np.floor(labels)
+        if not (whole | beyond).all():
+            raise ValueError(f"{name}: labels must be integers")
+        labels = np.where(whole & (abs(labels) < 2**62), labels, 0).astype(np.int64)
+    length = np.subtract(labels.shape[-1], beyond.sum(-1))
+    try:
+        return twin(logits, ~skipped, labels, DEFAULTS[2], length, blank_id)
+    except ValueError as error:
+        said = find_fault(name, logits, labels, DEFAULTS[2], length, blank_id)
+        raise ValueError(said.replace("blank ", "blank_id ", 1)) if said else error from None
+
+
+def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0):
+    """CTC loss with optax's arguments: paddings instead of lengths.
+
+    Parameters
+    ----------
+    logits : array_like
+        Scores of each class in each frame, of shape (batch, frames, classes); any leading dimensions broadcast.
+    logit_paddings : array_like
+        1 in frames that are padding, which may be anywhere, 0 in others; of shape (batch, frames).
+    labels : array_like of int
+        Of shape (batch, labels).
+    label_paddings : array_like
+        1 beyond the end of each label, 0 before; of shape (batch, labels).
+    blank_id : int, optional
+        The class that stands for no label; a negative one counts from the last.
+
+    Returns
+    -------
+    ndarray or scalar
+        The loss, one a sequence; inf where no path exists (optax: a large finite number).
+
+    Raises
+    ------
+    ValueError
+        If paddings are not 0 or 1, or those of labels not on the right; and where `ctc.loss` does.
+
+    Notes
+    -----
+    `ctc_loss.grad` and `ctc_loss.value_and_grad` take the same arguments. There is no `log_epsilon`: what cannot be has probability 0.
+
+    Examples
+    --------
+    >>> import numpy as np, ufloss as ul
+    >>> logits = np.log([[[0.6, 0.4, 0.1], [0.3, 0.5, 0.2]]])
+    >>> ul.ctc_loss(logits, [[0, 0]], [[1, 0]], [[0, 1]]).round(3)
+    array([0.667])
+    """
+    return call_with_paddings(TWINS["ctc.loss"], "ctc_loss", logits, logit_paddings, labels, label_paddings, blank_id)
+
+
+def grad(logits, logit_paddings, labels, label_paddings, blank_id=0):
+    """Gradient of `ctc_loss` with respect to `logits`, of their shape; 0 in padded frames."""
+    return call_with_paddings(TWINS["ctc.loss.grad"], "ctc_loss.grad", logits, logit_paddings, labels, label_paddings, blank_id)
+
+
+def value_and_grad(logits, logit_paddings, labels, label_paddings, blank_id=0):
+    """`ctc_loss` and its gradient with respect to `logits`, in one pass."""
+    return call_with_paddings(TWINS["ctc.loss.value_and_grad"], "ctc_loss.value_and_grad", logits, logit_paddings, labels, label_paddings, blank_id)
+
+
+def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, blank_id=0):
+    """CTC loss and forward probabilities, with optax's arguments and shapes.
+
+    Parameters
+    ----------
+    logits, logit_paddings, labels, label_paddings, blank_id
+        As in `ctc_loss`.
+
+    Returns
+    -------
+    loss : ndarray or scalar
+        One a sequence.
+    logalpha_blank : ndarray of shape (frames, batch, labels + 1)
+        [t, b, n]: log-probability of all ways through the frames up to t that spell the first n labels and end in the blank; in the last
+        frame, as in optax, of all that spell them, whatever they end in.
+    logalpha_nonblank : ndarray of shape (frames, batch, labels)
+        [t, b, n]: of those that spell the first n + 1 labels and end in the last of them. What cannot be is -inf (optax: a large negative
+        number), and so is what lies beyond a label's end.
+
+    Examples
+    --------
+    >>> import numpy as np, ufloss as ul
+    >>> logits = np.log([[[0.6, 0.4, 0.1], [0.3, 0.5, 0.2]]])
+    >>> loss, blanks, labels = ul.ctc_loss_with_forward_probs(logits, [[0, 0]], [[1]], [[0]])
+    >>> blanks.shape, float(blanks[-1, 0, 1]) == -float(loss[0])
+    ((2, 1, 2), True)
+    """
+    twin = TWINS["ctc.loss.forward_probs"]
+    value, blanks, letters = call_with_paddings(twin, "ctc_loss_with_forward_probs", logits, logit_paddings, labels, label_paddings, blank_id)
+    blanks, letters = np.moveaxis(blanks, -2, 0), np.moveaxis(letters, -2, 0)
+    if len(blanks):
+        blanks[-1, ..., 1:] = np.logaddexp(blanks[-1, ..., 1:], letters[-1])
+    return value, blanks, letters
+
+
+for function, attribute in ((grad, "grad"), (value_and_grad, "value_and_grad")):
+    function.__qualname__ = f"ctc_loss.{attribute}"
+    setattr(ctc_loss, attribute, function)
+for function in (ctc_loss, ctc_loss_with_forward_probs, grad, value_and_grad):
+    function.__module__ = "ufloss"
+del grad, value_and_grad, function, attribute
