@@ -37,18 +37,25 @@ UFL_FN double log_of(cell<double> a) {
   return log(n.m) + n.e * 0.693147180559945309417;
 }
 
-/// exp(d), 1 near the largest of a frame.  Beyond 2^40 the exponent alone is known, to 2^-52 of itself; exp(-inf) is zero, as is what lies
-/// below -1e290.
-template <class V> UFL_FN cell<V> exp_cell(V d) {
+/// exp(d), 1 near the largest of a frame; exp(-inf) is zero, as is what lies below -1e290.  Beyond 2^30 the exponent alone is known, to 2^-52
+/// of itself, and a sum would swallow all others: enough for a loss, which is then as large.  A posterior asks which of such paths is best
+/// and compares them by the rest as well, so its exponents are `ranked`: 2^32 times the logarithm of their size, which many frames can
+/// add up exactly.
+constexpr double far_logit = 0x1p30;
+template <class V> UFL_FN cell<V> exp_cell(V d, bool ranked) {
   static_assert(is_double<V>, "emissions are split in double");
-  const V end = V(0x1p40);
-  const auto r = reduce(clamp(d, neg(end), end), V(exp_of<V>::round));
+  const V end = V(far_logit), round = V(exp_of<V>::round);
+  const auto r = reduce(clamp(d, neg(end), end), round);
   cell<V> a = {exp_reduced(r.r + r.low), r.n};
   const auto far = !(abs(d) < end);
   if (UFL_UNLIKELY(!all(!far))) {
-    const V y = d * V(exp_of<V>::log2e), round = V(exp_of<V>::round);
-    const V whole = select(abs(y) < V(0x1p50), (y + round) - round, y);
-    a = select(far, cell<V>{select(d == d, V(1), d), select(whole > V(-1e290), whole, V(nothing<V>))}, a);
+    const V y = d * V(exp_of<V>::log2e), size = abs(y);
+    V whole = select(size < V(0x1p50), (y + round) - round, y);
+    if (ranked) {
+      const auto s = split(min(size, V(1e300)));
+      whole = copysign((((s.n + s.m) - V(30)) * V(0x1p32) + round) - round, y);
+    }
+    a = select(far, cell<V>{V(1), select(d > V(-1e290), whole, V(nothing<V>))}, a);
   }
   return a;
 }

@@ -26,6 +26,7 @@ template <class T> struct exact_ctc {
   std::ptrdiff_t width;                          ///< from one array of a row of cells to the next
   double *x, *pm, *pe, *sums, *tops, *state, *next, *rows, *kept, *taken, *gamma;
   T* buffer;
+  bool ranked = false, far = false;              ///< how exponents are counted (see exp_cell), and whether it mattered
 
   /// Room for what is wanted; the same text counts it and deals it out.
   exact_ctc(const sequence<T>& q, bool backward, arena& a) : s(q), width(q.pairs + 2 * block_pairs) {
@@ -72,16 +73,18 @@ template <class T> struct exact_ctc {
     for (std::ptrdiff_t n = j0; n < j1; ++n) {
       x[n] = n < s.labels ? number(s.label[n]) : -__builtin_inf();
       good &= x[n] < __builtin_inf();
+      far |= x[n] < -far_logit && x[n] > -__builtin_inf();
     }
     for (std::ptrdiff_t n = j0; n < j1; n += step) put_emission(n);
     x[s.pairs] = number(s.blank);
     good &= x[s.pairs] < __builtin_inf();
+    far |= x[s.pairs] < -far_logit && x[s.pairs] > -__builtin_inf();
     for (int i = 1; i < step; ++i) x[s.pairs + i] = 0;
     put_emission(s.pairs);
     return good;
   }
   void put_emission(std::ptrdiff_t n) {
-    const cell<D> p = exp_cell(load(x + n));
+    const cell<D> p = exp_cell(load(x + n), ranked);
     store(p.m, pm + n);
     store(p.e, pe + n);
   }
@@ -176,8 +179,14 @@ template <class T> struct exact_ctc {
   /// The loss, and rows of what is wanted.
   double value_and_rows(ctc_rows wanted, const frame_rows& out) {
     cell<double> total{1, 0};
-    const double loss = forward(true, [](std::ptrdiff_t, cells, const log_product&) {}, &total);
+    ranked = true;
+    double loss = forward(true, [](std::ptrdiff_t, cells, const log_product&) {}, &total);
     if (!(loss < __builtin_inf())) return loss;
+    if (far && total.e < -far_logit) {
+      ranked = false;
+      loss = value();
+      ranked = true;
+    }
     const std::ptrdiff_t many = chunk();
     const bool whole = many >= s.frames;
     const cells b = row(next);
