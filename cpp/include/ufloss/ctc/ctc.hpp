@@ -2,6 +2,7 @@
 // No allocation: the caller gives the workspace, whose size a function tells.
 #pragma once
 #include "exact.hpp"
+#include "fast.hpp"
 
 UFL_BEGIN
 
@@ -38,27 +39,68 @@ template <class T> UFL_FN sequence<T> make_sequence(const ctc_input& in, const c
   return {in.logits, in.frames, in.classes, in.labels, padded_pairs(in.labels), in.blank, in.log_probs, label.of, label.skip};
 }
 
+/// Which way a sequence went.
+enum class ctc_way : int { none, fast, fast_in_double, exact };
+/// Below it float emissions may be off by more than 10^-6 of the loss.
+constexpr double small_loss = 0.01;
+
+/// Can a row of the gradient hold what a frame of floats is computed in?
+template <class T> bool ctc_has_home(bool wanted, const frame_rows& out) { return wanted && out.template ready<T>(); }
+template <class T> constexpr bool ctc_in_float = sizeof(T) == 4;
+
 /// Bytes that ctc() needs, at an address that is a multiple of 64.
-template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows) {
+template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows, bool has_home = false) {
   arena count;
   const ctc_label label(labels, count);
-  const ctc_input in = {{}, frames, classes, labels, 0, false};
-  exact_ctc<T>(make_sequence<T>(in, label), rows, count);
-  return count.used;
+  const sequence<T> s = make_sequence<T>({{}, frames, classes, labels, 0, false}, label);
+  std::size_t most = 0;
+  const auto need = [&](auto make) { arena a = count; make(a); most = a.used > most ? a.used : most; };
+  need([&](arena& a) { exact_ctc<T>(s, rows, a); });
+  need([&](arena& a) { fast_ctc<T, double>(s, rows, true, a); });
+  if constexpr (ctc_in_float<T>) {
+    need([&](arena& a) { fast_ctc<T, float>(s, false, false, a); });
+    need([&](arena& a) { fast_ctc<T, float>(s, rows, has_home, a); });
+  }
+  return most;
+}
+
+/// The fast way; false where the exact one must be gone.
+template <class T, class E> bool ctc_fast(const sequence<T>& s, ctc_rows wanted, const frame_rows& out, arena a, double least, double* loss) {
+  fast_ctc<T, E> fast(s, wanted != ctc_rows::none, ctc_has_home<T>(wanted != ctc_rows::none, out), a);
+  cell<double> total{1, 0};
+  *loss = fast.forward(wanted != ctc_rows::none, &out, &total);
+  if (!(*loss >= least)) return false;
+  return wanted == ctc_rows::none || *loss == __builtin_inf() || fast.backward(wanted, total, out);
 }
 
 /// The loss of one sequence whose label is set; rows of what is wanted go to `out`, all of them.  No path: inf, and rows of 0.
-template <class T> double ctc(const ctc_input& in, const ctc_label& label, std::ptrdiff_t repeats, ctc_rows wanted, const frame_rows& out, std::ptrdiff_t width, arena rest) {
+template <class T> double ctc(const ctc_input& in, const ctc_label& label, std::ptrdiff_t repeats, ctc_rows wanted, const frame_rows& out, std::ptrdiff_t width, arena rest,
+                              ctc_way* way = nullptr, ctc_way from = ctc_way::fast) {
   const sequence<T> s = make_sequence<T>(in, label);
   const bool rows = wanted != ctc_rows::none;
   double loss = __builtin_inf();
+  ctc_way gone = ctc_way::none;
   if (in.frames >= in.labels + repeats) {
-    exact_ctc<T> exact(s, rows, rest);
-    if (wanted == ctc_rows::states) for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, 0);
-    loss = rows ? exact.value_and_rows(wanted, out) : exact.value();
+    const auto fast = [&] {
+      if (wanted == ctc_rows::states || from == ctc_way::exact) return false;
+      if constexpr (ctc_in_float<T>) {
+        gone = ctc_way::fast;
+        if (!in.log_probs && from == ctc_way::fast && ctc_fast<T, float>(s, wanted, out, rest, small_loss, &loss)) return true;
+        if (!in.log_probs && from == ctc_way::fast && !(loss < small_loss)) return false;
+      }
+      gone = ctc_way::fast_in_double;
+      return ctc_fast<T, double>(s, wanted, out, rest, in.log_probs ? -__builtin_inf() : 0, &loss);
+    };
+    if (!fast()) {
+      gone = ctc_way::exact;
+      exact_ctc<T> exact(s, rows, rest);
+      if (wanted == ctc_rows::states) for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, 0);
+      loss = rows ? exact.value_and_rows(wanted, out) : exact.value();
+    }
   }
   if (rows && !(loss < __builtin_inf()))
     for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, loss == loss ? T(0) : T(loss));
+  if (way) *way = gone;
   return loss;
 }
 

@@ -8,14 +8,6 @@
 
 UFL_BEGIN
 
-/// What is wanted beside the loss.
-enum class ctc_rows : int {
-  none,
-  gradient,             ///< with respect to the inputs, (frames, classes)
-  classes,              ///< the chance of each class in each frame, given the labels
-  states,               ///< that of each state, blank 0, label 0, blank 1, ...
-};
-
 template <class T> struct exact_ctc {
   using D = native<double>;
   static constexpr int step = lanes<double>;

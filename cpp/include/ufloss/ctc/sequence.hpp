@@ -69,6 +69,14 @@ template <class T> struct sequence {
   static std::ptrdiff_t max_of(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? b : a; }
 };
 
+/// What is wanted beside the loss.
+enum class ctc_rows : int {
+  none,
+  gradient,             ///< with respect to the inputs, (frames, classes)
+  classes,              ///< the chance of each class in each frame, given the labels
+  states,               ///< that of each state, blank 0, label 0, blank 1, ...
+};
+
 /// The product of many numbers as a logarithm, with few calls of log.
 struct log_product {
   double sum = 0, product = 1;

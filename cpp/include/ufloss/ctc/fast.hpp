@@ -1,0 +1,468 @@
+// CTC in float64 over shared powers of two: what almost all sequences take; exact.hpp is behind it.
+//
+// Blocks of eight pairs share one exponent R, renewed every eight frames: the largest exponent of this block and the one before it, since
+// nothing comes from further away within eight frames.  Then a step is three fused multiply-adds and two products for two cells.
+// Nothing is ever lost silently:
+// a) At renewal a cell that is not 0 lies d bits below its R, or below that of the next block it may come to; the smallest emission of
+//    the eight frames that is not 0 is 2^-m.  As long as d + 8 m <= 980, every single way through an epoch stays a normal number, and
+//    sums of all ways stay below 2^24.
+// b) A posterior alpha u 2^x takes its power of two in halves.  Where both factors are not 0, x is at most 2 * 980; where one is 0, the
+//    other times its half, which is cut to 2^1000, is at most finite.
+// Where that fails the sequence goes the exact way, from its start.
+//
+// Emissions E are floats where the logits are: the same number stands in a frame's sum and in the recursion, so that the error of the
+// loss is that of the float times the gradient, and small losses alone need doubles.
+#pragma once
+#include "sequence.hpp"
+
+UFL_BEGIN
+
+template <class E> struct emission_pack {
+  static UFL_FN native<double> load(const E* p) { return ufloss::load(p); }
+};
+#if UFL_HAS_XSIMD
+template <> struct emission_pack<float> {
+  static UFL_FN native<double> load(const float* p) {
+#if defined(__AVX512F__)
+    return pack<double>(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
+#elif defined(__AVX__)
+    return pack<double>(_mm256_cvtps_pd(_mm_loadu_ps(p)));
+#elif defined(__SSE2__)
+    return pack<double>(_mm_cvtps_pd(_mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(p)))));
+#else
+    double wide[lanes<double>];
+    for (int i = 0; i < lanes<double>; ++i) wide[i] = p[i];
+    return ufloss::load(wide);
+#endif
+  }
+};
+#else
+template <> struct emission_pack<float> { static UFL_FN double load(const float* p) { return *p; } };
+#endif
+
+/// 2^k for an integral k that is cut to [-1000, 1000].
+UFL_FN double power(double k) { return power_of_two<0>(clamp(k, -1000.0, 1000.0)); }
+
+template <class T, class E> struct fast_ctc {
+  using D = native<double>;
+  using emissions = emission_pack<E>;
+  static constexpr int step = lanes<double>, packs = block_pairs / step, epoch = 8;
+  static constexpr double range = 980, none = -1e9;
+  static constexpr std::ptrdiff_t checkpoint = 32, kept_bytes = 1 << 20;
+  static constexpr bool in_float = sizeof(E) == 4;
+
+  const sequence<T> s;
+  std::ptrdiff_t width, blocks, epochs, chunk;     ///< chunk: frames whose alphas and emissions are held at once
+  double *b, *l, *f, *skip_f, *level, *low, *r;    ///< the state, its factors from the pair before, and per block
+  E* em;
+  double *blank, *sums, *tops, *costs, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *rb, *gamma, *taken, *x;
+  std::ptrdiff_t *place, *first, *kind, *index;
+  T *buffer, *raw;                                 ///< raw: exponentials of frames, where no gradient can hold them
+  bool good = true;
+  double cost = 0;                                 ///< bits that the frames of an epoch may take
+
+  fast_ctc(const sequence<T>& q, bool backward, bool has_home, arena& a)
+      : s(q), width(q.pairs + 2 * block_pairs), blocks(q.pairs / block_pairs), epochs((q.frames + epoch - 1) / epoch) {
+    chunk = backward ? (s.frames * s.pairs * std::ptrdiff_t(16 + sizeof(E)) <= kept_bytes ? epochs * epoch : checkpoint) : epoch;
+    const auto padded = [&](std::ptrdiff_t n) { double* const p = a.template take<double>(n + 2 * block_pairs); return p ? p + block_pairs : p; };
+    b = padded(s.pairs);
+    l = padded(s.pairs);
+    f = padded(s.pairs);
+    skip_f = padded(s.pairs);
+    level = padded(blocks);
+    low = padded(blocks);
+    r = padded(blocks);
+    em = a.template take<E>(chunk * s.pairs);
+    blank = a.template take<double>(chunk);
+    x = a.template take<double>(s.pairs + 2 * block_pairs);
+    buffer = a.template take<T>(epoch * s.classes);
+    raw = has_home || !in_float ? nullptr : a.template take<T>((backward ? chunk : epoch) * s.classes);
+    sums = tops = costs = all_r = rows = kept = ub = ul = g = skip_g = rb = gamma = taken = nullptr;
+    place = first = kind = index = nullptr;
+    if (!backward) return;
+    sums = a.template take<double>(s.frames);
+    tops = a.template take<double>(s.frames);
+    costs = a.template take<double>(epochs);
+    all_r = a.template take<double>(epochs * blocks);
+    rows = a.template take<double>(chunk * 2 * width);
+    kept = a.template take<double>((s.frames + chunk - 1) / (chunk ? chunk : 1) * 2 * s.pairs);
+    ub = padded(s.pairs);
+    ul = padded(s.pairs);
+    g = padded(s.pairs);
+    skip_g = padded(s.pairs);
+    rb = padded(blocks);
+    gamma = a.template take<double>(s.pairs);
+    taken = a.template take<double>(in_float ? s.pairs : s.classes + 2 * frame_lanes);
+    place = a.template take<std::ptrdiff_t>(s.pairs);
+    first = a.template take<std::ptrdiff_t>(s.pairs + 1);
+    kind = a.template take<std::ptrdiff_t>(s.pairs);
+    index = a.template take<std::ptrdiff_t>(s.classes);
+  }
+
+  /// Pairs of an epoch of frames [t0, t0 + n): what can reach the end from the frame before, and what is reached within.
+  std::ptrdiff_t begin_of(std::ptrdiff_t t0) const { return s.first_pair(t0 - 1); }
+  std::ptrdiff_t end_of(std::ptrdiff_t t0, std::ptrdiff_t n) const { return s.end_pair(t0 + n - 1); }
+
+  // --- emissions ---------------------------------------------------------------------------------------------------------------------
+  /// exp(x - c) 2^-k of n frames at once, whose latencies overlap, to y, and their sums; k and c as near the largest.
+  UFL_NOINLINE void exponentials(const float* const* from, float* const* to, int n, double* sum) const {
+    using C = chunks<float, frame_lanes>;
+    using V = native<float>;
+    using W = wide_t<V>;
+    constexpr float nothing_left = -__builtin_inff();
+    float top[epoch];
+    for (int q = 0; q < n; ++q) top[q] = largest_of(from[q], s.classes);
+    for (int q = 0; q < n; ++q) {
+      const float* const p = from[q];
+      float* const o = to[q];
+      const bool usual = abs(top[q]) < 256;
+      const float c = usual || !(abs(top[q]) < inf<float>()) ? 0 : top[q];
+      const float k = top[q] == nothing_left ? 0 : fma(top[q] - c, exp_param<float>::log2e, exp_param<float>::round) - exp_param<float>::round;
+      const V shift = V(c), base = V(exp_param<float>::round - k), lowest = V((k - 125) * 0.693147181f);
+      W sums[C::packs];
+      C::each([&](int i) UFL_INLINE { sums[i] = W(0); });
+      C::over(s.classes, [&](int i, std::ptrdiff_t j, std::ptrdiff_t m) UFL_INLINE {
+        const V v = load_padded(p + j, m, nothing_left), e = select(v == V(nothing_left), V(0), exp_shifted(v - shift, base, lowest));
+        store_padded(e, o + j, m);
+        sums[i] = sums[i] + widen(e);
+      });
+      const double total = sum_of_frame<float>(sums);
+      sum[q] = total > 0 ? total : __builtin_nan("");
+    }
+  }
+  /// Frames [t0, t0 + n) to rows of `em` from `slot` on: emissions of the pairs [j0, j1).  `again`: the sums are known.
+  void emit(std::ptrdiff_t t0, int n, std::ptrdiff_t slot, std::ptrdiff_t j0, std::ptrdiff_t j1, const frame_rows* home, bool again, log_product* scale) {
+    double sum[epoch];
+    if (!again) cost = 0;
+    if constexpr (in_float) {
+      const float* from[epoch];
+      float* to[epoch];
+      for (int q = 0; q < n; ++q) to[q] = exponentials_of(t0 + q, slot + q, home);
+      if (!again || !home || raw) {
+        for (int q = 0; q < n; ++q) from[q] = s.logits.template get<T>(t0 + q, s.classes, buffer + q * s.classes);
+        exponentials(from, to, n, sum);
+      }
+      for (int q = 0; q < n; ++q) gather_row(to[q], em + (slot + q) * s.pairs, j0, j1);
+      for (int q = 0; q < n; ++q) blank[slot + q] = to[q][s.blank];
+      if (!again) check_emissions(slot, n, j0, j1);
+    } else {
+      for (int q = 0; q < n; ++q) sum[q] = emit_in_double(t0 + q, slot + q, j0, j1, again, scale);
+    }
+    if (again) return;
+    for (int q = 0; q < n; ++q) {
+      scale->times(sum[q]);
+      if (sums) sums[t0 + q] = sum[q];
+    }
+  }
+  /// Where the exponentials of a frame lie: in its row of the gradient, or in a buffer.
+  float* exponentials_of(std::ptrdiff_t t, std::ptrdiff_t slot, const frame_rows* home) const {
+    if constexpr (in_float) return raw ? raw + slot * s.classes : reinterpret_cast<float*>(home->at(t));
+    else return nullptr;
+  }
+  void gather_row(const float* y, E* to, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+    const std::ptrdiff_t end = j1 < s.labels ? j1 : s.labels;
+    std::ptrdiff_t n = j0;
+    for (; n + 8 <= end; n += 8) UFL_UNROLL for (int i = 0; i < 8; ++i) to[n + i] = E(y[s.label[n + i]]);
+    for (; n < end; ++n) to[n] = E(y[s.label[n]]);
+    for (; n < j1; ++n) to[n] = 0;
+  }
+  /// The smallest emission that is not 0.
+  void check_emissions(std::ptrdiff_t slot, int n, std::ptrdiff_t j0, std::ptrdiff_t j1) {
+    D smallest = D(1);
+    for (int q = 0; q < n; ++q) {
+      const E* const e = em + (slot + q) * s.pairs;
+      for (std::ptrdiff_t j = j0; j < j1; j += step) {
+        const D v = emissions::load(e + j);
+        smallest = min(smallest, select(v > D(0), v, D(1)));
+      }
+      smallest = min(smallest, D(blank[slot + q] > 0 ? blank[slot + q] : 1.0));
+    }
+    const double least = -max_of_lanes(neg(smallest));
+    good &= least > 0x1p-120;                                 // below, floats are not what they should be
+    cost = -exponent(least) * epoch;
+  }
+  double emit_in_double(std::ptrdiff_t t, std::ptrdiff_t slot, std::ptrdiff_t j0, std::ptrdiff_t j1, bool again, log_product* scale) {
+    frame_sum all = {0, 1};
+    if (s.log_probs || again) {
+      if (again) all.top = tops[t];
+    } else all = sum_frame(s.logits.template get<T>(t, s.classes, buffer), s.classes);
+    const std::ptrdiff_t end = j1 < s.labels ? j1 : s.labels;
+    for (std::ptrdiff_t n = j0; n < end; ++n) x[n] = double(s.logits.template number<T>(t, s.label[n]));
+    for (std::ptrdiff_t n = end > j0 ? end : j0; n < j1; ++n) x[n] = -__builtin_inf();
+    const double own = double(s.logits.template number<T>(t, s.blank));
+    if (s.log_probs && !again) {                              // their largest is the reference
+      double top = own;
+      for (std::ptrdiff_t n = j0; n < end; ++n) { top = x[n] > top ? x[n] : top; good &= x[n] == x[n]; }
+      good &= top < __builtin_inf() && own == own;
+      all.top = top == -__builtin_inf() ? 0 : top;
+      scale->sum -= all.top;
+    }
+    if (tops && !again) tops[t] = all.top;
+    E* const e = em + slot * s.pairs;
+    D smallest = D(0);
+    for (std::ptrdiff_t j = j0; j < j1; j += step) {
+      const D d = load(x + j) - D(all.top);
+      smallest = min(smallest, select(d > neg(inf<D>()), d, D(0)));
+      put_emission(exp_nonpositive(d), e + j);
+    }
+    const double least = min(-max_of_lanes(neg(smallest)), own > -__builtin_inf() ? own - all.top : 0);
+    cost = max(cost, 1 - least * (epoch * 1.4426950408889634));
+    blank[slot] = exp_nonpositive(own - all.top);
+    return all.sum;
+  }
+  static UFL_FN void put_emission(D v, double* to) { store(v, to); }
+  static UFL_FN void put_emission(D, float*) {}
+
+  // --- the two recursions ---------------------------------------------------------------------------------------------------------------
+  static UFL_FN double exponent(double v) { return double(int(to_bits(v) >> 52)) - 1023; }      // v > 0
+  /// Exponents of the largest and the smallest cell of each block that is not 0.
+  UFL_NOINLINE void levels(const double* p, const double* q, const double* unit, std::ptrdiff_t k0, std::ptrdiff_t k1) const {
+    for (std::ptrdiff_t k = k0; k < k1; ++k) {
+      D most = D(0), least = D(1e300);
+      UFL_UNROLL for (int i = 0; i < packs; ++i) {
+        const D v = load(p + k * block_pairs + i * step), w = load(q + k * block_pairs + i * step);
+        most = max(most, max(v, w));
+        least = min(least, min(select(v > D(0), v, D(1e300)), select(w > D(0), w, D(1e300))));
+      }
+      const double m = max_of_lanes(most);
+      level[k] = m > 0 ? exponent(m) + unit[k] : none;
+      low[k] = m > 0 ? exponent(-max_of_lanes(neg(least))) + unit[k] : -none;
+    }
+  }
+  /// New units of the blocks [k0, k1), which `from` (-1 or 1) says where mass comes from; a).
+  void renew(double* p, double* q, double* unit, double* factor, double* skip_factor, const double* skip, std::ptrdiff_t k0, std::ptrdiff_t k1, int from) {
+    levels(p, q, unit, k0, k1);
+    const std::ptrdiff_t outside = from < 0 ? k0 - 1 : k1;
+    level[outside] = none;
+    low[outside] = -none;
+    for (std::ptrdiff_t k = k0; k < k1; ++k) {
+      const double top = max(level[k], level[k + from]), bottom = min(low[k], low[k + from]), now = top > none ? top : 0;
+      good &= top - bottom <= range - cost;
+      scale_block(p, q, k, unit[k] - now);
+      unit[k] = now;
+    }
+    set_factors(unit, factor, skip_factor, skip, k0, k1, from);
+  }
+  void scale_block(double* p, double* q, std::ptrdiff_t k, double by) const {
+    const D v = D(power(by));
+    UFL_UNROLL for (int i = 0; i < packs; ++i) {
+      double *const pi = p + k * block_pairs + i * step, *const qi = q + k * block_pairs + i * step;
+      store(load(pi) * v, pi);
+      store(load(qi) * v, qi);
+    }
+  }
+  /// The factor at the edge of each block, from its neighbour's unit.
+  void set_factors(const double* unit, double* factor, double* skip_factor, const double* skip, std::ptrdiff_t k0, std::ptrdiff_t k1, int from) const {
+    for (std::ptrdiff_t k = k0; k < k1; ++k) {
+      const std::ptrdiff_t n = from < 0 ? k * block_pairs : k * block_pairs + block_pairs - 1;
+      const bool edge = from < 0 ? k == k0 : k == k1 - 1;
+      factor[n] = edge ? 1 : power(unit[k + from] - unit[k]);
+      skip_factor[n] = factor[n] * skip[n];
+    }
+  }
+  struct state { double *b, *l; };
+  state row(std::ptrdiff_t slot) const { double* const p = rows + slot * 2 * width + block_pairs; return {p, p + width}; }
+  UFL_NOINLINE void advance(state from, state to, const E* e, double y, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+    const D blank_chance = D(y);
+    for (std::ptrdiff_t j = j1 - step; j >= j0; j -= step) {
+      const D p = load(from.b + j), q = load(from.l + j), before = load(from.l + j - 1);
+      const D nb = fma(before, load(f + j), p) * blank_chance, nl = (fma(before, load(skip_f + j), q) + p) * emissions::load(e + j);
+      store(nb, to.b + j);
+      store(nl, to.l + j);
+    }
+  }
+  /// One epoch of alphas from the state in b, l; their rows are kept where `keep` says so.
+  void advance_epoch(std::ptrdiff_t t0, int n, std::ptrdiff_t slot, bool keep) const {
+    const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n);
+    const state own = {b, l};
+    state from = own;
+    for (int q = 0; q < n; ++q) {
+      const state to = keep ? row(slot + q) : own;
+      advance(from, to, em + (slot + q) * s.pairs, blank[slot + q], j0, j1);
+      if (keep) {
+        to.l[j0 - 1] = 0;
+        if (j1 < s.pairs) for (int i = 0; i < block_pairs; ++i) to.b[j1 + i] = to.l[j1 + i] = 0;
+      }
+      from = to;
+    }
+    if (keep)
+      for (std::ptrdiff_t j = j0; j < j1; ++j) { b[j] = from.b[j]; l[j] = from.l[j]; }
+  }
+  void start() {
+    for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { b[n] = l[n] = 0; f[n] = 1; skip_f[n] = s.skip[n]; }
+    for (std::ptrdiff_t k = -1; k <= blocks; ++k) { r[k] = 0; level[k] = none; low[k] = -none; }
+    b[0] = 1;
+  }
+  /// The loss, or NaN where the sequence must go the exact way.  home: where a gradient of floats will lie.
+  double forward(bool backward, const frame_rows* home, cell<double>* total) {
+    log_product scale;
+    start();
+    const bool whole = backward && chunk >= s.frames;
+    for (std::ptrdiff_t e = 0, t0 = 0; t0 < s.frames; ++e, t0 += epoch) {
+      const int n = int(s.frames - t0 < epoch ? s.frames - t0 : epoch);
+      const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n), slot = whole ? t0 : 0;
+      if (backward && !whole && t0 % chunk == 0)
+        for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { kept[t0 / chunk * 2 * s.pairs + j] = b[j]; kept[(t0 / chunk * 2 + 1) * s.pairs + j] = l[j]; }
+      emit(t0, n, slot, j0, j1, home, false, &scale);
+      if (e > 0) {
+        b[j0 - 1] = l[j0 - 1] = 0;
+        renew(b, l, r, f, skip_f, s.skip, j0 / block_pairs, j1 / block_pairs, -1);
+      }
+      if (!good || cost > range) return __builtin_nan("");
+      if (backward) costs[e] = cost;
+      if (backward) for (std::ptrdiff_t k = 0; k < blocks; ++k) all_r[e * blocks + k] = r[k];
+      advance_epoch(t0, n, slot, whole);
+    }
+    const std::ptrdiff_t last = s.labels ? (s.labels - 1) / block_pairs : 0, at = s.labels / block_pairs;
+    const double p = b[s.labels] + (s.labels ? l[s.labels - 1] * power(r[last] - r[at]) : 0);
+    if (!(p > 0)) return scale.value() == scale.value() && p == 0 ? __builtin_inf() : __builtin_nan("");
+    const int down = int(exponent(p));
+    *total = {p * power(-down), r[at] + down};
+    const double value = (scale.value() - total->e * 0.693147180559945309417) - log(total->m);
+    return s.log_probs || !(value < 0) ? value : 0.0;
+  }
+  double value() {
+    cell<double> total;
+    frame_rows nowhere{};
+    return forward(false, &nowhere, &total);
+  }
+
+  /// Which pairs are of which class, in groups.
+  std::ptrdiff_t group() const {
+    std::ptrdiff_t kinds = 0;
+    for (std::ptrdiff_t n = 0; n < s.labels; ++n) index[s.label[n]] = -1;
+    for (std::ptrdiff_t n = 0; n < s.labels; ++n) {
+      std::ptrdiff_t& i = index[s.label[n]];
+      if (i < 0) { i = kinds; kind[kinds] = s.label[n]; first[kinds++] = 0; }
+      ++first[i];
+    }
+    for (std::ptrdiff_t k = 0, sum = 0; k <= kinds; ++k) { const std::ptrdiff_t c = k < kinds ? first[k] : 0; first[k] = sum; sum += c; }
+    for (std::ptrdiff_t n = 0; n < s.labels; ++n) place[first[index[s.label[n]]]++] = n;
+    for (std::ptrdiff_t k = kinds; k > 0; --k) first[k] = first[k - 1];
+    first[0] = 0;
+    return kinds;
+  }
+  /// Posteriors of one frame from alpha and u; beta of this frame replaces that of the next.  Returns the blank's.
+  UFL_NOINLINE double retreat(state alpha, const E* e, double y, const double* half, const double* other_half, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+    D sum[packs];
+    UFL_UNROLL for (int i = 0; i < packs; ++i) sum[i] = D(0);
+    const D blank_chance = D(y);
+    for (std::ptrdiff_t j = j0; j < j1; j += block_pairs) {
+      const D h = D(half[j / block_pairs]), o = D(other_half[j / block_pairs]);
+      UFL_UNROLL for (int i = 0; i < packs; ++i) {
+        const std::ptrdiff_t n = j + i * step;
+        const D p = load(ub + n), q = load(ul + n), u = p + q, v = fma(load(ul + n + 1), load(skip_g + n), fma(load(ub + n + 1), load(g + n), q));
+        store(u * blank_chance, ub + n);
+        store(v * emissions::load(e + n), ul + n);
+        sum[i] = fma(load(alpha.b + n) * h, u * o, sum[i]);
+        store((load(alpha.l + n) * h) * (v * o), gamma + n);
+      }
+    }
+    UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) sum[i] = sum[i] + sum[i + w];
+    return sum_of_lanes(sum[0]);
+  }
+  /// The gradient after forward(): false where the exact way must be gone.
+  bool backward(ctc_rows wanted, cell<double> total, const frame_rows& out) {
+    const std::ptrdiff_t kinds = group();
+    const bool whole = chunk >= s.frames;
+    for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { ub[n] = ul[n] = 0; g[n] = 1; skip_g[n] = n + 1 < s.pairs ? s.skip[n + 1] : 0; }
+    for (std::ptrdiff_t k = -1; k <= blocks; ++k) rb[k] = 0;
+    for (std::ptrdiff_t n = 0; n < s.pairs; ++n) gamma[n] = 0;
+    if (!in_float) for (std::ptrdiff_t k = 0; k < s.classes + 2 * frame_lanes; ++k) taken[k] = 0;
+    double *const half = level, *const other_half = low;      // free between renewals
+    ub[s.labels] = 1;                                         // after the last frame: as if one more blank followed
+    for (std::ptrdiff_t t1 = s.frames; t1 > 0;) {
+      const std::ptrdiff_t c0 = whole ? 0 : (t1 - 1) / chunk * chunk;
+      if (!whole) recompute(c0, t1, &out);
+      for (std::ptrdiff_t t0 = (t1 - 1) / epoch * epoch; t0 >= c0; t0 -= epoch) {
+        const int n = int(t1 - t0 < epoch ? t1 - t0 : epoch);
+        const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n + 1), e = t0 / epoch;
+        if (t0 + n < s.frames) {
+          if (j1 < s.pairs) ub[j1] = ul[j1] = 0;
+          cost = costs[e];
+          renew(ub, ul, rb, g, skip_g, skip_after(), j0 / block_pairs, j1 / block_pairs, 1);
+          if (!good) return false;
+        }
+        for (std::ptrdiff_t k = j0 / block_pairs; k < j1 / block_pairs; ++k) {
+          const double by = (all_r[e * blocks + k] + rb[k]) - total.e, a = double(std::ptrdiff_t(by / 2));
+          half[k] = power(a) / total.m;
+          other_half[k] = power(by - a);
+        }
+        for (std::ptrdiff_t n0 = 0; n0 < j0; ++n0) gamma[n0] = 0;
+        for (std::ptrdiff_t n0 = j1; n0 < s.pairs; ++n0) gamma[n0] = 0;
+        for (int q = n - 1; q >= 0; --q) {
+          const std::ptrdiff_t slot = t0 + q - c0;
+          const double of_blank = retreat(row(slot), em + slot * s.pairs, blank[slot], half, other_half, j0, j1);
+          put_row(wanted, t0 + q, slot, of_blank, kinds, out);
+        }
+        t1 = t0;
+      }
+    }
+    return true;
+  }
+  const double* skip_after() const { return s.skip + 1; }
+  /// Alphas of the frames [t0, t1) again, from their checkpoint.
+  void recompute(std::ptrdiff_t t0, std::ptrdiff_t t1, const frame_rows* home) {
+    const double* const k = kept + t0 / chunk * 2 * s.pairs;
+    for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { b[j] = k[j]; l[j] = k[s.pairs + j]; }
+    for (std::ptrdiff_t t = t0; t < t1; t += epoch) {
+      const int n = int(t1 - t < epoch ? t1 - t : epoch);
+      const std::ptrdiff_t j0 = begin_of(t), j1 = end_of(t, n), e = t / epoch;
+      emit(t, n, t - t0, j0, j1, home, true, nullptr);
+      const double* const now = all_r + e * blocks;
+      if (e > 0) {
+        b[j0 - 1] = l[j0 - 1] = 0;
+        for (std::ptrdiff_t i = j0 / block_pairs; i < j1 / block_pairs; ++i) scale_block(b, l, i, now[i - blocks] - now[i]);
+      }
+      set_factors(now, f, skip_f, s.skip, j0 / block_pairs, j1 / block_pairs, -1);
+      if (e == 0) start_factors();
+      advance_epoch(t, n, t - t0, true);
+    }
+  }
+  void start_factors() const {
+    for (std::ptrdiff_t n = 0; n < s.pairs; ++n) { f[n] = 1; skip_f[n] = s.skip[n]; }
+  }
+  double sum_of_kind(std::ptrdiff_t k) const {
+    double sum = 0;
+    for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) sum += gamma[place[i]];
+    return sum;
+  }
+  void put_row(ctc_rows wanted, std::ptrdiff_t t, std::ptrdiff_t slot, double of_blank, std::ptrdiff_t kinds, const frame_rows& out) const {
+    if constexpr (in_float) {
+      float* const y = exponentials_of(t, slot, &out);
+      const double share = 1 / sums[t];
+      if (wanted == ctc_rows::gradient) {
+        for (std::ptrdiff_t k = 0; k < kinds; ++k) taken[k] = double(y[kind[k]]) * share - sum_of_kind(k);
+        const double own = double(y[s.blank]) * share - of_blank;
+        using V = native<float>;
+        const V v = V(float(share));
+        chunks<float, frame_lanes>::over(s.classes, [&](int, std::ptrdiff_t j, std::ptrdiff_t m) UFL_INLINE { store_padded(load_padded(y + j, m, 0.0f) * v, y + j, m); });
+        for (std::ptrdiff_t k = 0; k < kinds; ++k) y[kind[k]] = float(taken[k]);
+        y[s.blank] = float(own);
+      } else {
+        for (std::ptrdiff_t k = 0; k < s.classes; ++k) y[k] = 0;
+        for (std::ptrdiff_t k = 0; k < kinds; ++k) y[kind[k]] = float(sum_of_kind(k));
+        y[s.blank] = float(of_blank);
+      }
+      if (raw) {
+        float* const to = out.template place<float>(t, y);
+        if (to != y) memcpy(to, y, std::size_t(s.classes) * sizeof(float));
+        out.template put<float>(t, s.classes, y);
+      }
+    } else {
+      for (std::ptrdiff_t k = 0; k < kinds; ++k) taken[kind[k]] = sum_of_kind(k);
+      taken[s.blank] = of_blank;
+      T* const to = out.template place<T>(t, buffer);
+      if (wanted == ctc_rows::gradient && !s.log_probs) put_softmax(s.logits.template get<T>(t, s.classes, buffer), s.classes, tops[t], 1 / sums[t], taken, to);
+      else {
+        const double sign = wanted == ctc_rows::gradient ? -1 : 1;
+        for (std::ptrdiff_t k = 0; k < s.classes; ++k) to[k] = T(taken[k] == 0 ? 0 : sign * taken[k]);
+      }
+      out.template put<T>(t, s.classes, to);
+      for (std::ptrdiff_t k = 0; k < kinds; ++k) taken[kind[k]] = 0;
+      taken[s.blank] = 0;
+    }
+  }
+};
+
+UFL_END
