@@ -3,11 +3,11 @@
 // Blocks of eight pairs share one exponent R, renewed every eight frames: the largest exponent of this block and the one before it, since
 // nothing comes from further away within eight frames.  Then a step is three fused multiply-adds and two products for two cells.
 // Nothing is ever lost silently:
-// a) At renewal a cell that is not 0 lies d bits below its R, or below that of the next block it may come to; the smallest emission of
-//    the eight frames that is not 0 is 2^-m.  As long as d + 8 m <= 980, every single way through an epoch stays a normal number, and
-//    sums of all ways stay below 2^24.
-// b) A posterior alpha u 2^x takes its power of two in halves.  Where both factors are not 0, x is at most 2 * 980; where one is 0, the
-//    other times its half, which is cut to 2^1000, is at most finite.
+// a) Renewal brings the largest cell to 2^900.  One that is not 0 lies d bits below it, or below that of the next block it may come to;
+//    the smallest emissions of the eight frames that are not 0 multiply to 2^-m.  As long as d + m <= 1880, every single way through an
+//    epoch stays a normal number, and sums of all ways stay below 2^924.
+// b) A posterior alpha u 2^x takes its power of two in halves of at most 2^96, so that no factor overflows.  A block needs more only where
+//    alpha is 0 beside every large u.
 // Where that fails the sequence goes the exact way, from its start.
 //
 // Emissions E are floats where the logits are: the same number stands in a frame's sum and in the recursion, so that the error of the
@@ -40,14 +40,15 @@ template <> struct emission_pack<float> {
 template <> struct emission_pack<float> { static UFL_FN double load(const float* p) { return *p; } };
 #endif
 
-/// 2^k for an integral k that is cut to [-1000, 1000].
-UFL_FN double power(double k) { return power_of_two<0>(clamp(k, -1000.0, 1000.0)); }
+/// 2^k for an integral k that is cut to what is a normal number.
+constexpr double most_power = 1000;
+UFL_FN double power(double k) { return power_of_two<0>(clamp(k, -most_power, most_power)); }
 
 template <class T, class E> struct fast_ctc {
   using D = native<double>;
   using emissions = emission_pack<E>;
   static constexpr int step = lanes<double>, packs = block_pairs / step, epoch = 8;
-  static constexpr double range = 980, none = -1e9;
+  static constexpr double height = 900, range = height + 980, most = 96, none = -1e9;
   static constexpr std::ptrdiff_t checkpoint = 32, kept_bytes = 1 << 20;
   static constexpr bool in_float = sizeof(E) == 4;
 
@@ -148,6 +149,8 @@ template <class T, class E> struct fast_ctc {
     } else {
       for (int q = 0; q < n; ++q) sum[q] = emit_in_double(t0 + q, slot + q, j0, j1, again, scale);
     }
+    if (j1 < s.pairs)                                         // backward() goes one block further, where alpha is 0
+      for (int q = 0; q < n; ++q) for (int i = 0; i < block_pairs; ++i) em[(slot + q) * s.pairs + j1 + i] = 0;
     if (again) return;
     for (int q = 0; q < n; ++q) {
       scale->times(sum[q]);
@@ -166,20 +169,19 @@ template <class T, class E> struct fast_ctc {
     for (; n < end; ++n) to[n] = E(y[s.label[n]]);
     for (; n < j1; ++n) to[n] = 0;
   }
-  /// The smallest emission that is not 0.
+  /// What a way through the epoch may lose, in bits: from the smallest emission of each frame that is not 0.
   void check_emissions(std::ptrdiff_t slot, int n, std::ptrdiff_t j0, std::ptrdiff_t j1) {
-    D smallest = D(1);
     for (int q = 0; q < n; ++q) {
       const E* const e = em + (slot + q) * s.pairs;
+      D smallest = D(blank[slot + q] > 0 ? blank[slot + q] : 1.0);
       for (std::ptrdiff_t j = j0; j < j1; j += step) {
         const D v = emissions::load(e + j);
         smallest = min(smallest, select(v > D(0), v, D(1)));
       }
-      smallest = min(smallest, D(blank[slot + q] > 0 ? blank[slot + q] : 1.0));
+      const double least = -max_of_lanes(neg(smallest));
+      good &= least > 0x1p-120;                               // below, floats are not what they should be
+      cost -= exponent(least);
     }
-    const double least = -max_of_lanes(neg(smallest));
-    good &= least > 0x1p-120;                                 // below, floats are not what they should be
-    cost = -exponent(least) * epoch;
   }
   double emit_in_double(std::ptrdiff_t t, std::ptrdiff_t slot, std::ptrdiff_t j0, std::ptrdiff_t j1, bool again, log_product* scale) {
     frame_sum all = {0, 1};
@@ -206,7 +208,7 @@ template <class T, class E> struct fast_ctc {
       put_emission(exp_nonpositive(d), e + j);
     }
     const double least = min(-max_of_lanes(neg(smallest)), own > -__builtin_inf() ? own - all.top : 0);
-    cost = max(cost, 1 - least * (epoch * 1.4426950408889634));
+    cost += 1 - least * 1.4426950408889634;
     blank[slot] = exp_nonpositive(own - all.top);
     return all.sum;
   }
@@ -236,11 +238,12 @@ template <class T, class E> struct fast_ctc {
     level[outside] = none;
     low[outside] = -none;
     for (std::ptrdiff_t k = k0; k < k1; ++k) {
-      const double top = max(level[k], level[k + from]), bottom = min(low[k], low[k + from]), now = top > none ? top : 0;
-      good &= top - bottom <= range - cost;
+      const double top = max(level[k], level[k + from]), bottom = min(low[k], low[k + from]), now = top > none ? top - height : none;
+      good &= top - bottom <= range - cost && (level[k] == none || abs(unit[k] - now) <= most_power);
       scale_block(p, q, k, unit[k] - now);
       unit[k] = now;
     }
+    for (std::ptrdiff_t k = k0; k < k1; ++k) good &= level[k + from] == none || abs(unit[k + from] - unit[k]) <= most_power;
     set_factors(unit, factor, skip_factor, skip, k0, k1, from);
   }
   void scale_block(double* p, double* q, std::ptrdiff_t k, double by) const {
@@ -290,8 +293,8 @@ template <class T, class E> struct fast_ctc {
   }
   void start() {
     for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { b[n] = l[n] = 0; f[n] = 1; skip_f[n] = s.skip[n]; }
-    for (std::ptrdiff_t k = -1; k <= blocks; ++k) { r[k] = 0; level[k] = none; low[k] = -none; }
-    b[0] = 1;
+    for (std::ptrdiff_t k = -1; k <= blocks; ++k) { r[k] = k < 2 ? -height : none; level[k] = none; low[k] = -none; }
+    b[0] = power(height);
   }
   /// The loss, or NaN where the sequence must go the exact way.  home: where a gradient of floats will lie.
   double forward(bool backward, const frame_rows* home, cell<double>* total) {
@@ -314,10 +317,11 @@ template <class T, class E> struct fast_ctc {
       advance_epoch(t0, n, slot, whole);
     }
     const std::ptrdiff_t last = s.labels ? (s.labels - 1) / block_pairs : 0, at = s.labels / block_pairs;
-    const double p = b[s.labels] + (s.labels ? l[s.labels - 1] * power(r[last] - r[at]) : 0);
-    if (!(p > 0)) return scale.value() == scale.value() && p == 0 ? __builtin_inf() : __builtin_nan("");
-    const int down = int(exponent(p));
-    *total = {p * power(-down), r[at] + down};
+    const double end = b[s.labels], before = s.labels ? l[s.labels - 1] : 0;
+    if (!(scale.value() + end + before >= -__builtin_inf())) return __builtin_nan("");
+    const auto cell_of = [](double v, double unit) { return v > 0 ? normal(cell<double>{v, unit}) : zero_cell<double>(); };
+    *total = normal(add(cell_of(end, r[at]), cell_of(before, r[last])));
+    if (is_zero(*total)) return __builtin_inf();
     const double value = (scale.value() - total->e * 0.693147180559945309417) - log(total->m);
     return s.log_probs || !(value < 0) ? value : 0.0;
   }
@@ -366,11 +370,11 @@ template <class T, class E> struct fast_ctc {
     const std::ptrdiff_t kinds = group();
     const bool whole = chunk >= s.frames;
     for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { ub[n] = ul[n] = 0; g[n] = 1; skip_g[n] = n + 1 < s.pairs ? s.skip[n + 1] : 0; }
-    for (std::ptrdiff_t k = -1; k <= blocks; ++k) rb[k] = 0;
+    for (std::ptrdiff_t k = -1; k <= blocks; ++k) rb[k] = -height;
     for (std::ptrdiff_t n = 0; n < s.pairs; ++n) gamma[n] = 0;
     if (!in_float) for (std::ptrdiff_t k = 0; k < s.classes + 2 * frame_lanes; ++k) taken[k] = 0;
     double *const half = level, *const other_half = low;      // free between renewals
-    ub[s.labels] = 1;                                         // after the last frame: as if one more blank followed
+    ub[s.labels] = power(height);                                         // after the last frame: as if one more blank followed
     for (std::ptrdiff_t t1 = s.frames; t1 > 0;) {
       const std::ptrdiff_t c0 = whole ? 0 : (t1 - 1) / chunk * chunk;
       if (!whole) recompute(c0, t1, &out);
@@ -385,6 +389,7 @@ template <class T, class E> struct fast_ctc {
         }
         for (std::ptrdiff_t k = j0 / block_pairs; k < j1 / block_pairs; ++k) {
           const double by = (all_r[e * blocks + k] + rb[k]) - total.e, a = double(std::ptrdiff_t(by / 2));
+          if (by > 2 * most) return false;
           half[k] = power(a) / total.m;
           other_half[k] = power(by - a);
         }

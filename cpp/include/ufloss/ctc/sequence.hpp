@@ -5,6 +5,12 @@
 
 UFL_BEGIN
 
+/// The first k lanes of v to p.
+template <class T> UFL_FN void store_padded(native<T> v, T* p, std::ptrdiff_t k) {
+  if (k >= lanes<T>) store(v, p);
+  else if (k > 0) store_some(v, p, int(k));
+}
+
 /// Deals out the caller's memory, each piece from a cache line on; without memory it only counts.
 struct arena {
   char* base = nullptr;
