@@ -18,3 +18,14 @@ def test_breast_cancer(tmp_path, capsys):
     assert results["test"][0] < 0.15
     assert results["test"][1] > 0.95
     assert capsys.readouterr().out.count("train loss") >= 10
+
+
+@pytest.mark.filterwarnings("default")
+def test_ctc_digits(tmp_path, capsys):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "alignment.png"
+    rate = runpy.run_path(str(EXAMPLES / "ctc_digits.py"))["main"](["--steps", "700", "--plot", str(picture)])
+    assert rate < 0.25      # 2 to 4 % after all its steps
+    assert picture.stat().st_size > 5000
+    assert capsys.readouterr().out.count("loss a line") >= 10

@@ -196,9 +196,9 @@ template <class V> UFL_FN V exp_near(V x) {
   return from_bits(to_bits(exp_reduced(r)) + shl<format_of<V>::mantissa>(to_bits(t)));
 }
 /// exp(x) 2^s, where base is the rounding constant plus s: one of many terms whose common power of two is settled later.  x is raised to
-/// `lowest`, which must keep the result a normal number; NaN stays.
-template <class V> UFL_FN V exp_shifted(V x, V base, V lowest) {
-  const V y = max(x, lowest), t = fma(y, V(exp_of<V>::log2e), base), n = t - base;
+/// `lowest`, which must keep the result a normal number, unless it is known to lie above; NaN stays.
+template <bool Raise = true, class V> UFL_FN V exp_shifted(V x, V base, V lowest) {
+  const V y = Raise ? max(x, lowest) : x, t = fma(y, V(exp_of<V>::log2e), base), n = t - base;
   const V r = fma(n, V(-exp_of<V>::ln2_lo), fma(n, V(-exp_of<V>::ln2_hi), y));
   const V p = V(1) + fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r);      // 1.1 ulp: an exact 1 + r would cost three operations more
   return from_bits(to_bits(p) + shl<format_of<V>::mantissa>(to_bits(t)));

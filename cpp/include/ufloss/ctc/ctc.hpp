@@ -44,33 +44,29 @@ enum class ctc_way : int { none, fast, fast_in_double, exact };
 /// Below it float emissions may be off by more than 10^-6 of the loss.
 constexpr double small_loss = 0.01;
 
-/// Can a row of the gradient hold what a frame of floats is computed in?
-template <class T> bool ctc_has_home(bool wanted, const frame_rows& out) { return wanted && out.template ready<T>(); }
 template <class T> constexpr bool ctc_in_float = sizeof(T) == 4;
 
 /// Bytes that ctc() needs, at an address that is a multiple of 64.
-template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows, bool has_home = false) {
+template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows) {
   arena count;
   const ctc_label label(labels, count);
   const sequence<T> s = make_sequence<T>({{}, frames, classes, labels, 0, false}, label);
+  const ctc_rows wanted = rows ? ctc_rows::gradient : ctc_rows::none;
   std::size_t most = 0;
   const auto need = [&](auto make) { arena a = count; make(a); most = a.used > most ? a.used : most; };
   need([&](arena& a) { exact_ctc<T>(s, rows, a); });
-  need([&](arena& a) { fast_ctc<T, double>(s, rows, true, a); });
-  if constexpr (ctc_in_float<T>) {
-    need([&](arena& a) { fast_ctc<T, float>(s, false, false, a); });
-    need([&](arena& a) { fast_ctc<T, float>(s, rows, has_home, a); });
-  }
+  need([&](arena& a) { fast_ctc<T, double>(s, wanted, {}, a); });
+  if constexpr (ctc_in_float<T>) need([&](arena& a) { fast_ctc<T, float>(s, wanted, {}, a); });
   return most;
 }
 
 /// The fast way; false where the exact one must be gone.
 template <class T, class E> bool ctc_fast(const sequence<T>& s, ctc_rows wanted, const frame_rows& out, arena a, double least, double* loss) {
-  fast_ctc<T, E> fast(s, wanted != ctc_rows::none, ctc_has_home<T>(wanted != ctc_rows::none, out), a);
+  fast_ctc<T, E> fast(s, wanted, out, a);
   cell<double> total{1, 0};
-  *loss = fast.forward(wanted != ctc_rows::none, &out, &total);
+  *loss = fast.forward(&total);
   if (!(*loss >= least)) return false;
-  return wanted == ctc_rows::none || *loss == __builtin_inf() || fast.backward(wanted, total, out);
+  return wanted == ctc_rows::none || *loss == __builtin_inf() || fast.backward(total);
 }
 
 /// The loss of one sequence whose label is set; rows of what is wanted go to `out`, all of them.  No path: inf, and rows of 0.

@@ -225,7 +225,7 @@ template <class T> struct exact_ctc {
     taken[s.blank] = blank;
     for (std::ptrdiff_t n = j0; n < j1 && n < s.labels; ++n) taken[s.label[n]] += gl[n];
     T* const to = out.template place<T>(t, buffer);
-    if (wanted == ctc_rows::gradient && !s.log_probs) put_softmax(s.logits.template get<T>(t, s.classes, buffer), s.classes, tops[t], 1 / sums[t], taken, to);
+    if (wanted == ctc_rows::gradient && !s.log_probs) put_softmax(s.logits.template get<T>(t, s.classes, buffer), s.classes, tops[t], 1 / sums[t], to, [&](std::ptrdiff_t j) UFL_INLINE { return doubles<wide_native<T>>::load(taken + j); });
     else {
       const double sign = wanted == ctc_rows::gradient ? -1 : 1;
       for (std::ptrdiff_t k = 0; k < s.classes; ++k) to[k] = T(taken[k] == 0 ? 0 : sign * taken[k]);

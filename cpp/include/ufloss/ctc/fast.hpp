@@ -53,18 +53,21 @@ template <class T, class E> struct fast_ctc {
   static constexpr bool in_float = sizeof(E) == 4;
 
   const sequence<T> s;
-  std::ptrdiff_t width, blocks, epochs, chunk;     ///< chunk: frames whose alphas and emissions are held at once
+  const ctc_rows wanted;
+  const frame_rows out;                            ///< rows of what is wanted
+  std::ptrdiff_t width, blocks, epochs, chunk;     ///< chunk: frames whose alphas are held at once
   double *b, *l, *f, *skip_f, *level, *low, *r;    ///< the state, its factors from the pair before, and per block
-  E* em;
-  double *blank, *sums, *tops, *costs, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *rb, *gamma, *taken, *x;
-  std::ptrdiff_t *place, *first, *kind, *index;
-  T *buffer, *raw;                                 ///< raw: exponentials of frames, where no gradient can hold them
+  E* em;                                           ///< of one epoch; with rows, of all frames
+  double *blank, *x, *sums, *costs, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *rb, *gamma;
+  std::ptrdiff_t *place, *first, *kind, *index, *seen;
+  T *buffer, *raw;                                 ///< raw: exponentials of an epoch, where no row of the gradient can hold them
   bool good = true;
   double cost = 0;                                 ///< bits that the frames of an epoch may take
 
-  fast_ctc(const sequence<T>& q, bool backward, bool has_home, arena& a)
-      : s(q), width(q.pairs + 2 * block_pairs), blocks(q.pairs / block_pairs), epochs((q.frames + epoch - 1) / epoch) {
-    chunk = backward ? (s.frames * s.pairs * std::ptrdiff_t(16 + sizeof(E)) <= kept_bytes ? epochs * epoch : checkpoint) : epoch;
+  fast_ctc(const sequence<T>& q, ctc_rows w, const frame_rows& o, arena& a)
+      : s(q), wanted(w), out(o), width(q.pairs + 2 * block_pairs), blocks(q.pairs / block_pairs), epochs((q.frames + epoch - 1) / epoch) {
+    const bool backward = wanted != ctc_rows::none;
+    chunk = backward ? (s.frames * s.pairs * 16 <= kept_bytes ? epochs * epoch : checkpoint) : epoch;
     const auto padded = [&](std::ptrdiff_t n) { double* const p = a.template take<double>(n + 2 * block_pairs); return p ? p + block_pairs : p; };
     b = padded(s.pairs);
     l = padded(s.pairs);
@@ -73,16 +76,15 @@ template <class T, class E> struct fast_ctc {
     level = padded(blocks);
     low = padded(blocks);
     r = padded(blocks);
-    em = a.template take<E>(chunk * s.pairs);
-    blank = a.template take<double>(chunk);
+    em = a.template take<E>((backward ? epochs : 1) * epoch * s.pairs);
+    blank = a.template take<double>((backward ? epochs : 1) * epoch);
     x = a.template take<double>(s.pairs + 2 * block_pairs);
     buffer = a.template take<T>(epoch * s.classes);
-    raw = has_home || !in_float ? nullptr : a.template take<T>((backward ? chunk : epoch) * s.classes);
-    sums = tops = costs = all_r = rows = kept = ub = ul = g = skip_g = rb = gamma = taken = nullptr;
-    place = first = kind = index = nullptr;
+    raw = a.template take<T>(epoch * s.classes);
+    sums = costs = all_r = rows = kept = ub = ul = g = skip_g = rb = gamma = nullptr;
+    place = first = kind = index = seen = nullptr;
     if (!backward) return;
     sums = a.template take<double>(s.frames);
-    tops = a.template take<double>(s.frames);
     costs = a.template take<double>(epochs);
     all_r = a.template take<double>(epochs * blocks);
     rows = a.template take<double>(chunk * 2 * width);
@@ -93,74 +95,110 @@ template <class T, class E> struct fast_ctc {
     skip_g = padded(s.pairs);
     rb = padded(blocks);
     gamma = a.template take<double>(s.pairs);
-    taken = a.template take<double>(in_float ? s.pairs : s.classes + 2 * frame_lanes);
     place = a.template take<std::ptrdiff_t>(s.pairs);
     first = a.template take<std::ptrdiff_t>(s.pairs + 1);
     kind = a.template take<std::ptrdiff_t>(s.pairs);
+    seen = a.template take<std::ptrdiff_t>(s.pairs);
     index = a.template take<std::ptrdiff_t>(s.classes);
   }
 
   /// Pairs of an epoch of frames [t0, t0 + n): what can reach the end from the frame before, and what is reached within.
   std::ptrdiff_t begin_of(std::ptrdiff_t t0) const { return s.first_pair(t0 - 1); }
   std::ptrdiff_t end_of(std::ptrdiff_t t0, std::ptrdiff_t n) const { return s.end_pair(t0 + n - 1); }
+  std::ptrdiff_t slot(std::ptrdiff_t t) const { return wanted != ctc_rows::none ? t : t % epoch; }
+  E* emission(std::ptrdiff_t t) const { return em + slot(t) * s.pairs; }
 
   // --- emissions ---------------------------------------------------------------------------------------------------------------------
-  /// exp(x - c) 2^-k of n frames at once, whose latencies overlap, to y, and their sums; k and c as near the largest.
-  UFL_NOINLINE void exponentials(const float* const* from, float* const* to, int n, double* sum) const {
+  /// exp(x - c) 2^-k of a row, k as near its largest, and their sum, of which `Together` neighbours are added as floats.  Plain: nothing has
+  /// to be taken care of.
+  template <bool Plain, int Together> static double exponentials_of(const float* from, std::ptrdiff_t n, float c, float k, float* to) {
     using C = chunks<float, frame_lanes>;
     using V = native<float>;
     using W = wide_t<V>;
     constexpr float nothing_left = -__builtin_inff();
-    float top[epoch];
-    for (int q = 0; q < n; ++q) top[q] = largest_of(from[q], s.classes);
-    for (int q = 0; q < n; ++q) {
-      const float* const p = from[q];
-      float* const o = to[q];
-      const bool usual = abs(top[q]) < 256;
-      const float c = usual || !(abs(top[q]) < inf<float>()) ? 0 : top[q];
-      const float k = top[q] == nothing_left ? 0 : fma(top[q] - c, exp_param<float>::log2e, exp_param<float>::round) - exp_param<float>::round;
-      const V shift = V(c), base = V(exp_param<float>::round - k), lowest = V((k - 125) * 0.693147181f);
-      W sums[C::packs];
-      C::each([&](int i) UFL_INLINE { sums[i] = W(0); });
-      C::over(s.classes, [&](int i, std::ptrdiff_t j, std::ptrdiff_t m) UFL_INLINE {
-        const V v = load_padded(p + j, m, nothing_left), e = select(v == V(nothing_left), V(0), exp_shifted(v - shift, base, lowest));
-        store_padded(e, o + j, m);
-        sums[i] = sums[i] + widen(e);
+    const V shift = V(c), base = V(exp_param<float>::round - k), lowest = V((k - 125) * 0.693147181f);
+    W sums[C::packs];
+    V some[C::packs];
+    C::each([&](int i) UFL_INLINE { sums[i] = W(0); some[i] = V(0); });
+    const auto exponential = [&](V v) UFL_INLINE {
+      if constexpr (Plain) return exp_shifted<false>(v, base, lowest);
+      else return select(v == V(nothing_left), V(0), exp_shifted(v - shift, base, lowest));
+    };
+    const auto empty = [&]() UFL_INLINE { C::each([&](int i) UFL_INLINE { sums[i] = sums[i] + widen(some[i]); some[i] = V(0); }); };
+    std::ptrdiff_t j = 0;
+    while (j + frame_lanes <= n) {
+      const std::ptrdiff_t end = j + Together * frame_lanes < n ? j + Together * frame_lanes : n;
+      for (; j + frame_lanes <= end; j += frame_lanes) C::each([&](int i) UFL_INLINE {
+        const V e = exponential(load(from + j + i * lanes<float>));
+        store(e, to + j + i * lanes<float>);
+        some[i] = some[i] + e;
       });
-      const double total = sum_of_frame<float>(sums);
+      empty();
+    }
+    if (j < n) {
+      C::each([&](int i) UFL_INLINE {
+        const std::ptrdiff_t at = j + i * lanes<float>;
+        const V v = load_padded(from + at, n - at, nothing_left), e = select(v == V(nothing_left), V(0), exponential(v));
+        store_padded(e, to + at, n - at);
+        some[i] = e;
+      });
+      empty();
+    }
+    return sum_of_frame<float>(sums);
+  }
+  /// In long rows that no class rules, sums of eight floats are good enough: off by less than 10^-8, where each frame costs more than 2.
+  template <bool Plain> static double exponentials_and_sum(const float* from, std::ptrdiff_t n, float c, float k, float* to) {
+    if (n < 512) return exponentials_of<Plain, 1>(from, n, c, k, to);
+    const double sum = exponentials_of<Plain, 8>(from, n, c, k, to);
+    if (sum > 16) return sum;
+    wide_native<float> sums[chunks<float, frame_lanes>::packs];
+    chunks<float, frame_lanes>::each([&](int i) UFL_INLINE { sums[i] = wide_native<float>(0); });
+    chunks<float, frame_lanes>::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t m) UFL_INLINE { sums[i] = sums[i] + widen(load_padded(to + j, m, 0.0f)); });
+    return sum_of_frame<float>(sums);
+  }
+  /// Those of n frames, whose latencies overlap where rows are short.
+  static UFL_NOINLINE void exponentials(const float* const* from, float* const* to, int n, std::ptrdiff_t classes, double* sum) {
+    range_of_row<float> range[epoch];
+    const auto measure = [&](int q) { range[q] = range_of(from[q], classes); };
+    const bool short_rows = classes < 1024;
+    if (short_rows) for (int q = 0; q < n; ++q) measure(q);
+    for (int q = 0; q < n; ++q) {
+      if (!short_rows) measure(q);
+      const float top = range[q].top;
+      const bool usual = abs(top) < 256;
+      const float c = usual || !(abs(top) < inf<float>()) ? 0 : top;
+      const float k = abs(top) < inf<float>() ? fma(top - c, exp_param<float>::log2e, exp_param<float>::round) - exp_param<float>::round : 0;
+      const double total = usual && range[q].bottom > top - 80 ? exponentials_and_sum<true>(from[q], classes, c, k, to[q]) : exponentials_and_sum<false>(from[q], classes, c, k, to[q]);
       sum[q] = total > 0 ? total : __builtin_nan("");
     }
   }
-  /// Frames [t0, t0 + n) to rows of `em` from `slot` on: emissions of the pairs [j0, j1).  `again`: the sums are known.
-  void emit(std::ptrdiff_t t0, int n, std::ptrdiff_t slot, std::ptrdiff_t j0, std::ptrdiff_t j1, const frame_rows* home, bool again, log_product* scale) {
+  /// Frames [t0, t0 + n): emissions of the pairs [j0, j1), and rows as they are without labels.
+  void emit(std::ptrdiff_t t0, int n, std::ptrdiff_t j0, std::ptrdiff_t j1, log_product* scale) {
     double sum[epoch];
-    if (!again) cost = 0;
+    cost = 0;
     if constexpr (in_float) {
-      const float* from[epoch];
-      float* to[epoch];
-      for (int q = 0; q < n; ++q) to[q] = exponentials_of(t0 + q, slot + q, home);
-      if (!again || !home || raw) {
-        for (int q = 0; q < n; ++q) from[q] = s.logits.template get<T>(t0 + q, s.classes, buffer + q * s.classes);
-        exponentials(from, to, n, sum);
+      const float* from[epoch] = {};
+      float* to[epoch] = {};
+      const bool home = wanted != ctc_rows::none && out.template ready<T>();
+      for (int q = 0; q < n; ++q) {
+        from[q] = s.logits.template get<T>(t0 + q, s.classes, buffer + q * s.classes);
+        to[q] = home ? reinterpret_cast<float*>(out.at(t0 + q)) : raw + q * s.classes;
       }
-      for (int q = 0; q < n; ++q) gather_row(to[q], em + (slot + q) * s.pairs, j0, j1);
-      for (int q = 0; q < n; ++q) blank[slot + q] = to[q][s.blank];
-      if (!again) check_emissions(slot, n, j0, j1);
+      exponentials(from, to, n, s.classes, sum);
+      for (int q = 0; q < n; ++q) {
+        gather_row(to[q], emission(t0 + q), j0, j1);
+        blank[slot(t0 + q)] = to[q][s.blank];
+        if (wanted != ctc_rows::none) begin_row(t0 + q, to[q], 1 / sum[q]);
+      }
+      for (int q = 0; q < n; ++q) check_emissions(t0 + q, j0, j1);
     } else {
-      for (int q = 0; q < n; ++q) sum[q] = emit_in_double(t0 + q, slot + q, j0, j1, again, scale);
+      for (int q = 0; q < n; ++q) sum[q] = emit_in_double(t0 + q, j0, j1, scale);
     }
-    if (j1 < s.pairs)                                         // backward() goes one block further, where alpha is 0
-      for (int q = 0; q < n; ++q) for (int i = 0; i < block_pairs; ++i) em[(slot + q) * s.pairs + j1 + i] = 0;
-    if (again) return;
     for (int q = 0; q < n; ++q) {
+      if (j1 < s.pairs) for (int i = 0; i < block_pairs; ++i) emission(t0 + q)[j1 + i] = 0;      // backward() goes one block further, where alpha is 0
       scale->times(sum[q]);
       if (sums) sums[t0 + q] = sum[q];
     }
-  }
-  /// Where the exponentials of a frame lie: in its row of the gradient, or in a buffer.
-  float* exponentials_of(std::ptrdiff_t t, std::ptrdiff_t slot, const frame_rows* home) const {
-    if constexpr (in_float) return raw ? raw + slot * s.classes : reinterpret_cast<float*>(home->at(t));
-    else return nullptr;
   }
   void gather_row(const float* y, E* to, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
     const std::ptrdiff_t end = j1 < s.labels ? j1 : s.labels;
@@ -169,38 +207,44 @@ template <class T, class E> struct fast_ctc {
     for (; n < end; ++n) to[n] = E(y[s.label[n]]);
     for (; n < j1; ++n) to[n] = 0;
   }
-  /// What a way through the epoch may lose, in bits: from the smallest emission of each frame that is not 0.
-  void check_emissions(std::ptrdiff_t slot, int n, std::ptrdiff_t j0, std::ptrdiff_t j1) {
-    for (int q = 0; q < n; ++q) {
-      const E* const e = em + (slot + q) * s.pairs;
-      D smallest = D(blank[slot + q] > 0 ? blank[slot + q] : 1.0);
-      for (std::ptrdiff_t j = j0; j < j1; j += step) {
-        const D v = emissions::load(e + j);
-        smallest = min(smallest, select(v > D(0), v, D(1)));
-      }
-      const double least = -max_of_lanes(neg(smallest));
-      good &= least > 0x1p-120;                               // below, floats are not what they should be
-      cost -= exponent(least);
-    }
+  /// A row of what is wanted before posteriors are in it, from a frame's exponentials, which may lie in it.
+  void begin_row(std::ptrdiff_t t, const float* y, double share) const {
+    using V = native<float>;
+    float* const to = out.template place<float>(t, raw + t % epoch * s.classes);
+    const V v = V(wanted == ctc_rows::gradient ? float(share) : 0.0f);
+    chunks<float, frame_lanes>::over(s.classes, [&](int, std::ptrdiff_t j, std::ptrdiff_t m) UFL_INLINE { store_padded(load_padded(y + j, m, 0.0f) * v, to + j, m); });
+    out.template put<float>(t, s.classes, to);
   }
-  double emit_in_double(std::ptrdiff_t t, std::ptrdiff_t slot, std::ptrdiff_t j0, std::ptrdiff_t j1, bool again, log_product* scale) {
+  /// What a way through the epoch may lose in a frame, in bits: its smallest emission that is not 0.
+  void check_emissions(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1) {
+    using V = native<E>;
+    const E* const e = emission(t);
+    const double own = blank[slot(t)];
+    V smallest = V(own > 0 ? E(own) : E(1));
+    for (std::ptrdiff_t j = j0; j < j1; j += lanes<E>) {
+      const V v = load_padded(e + j, j1 - j, E(1));
+      smallest = min(smallest, select(v > V(0), v, V(1)));
+    }
+    const E least = -max_of_lanes(neg(smallest));
+    good &= least > E(0x1p-120);                              // below, floats are not what they should be
+    cost -= exponent(double(least));
+  }
+  double emit_in_double(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, log_product* scale) {
     frame_sum all = {0, 1};
-    if (s.log_probs || again) {
-      if (again) all.top = tops[t];
-    } else all = sum_frame(s.logits.template get<T>(t, s.classes, buffer), s.classes);
+    const T* const row = s.log_probs ? nullptr : s.logits.template get<T>(t, s.classes, buffer);
+    if (!s.log_probs) all = sum_frame(row, s.classes);
     const std::ptrdiff_t end = j1 < s.labels ? j1 : s.labels;
     for (std::ptrdiff_t n = j0; n < end; ++n) x[n] = double(s.logits.template number<T>(t, s.label[n]));
     for (std::ptrdiff_t n = end > j0 ? end : j0; n < j1; ++n) x[n] = -__builtin_inf();
     const double own = double(s.logits.template number<T>(t, s.blank));
-    if (s.log_probs && !again) {                              // their largest is the reference
+    if (s.log_probs) {                                        // their largest is the reference
       double top = own;
       for (std::ptrdiff_t n = j0; n < end; ++n) { top = x[n] > top ? x[n] : top; good &= x[n] == x[n]; }
       good &= top < __builtin_inf() && own == own;
       all.top = top == -__builtin_inf() ? 0 : top;
       scale->sum -= all.top;
     }
-    if (tops && !again) tops[t] = all.top;
-    E* const e = em + slot * s.pairs;
+    E* const e = emission(t);
     D smallest = D(0);
     for (std::ptrdiff_t j = j0; j < j1; j += step) {
       const D d = load(x + j) - D(all.top);
@@ -209,7 +253,13 @@ template <class T, class E> struct fast_ctc {
     }
     const double least = min(-max_of_lanes(neg(smallest)), own > -__builtin_inf() ? own - all.top : 0);
     cost += 1 - least * 1.4426950408889634;
-    blank[slot] = exp_nonpositive(own - all.top);
+    blank[slot(t)] = exp_nonpositive(own - all.top);
+    if (wanted != ctc_rows::none) {
+      T* const to = out.template place<T>(t, raw);
+      if (wanted == ctc_rows::gradient && !s.log_probs) put_softmax(row, s.classes, all.top, 1 / all.sum, to, [](std::ptrdiff_t) UFL_INLINE { return wide_native<T>(0); });
+      else for (std::ptrdiff_t k = 0; k < s.classes; ++k) to[k] = 0;
+      out.template put<T>(t, s.classes, to);
+    }
     return all.sum;
   }
   static UFL_FN void put_emission(D v, double* to) { store(v, to); }
@@ -274,21 +324,21 @@ template <class T, class E> struct fast_ctc {
       store(nl, to.l + j);
     }
   }
-  /// One epoch of alphas from the state in b, l; their rows are kept where `keep` says so.
-  void advance_epoch(std::ptrdiff_t t0, int n, std::ptrdiff_t slot, bool keep) const {
+  /// One epoch of alphas from the state in b, l; their rows are kept from the given one on, or nowhere (-1).
+  void advance_epoch(std::ptrdiff_t t0, int n, std::ptrdiff_t to_row) const {
     const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n);
     const state own = {b, l};
     state from = own;
     for (int q = 0; q < n; ++q) {
-      const state to = keep ? row(slot + q) : own;
-      advance(from, to, em + (slot + q) * s.pairs, blank[slot + q], j0, j1);
-      if (keep) {
+      const state to = to_row < 0 ? own : row(to_row + q);
+      advance(from, to, emission(t0 + q), blank[slot(t0 + q)], j0, j1);
+      if (to_row >= 0) {
         to.l[j0 - 1] = 0;
         if (j1 < s.pairs) for (int i = 0; i < block_pairs; ++i) to.b[j1 + i] = to.l[j1 + i] = 0;
       }
       from = to;
     }
-    if (keep)
+    if (to_row >= 0)
       for (std::ptrdiff_t j = j0; j < j1; ++j) { b[j] = from.b[j]; l[j] = from.l[j]; }
   }
   void start() {
@@ -296,17 +346,17 @@ template <class T, class E> struct fast_ctc {
     for (std::ptrdiff_t k = -1; k <= blocks; ++k) { r[k] = k < 2 ? -height : none; level[k] = none; low[k] = -none; }
     b[0] = power(height);
   }
-  /// The loss, or NaN where the sequence must go the exact way.  home: where a gradient of floats will lie.
-  double forward(bool backward, const frame_rows* home, cell<double>* total) {
+  /// The loss, or NaN where the sequence must go the exact way; then `total` is the chance of the label, but for the sums of the frames.
+  double forward(cell<double>* total) {
     log_product scale;
     start();
-    const bool whole = backward && chunk >= s.frames;
+    const bool backward = wanted != ctc_rows::none, whole = backward && chunk >= s.frames;
     for (std::ptrdiff_t e = 0, t0 = 0; t0 < s.frames; ++e, t0 += epoch) {
       const int n = int(s.frames - t0 < epoch ? s.frames - t0 : epoch);
-      const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n), slot = whole ? t0 : 0;
+      const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n);
       if (backward && !whole && t0 % chunk == 0)
         for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { kept[t0 / chunk * 2 * s.pairs + j] = b[j]; kept[(t0 / chunk * 2 + 1) * s.pairs + j] = l[j]; }
-      emit(t0, n, slot, j0, j1, home, false, &scale);
+      emit(t0, n, j0, j1, &scale);
       if (e > 0) {
         b[j0 - 1] = l[j0 - 1] = 0;
         renew(b, l, r, f, skip_f, s.skip, j0 / block_pairs, j1 / block_pairs, -1);
@@ -314,7 +364,7 @@ template <class T, class E> struct fast_ctc {
       if (!good || cost > range) return __builtin_nan("");
       if (backward) costs[e] = cost;
       if (backward) for (std::ptrdiff_t k = 0; k < blocks; ++k) all_r[e * blocks + k] = r[k];
-      advance_epoch(t0, n, slot, whole);
+      advance_epoch(t0, n, whole ? t0 : -1);
     }
     const std::ptrdiff_t last = s.labels ? (s.labels - 1) / block_pairs : 0, at = s.labels / block_pairs;
     const double end = b[s.labels], before = s.labels ? l[s.labels - 1] : 0;
@@ -325,12 +375,6 @@ template <class T, class E> struct fast_ctc {
     const double value = (scale.value() - total->e * 0.693147180559945309417) - log(total->m);
     return s.log_probs || !(value < 0) ? value : 0.0;
   }
-  double value() {
-    cell<double> total;
-    frame_rows nowhere{};
-    return forward(false, &nowhere, &total);
-  }
-
   /// Which pairs are of which class, in groups.
   std::ptrdiff_t group() const {
     std::ptrdiff_t kinds = 0;
@@ -366,18 +410,17 @@ template <class T, class E> struct fast_ctc {
     return sum_of_lanes(sum[0]);
   }
   /// The gradient after forward(): false where the exact way must be gone.
-  bool backward(ctc_rows wanted, cell<double> total, const frame_rows& out) {
+  bool backward(cell<double> total) {
     const std::ptrdiff_t kinds = group();
     const bool whole = chunk >= s.frames;
     for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { ub[n] = ul[n] = 0; g[n] = 1; skip_g[n] = n + 1 < s.pairs ? s.skip[n + 1] : 0; }
     for (std::ptrdiff_t k = -1; k <= blocks; ++k) rb[k] = -height;
     for (std::ptrdiff_t n = 0; n < s.pairs; ++n) gamma[n] = 0;
-    if (!in_float) for (std::ptrdiff_t k = 0; k < s.classes + 2 * frame_lanes; ++k) taken[k] = 0;
     double *const half = level, *const other_half = low;      // free between renewals
     ub[s.labels] = power(height);                                         // after the last frame: as if one more blank followed
     for (std::ptrdiff_t t1 = s.frames; t1 > 0;) {
       const std::ptrdiff_t c0 = whole ? 0 : (t1 - 1) / chunk * chunk;
-      if (!whole) recompute(c0, t1, &out);
+      if (!whole) recompute(c0, t1);
       for (std::ptrdiff_t t0 = (t1 - 1) / epoch * epoch; t0 >= c0; t0 -= epoch) {
         const int n = int(t1 - t0 < epoch ? t1 - t0 : epoch);
         const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n + 1), e = t0 / epoch;
@@ -395,10 +438,10 @@ template <class T, class E> struct fast_ctc {
         }
         for (std::ptrdiff_t n0 = 0; n0 < j0; ++n0) gamma[n0] = 0;
         for (std::ptrdiff_t n0 = j1; n0 < s.pairs; ++n0) gamma[n0] = 0;
+        find_seen(kinds, j0, end_of(t0, n));
         for (int q = n - 1; q >= 0; --q) {
-          const std::ptrdiff_t slot = t0 + q - c0;
-          const double of_blank = retreat(row(slot), em + slot * s.pairs, blank[slot], half, other_half, j0, j1);
-          put_row(wanted, t0 + q, slot, of_blank, kinds, out);
+          const double of_blank = retreat(row(t0 + q - c0), emission(t0 + q), blank[t0 + q], half, other_half, j0, j1);
+          put_row(t0 + q, of_blank, kinds);
         }
         t1 = t0;
       }
@@ -407,13 +450,12 @@ template <class T, class E> struct fast_ctc {
   }
   const double* skip_after() const { return s.skip + 1; }
   /// Alphas of the frames [t0, t1) again, from their checkpoint.
-  void recompute(std::ptrdiff_t t0, std::ptrdiff_t t1, const frame_rows* home) {
+  void recompute(std::ptrdiff_t t0, std::ptrdiff_t t1) {
     const double* const k = kept + t0 / chunk * 2 * s.pairs;
     for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { b[j] = k[j]; l[j] = k[s.pairs + j]; }
     for (std::ptrdiff_t t = t0; t < t1; t += epoch) {
       const int n = int(t1 - t < epoch ? t1 - t : epoch);
       const std::ptrdiff_t j0 = begin_of(t), j1 = end_of(t, n), e = t / epoch;
-      emit(t, n, t - t0, j0, j1, home, true, nullptr);
       const double* const now = all_r + e * blocks;
       if (e > 0) {
         b[j0 - 1] = l[j0 - 1] = 0;
@@ -421,52 +463,36 @@ template <class T, class E> struct fast_ctc {
       }
       set_factors(now, f, skip_f, s.skip, j0 / block_pairs, j1 / block_pairs, -1);
       if (e == 0) start_factors();
-      advance_epoch(t, n, t - t0, true);
+      advance_epoch(t, n, t - t0);
     }
   }
   void start_factors() const {
     for (std::ptrdiff_t n = 0; n < s.pairs; ++n) { f[n] = 1; skip_f[n] = s.skip[n]; }
   }
-  double sum_of_kind(std::ptrdiff_t k) const {
-    double sum = 0;
-    for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) sum += gamma[place[i]];
-    return sum;
-  }
-  void put_row(ctc_rows wanted, std::ptrdiff_t t, std::ptrdiff_t slot, double of_blank, std::ptrdiff_t kinds, const frame_rows& out) const {
-    if constexpr (in_float) {
-      float* const y = exponentials_of(t, slot, &out);
-      const double share = 1 / sums[t];
-      if (wanted == ctc_rows::gradient) {
-        for (std::ptrdiff_t k = 0; k < kinds; ++k) taken[k] = double(y[kind[k]]) * share - sum_of_kind(k);
-        const double own = double(y[s.blank]) * share - of_blank;
-        using V = native<float>;
-        const V v = V(float(share));
-        chunks<float, frame_lanes>::over(s.classes, [&](int, std::ptrdiff_t j, std::ptrdiff_t m) UFL_INLINE { store_padded(load_padded(y + j, m, 0.0f) * v, y + j, m); });
-        for (std::ptrdiff_t k = 0; k < kinds; ++k) y[kind[k]] = float(taken[k]);
-        y[s.blank] = float(own);
-      } else {
-        for (std::ptrdiff_t k = 0; k < s.classes; ++k) y[k] = 0;
-        for (std::ptrdiff_t k = 0; k < kinds; ++k) y[kind[k]] = float(sum_of_kind(k));
-        y[s.blank] = float(of_blank);
-      }
-      if (raw) {
-        float* const to = out.template place<float>(t, y);
-        if (to != y) memcpy(to, y, std::size_t(s.classes) * sizeof(float));
-        out.template put<float>(t, s.classes, y);
-      }
-    } else {
-      for (std::ptrdiff_t k = 0; k < kinds; ++k) taken[kind[k]] = sum_of_kind(k);
-      taken[s.blank] = of_blank;
-      T* const to = out.template place<T>(t, buffer);
-      if (wanted == ctc_rows::gradient && !s.log_probs) put_softmax(s.logits.template get<T>(t, s.classes, buffer), s.classes, tops[t], 1 / sums[t], taken, to);
-      else {
-        const double sign = wanted == ctc_rows::gradient ? -1 : 1;
-        for (std::ptrdiff_t k = 0; k < s.classes; ++k) to[k] = T(taken[k] == 0 ? 0 : sign * taken[k]);
-      }
-      out.template put<T>(t, s.classes, to);
-      for (std::ptrdiff_t k = 0; k < kinds; ++k) taken[kind[k]] = 0;
-      taken[s.blank] = 0;
+  /// Of each kind a pair in [j0, j1), or -1.
+  void find_seen(std::ptrdiff_t kinds, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+    for (std::ptrdiff_t k = 0; k < kinds; ++k) {
+      seen[k] = -1;
+      for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) if (place[i] >= j0 && place[i] < j1) { seen[k] = place[i]; break; }
     }
+  }
+  /// What labels and blank change in a row.
+  void put_row(std::ptrdiff_t t, double of_blank, std::ptrdiff_t kinds) const {
+    const bool gradient = wanted == ctc_rows::gradient;
+    const double share = gradient && !s.log_probs ? 1 / sums[t] : 0, sign = gradient ? -1 : 1;
+    const E* const y = emission(t);
+    const auto put = [&](auto set) UFL_INLINE {
+      for (std::ptrdiff_t k = 0; k < kinds; ++k) {
+        if (seen[k] < 0) continue;
+        double sum = 0;
+        for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) sum += gamma[place[i]];
+        set(kind[k], T(double(y[seen[k]]) * share + sign * sum));
+      }
+      set(s.blank, T(blank[t] * share + sign * of_blank));
+    };
+    T* const to = out.template place<T>(t, nullptr);
+    if (to) put([&](std::ptrdiff_t k, T v) UFL_INLINE { to[k] = v; });
+    else put([&](std::ptrdiff_t k, T v) UFL_INLINE { out.template set<T>(t, k, v); });
   }
 };
 

@@ -112,19 +112,24 @@ template <class T> UFL_FN double sum_of_frame(wide_native<T>* a) {
   UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) a[i] = a[i] + a[i + w];
   return sum_of_all(a[0]);
 }
-template <class T> UFL_FN T largest_of(const T* x, std::ptrdiff_t n) {
-  using C = chunks<T, frame_lanes>;
+template <class T> struct range_of_row { T top, bottom; };
+/// The largest and the smallest number of a row; NaN may be neither.
+template <int Packs, class T> UFL_FN range_of_row<T> range_in(const T* x, std::ptrdiff_t n) {
   using V = native<T>;
-  V top[C::packs];
-  C::each([&](int i) UFL_INLINE { top[i] = neg(inf<V>()); });
-  C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE { top[i] = max(top[i], load_padded(x + j, k, T(-__builtin_inf()))); });
-  UFL_UNROLL for (int w = C::packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) top[i] = max(top[i], top[i + w]);
-  return max_of_lanes(top[0]);
+  V top[Packs], low[Packs];
+  UFL_UNROLL for (int i = 0; i < Packs; ++i) top[i] = low[i] = neg(inf<V>());
+  const auto take = [&](int i, V v) UFL_INLINE { top[i] = max(top[i], v); low[i] = max(low[i], neg(v)); };
+  std::ptrdiff_t j = 0;
+  for (; j + Packs * lanes<T> <= n; j += Packs * lanes<T>) UFL_UNROLL for (int i = 0; i < Packs; ++i) take(i, load(x + j + i * lanes<T>));
+  for (; j < n; j += lanes<T>) take(0, load_padded(x + j, n - j, x[0]));
+  UFL_UNROLL for (int w = Packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) { top[i] = max(top[i], top[i + w]); low[i] = max(low[i], low[i + w]); }
+  return {max_of_lanes(top[0]), -max_of_lanes(low[0])};
 }
+template <class T> UFL_FN range_of_row<T> range_of(const T* x, std::ptrdiff_t n) { return n < 256 ? range_in<2>(x, n) : range_in<8>(x, n); }      // no order matters: as many packs as hide the latency
 template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n) {
   using C = chunks<T, frame_lanes>;
   using D = wide_native<T>;
-  const double top = double(largest_of(x, n));
+  const double top = double(range_of(x, n).top);
   D sum[C::packs];
   C::each([&](int i) UFL_INLINE { sum[i] = D(0); });
   C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
@@ -133,11 +138,11 @@ template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n
   const double s = sum_of_frame<T>(sum);
   return {top, s > 0 ? s : __builtin_nan("")};
 }
-/// to[k] = exp(x[k] - top) scale - taken[k]; `taken` can be read beyond the last class, by a pack.
-template <class T> UFL_NOINLINE void put_softmax(const T* x, std::ptrdiff_t n, double top, double scale, const double* taken, T* to) {
+/// to[k] = exp(x[k] - top) scale - taken(k), a pack of doubles.
+template <class T, class Taken> UFL_NOINLINE void put_softmax(const T* x, std::ptrdiff_t n, double top, double scale, T* to, Taken taken) {
   using D = wide_native<T>;
   chunks<T, lanes<T>>::over(n, [&](int, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-    const D y = exp_nonpositive(widen(load_padded(x + j, k, T(-__builtin_inf()))) - D(top)) * D(scale) - doubles<D>::load(taken + j);
+    const D y = exp_nonpositive(widen(load_padded(x + j, k, T(-__builtin_inf()))) - D(top)) * D(scale) - taken(j);
     store_padded(narrow(y, native<T>(T(0))), to + j, k);
   });
 }

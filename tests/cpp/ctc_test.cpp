@@ -1,0 +1,156 @@
+// CTC: both ways to compute it against a recursion over logarithms in long double, on logits that are meant to break the fast one, with a
+// workspace that holds NaN before and of which not a byte is missing.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+#include <vector>
+#include "check.hpp"
+#include "ufloss/loops/sequence.hpp"
+
+using namespace ufloss;
+
+namespace {
+
+using real = long double;
+constexpr real infinity = std::numeric_limits<real>::infinity();
+std::mt19937_64 engine{5};
+double normal() { return std::normal_distribution<double>()(engine); }
+std::size_t below(std::size_t n) { return std::size_t(engine() % n); }
+
+template <class S> S stored(double x) { return S(x); }
+template <> half stored<half>(double x) { return to_half(float(x)); }
+template <class S> real number(S x) { return real(x); }
+template <> real number<half>(half x) { return real(to_float(x)); }
+
+/// One sequence in memory of exactly its size: frames of `classes` logits, each `gap` elements from the next.
+template <class S> struct problem {
+  std::ptrdiff_t frames, classes, gap;
+  std::vector<std::ptrdiff_t> labels;
+  std::unique_ptr<S[]> logits;
+  problem(std::ptrdiff_t t, std::ptrdiff_t k, std::ptrdiff_t n, std::ptrdiff_t g) : frames(t), classes(k), gap(g), labels(std::size_t(n)), logits(new S[std::size_t(t * k * g)]()) {
+    for (auto& label : labels) label = 1 + std::ptrdiff_t(below(std::size_t(k - 1)));
+  }
+  S& at(std::ptrdiff_t t, std::ptrdiff_t k) const { return logits[std::size_t((t * classes + k) * gap)]; }
+  frame_rows rows(S* data) const {
+    const std::ptrdiff_t size = std::ptrdiff_t(sizeof(S)) * gap;
+    return {reinterpret_cast<char*>(data), size * classes, size, std::is_same_v<S, half>, nullptr};
+  }
+};
+
+real add_logs(real a, real b) {
+  const real most = std::max(a, b);
+  return most == -infinity ? most : most + std::log1p(std::exp(std::min(a, b) - most));
+}
+/// The textbook's recursion; the gradient in `slope`.
+template <class S> real reference(const problem<S>& p, std::vector<real>& slope) {
+  const std::ptrdiff_t frames = p.frames, classes = p.classes, states = 2 * std::ptrdiff_t(p.labels.size()) + 1;
+  const auto class_of = [&](std::ptrdiff_t s) { return s % 2 ? p.labels[std::size_t(s / 2)] : 0; };
+  const auto skips = [&](std::ptrdiff_t s) { return s >= 3 && s % 2 && class_of(s) != class_of(s - 2); };
+  std::vector<real> chance(std::size_t(frames * classes)), alpha(std::size_t(frames * states), -infinity), beta(std::size_t(states) + 2, -infinity), u = beta;
+  for (std::ptrdiff_t t = 0; t < frames; ++t) {
+    real sum = -infinity;
+    for (std::ptrdiff_t k = 0; k < classes; ++k) sum = add_logs(sum, number(p.at(t, k)));
+    for (std::ptrdiff_t k = 0; k < classes; ++k) chance[std::size_t(t * classes + k)] = number(p.at(t, k)) - sum;
+  }
+  const auto emitted = [&](std::ptrdiff_t t, std::ptrdiff_t s) { return chance[std::size_t(t * classes + class_of(s))]; };
+  for (std::ptrdiff_t t = 0; t < frames; ++t)
+    for (std::ptrdiff_t s = 0; s < states; ++s) {
+      const real* const before = &alpha[std::size_t(t ? (t - 1) * states : 0)];
+      real sum = t ? before[s] : s < 2 ? 0 : -infinity;
+      if (t && s) sum = add_logs(sum, before[s - 1]);
+      if (t && skips(s)) sum = add_logs(sum, before[s - 2]);
+      alpha[std::size_t(t * states + s)] = sum + emitted(t, s);
+    }
+  const real total = add_logs(alpha.back(), states > 1 ? alpha[alpha.size() - 2] : -infinity);
+  slope.assign(std::size_t(frames * classes), 0);
+  for (std::ptrdiff_t t = frames - 1; t >= 0 && total > -infinity; --t) {
+    for (std::ptrdiff_t s = 0; s < states; ++s) {
+      const auto at = std::size_t(s);
+      u[at] = t == frames - 1 ? (s >= states - 2 ? 0 : -infinity) : add_logs(beta[at], add_logs(beta[at + 1], s + 2 < states && skips(s + 2) ? beta[at + 2] : -infinity));
+    }
+    for (std::ptrdiff_t k = 0; k < classes; ++k) slope[std::size_t(t * classes + k)] = std::exp(chance[std::size_t(t * classes + k)]);
+    for (std::ptrdiff_t s = 0; s < states; ++s) {
+      slope[std::size_t(t * classes + class_of(s))] -= std::exp(alpha[std::size_t(t * states + s)] + u[std::size_t(s)] - total);
+      beta[std::size_t(s)] = u[std::size_t(s)] + emitted(t, s);
+    }
+  }
+  return -total;
+}
+
+int taken[4];      // how often each way was
+
+template <class S> void compare(const problem<S>& p, const char* kind) {
+  using T = typename storage<S>::compute;
+  const std::ptrdiff_t n = std::ptrdiff_t(p.labels.size()), numbers = p.frames * p.classes;
+  arena count;
+  const ctc_label counted(n, count);
+  (void)counted;
+  const std::size_t bytes = count.used + ctc_workspace<T>(p.frames, p.classes, n, true);
+  const std::unique_ptr<char[]> block(new char[bytes + 64]);
+  std::unique_ptr<S[]> grad(new S[std::size_t(numbers * p.gap)]()), again(new S[std::size_t(numbers * p.gap)]());
+  std::memset(block.get(), 0xff, bytes + 64);
+  arena rest{block.get() + (64 - reinterpret_cast<std::uintptr_t>(block.get()) % 64) % 64};
+  const ctc_label label(n, rest);
+  const std::ptrdiff_t repeats = label.set(n, 0, [&](std::ptrdiff_t i) { return p.labels[std::size_t(i)]; });
+  const ctc_input in = {p.rows(p.logits.get()), p.frames, p.classes, n, 0, false};
+  ctc_way way, value_way;
+  const double alone = ctc<T>(in, label, repeats, ctc_rows::none, frame_rows{}, 0, rest, &value_way);
+  const double loss = ctc<T>(in, label, repeats, ctc_rows::gradient, p.rows(grad.get()), p.classes, rest, &way);
+  const double exact = ctc<T>(in, label, repeats, ctc_rows::gradient, p.rows(again.get()), p.classes, rest, nullptr, ctc_way::exact);
+  ++taken[int(way)];
+  std::vector<real> slope;
+  const real want = reference(p, slope);
+  const real loose = sizeof(T) == 4 ? 1e-6L : 1e-12L, noise = want < infinity ? 1e-17L * std::max(real(1), want) : 0;
+  const auto near = [&](double got) { return want == infinity ? got == infinity : std::fabs(got - want) <= loose * want + 4e-16L * real(p.frames); };
+  check(near(alone) && near(loss) && near(exact), "%s: losses %.17g, %.17g, %.17g, not %.17g (%td frames, %td labels, way %d)", kind, alone, loss, exact, double(want), p.frames, n, int(way));
+  check(alone == loss || way != value_way, "%s: %.17g and %.17g", kind, alone, loss);
+  const real close = sizeof(S) == 2 ? 1e-3L : sizeof(S) == 4 ? 1e-6L : 1e-12L + 100 * noise;
+  for (std::ptrdiff_t i = 0; i < numbers; ++i) {
+    const auto at = std::size_t(i);
+    const real got = number(grad[at * std::size_t(p.gap)]), other = number(again[at * std::size_t(p.gap)]);
+    check(std::fabs(got - slope[at]) <= close && std::fabs(other - slope[at]) <= close, "%s: gradients %g, %g, not %g at %td (%td frames, %td labels, way %d)", kind, double(got), double(other), double(slope[at]), i, p.frames, n, int(way));
+  }
+}
+
+template <class S> void all() {
+  const auto each = [](const problem<S>& p, auto f) { for (std::ptrdiff_t t = 0; t < p.frames; ++t) for (std::ptrdiff_t k = 0; k < p.classes; ++k) p.at(t, k) = stored<S>(f(t, k)); };
+  for (int round = 0; round < 60; ++round) {
+    const std::ptrdiff_t n = std::ptrdiff_t(below(round % 3 ? 12 : 40)), frames = n + 1 + std::ptrdiff_t(below(round % 2 ? 9 : 90)), classes = 2 + std::ptrdiff_t(below(round % 5 ? 20 : 80));
+    const problem<S> p(frames, classes, n, 1 + round % 2);
+    for (const double scale : {0.0, 1.0, 4.0, 12.0, 40.0, 300.0}) {
+      each(p, [&](std::ptrdiff_t, std::ptrdiff_t) { return scale * normal(); });
+      compare(p, "normal");
+    }
+    const double steep = 10.0 * double(below(60));
+    each(p, [&](std::ptrdiff_t, std::ptrdiff_t k) { return k == 0 ? steep : normal(); });
+    compare(p, "blank above all");
+    each(p, [&](std::ptrdiff_t, std::ptrdiff_t k) { return k == 0 ? -steep : normal(); });
+    compare(p, "blank below all");
+    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t) { return (t / 8 % 2 ? steep : 1) * normal(); });
+    compare(p, "calm and wild epochs");
+    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return double(t % 3) * 5000 + normal() + (k % 2 ? 0 : steep); });
+    compare(p, "far from 0");
+    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return (t == frames / 2 && k == 0 ? -1 : 0) * 20 * steep + normal(); });
+    compare(p, "one deep hole");
+    for (const int one_in : {3, 20}) {
+      each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return k != t % classes && below(std::size_t(one_in)) == 0 ? -std::numeric_limits<double>::infinity() : 3 * normal(); });
+      compare(p, "minus infinity");
+    }
+    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return normal() + (n && k == p.labels[std::size_t(t * n / frames)] ? steep / 20 : 0); });
+    compare(p, "trained");
+  }
+}
+
+}  // namespace
+
+int run_tests(int, char**);
+int run_tests(int, char**) {
+  all<half>();
+  all<float>();
+  all<double>();
+  std::printf("fast %d, fast in double %d, exact %d, no path %d\n", taken[1], taken[2], taken[3], taken[0]);
+  check(taken[1] > 100 && taken[2] > 100 && taken[3] > 100, "each way must be taken often enough to be tested");
+  return report("ctc_test");
+}
