@@ -1,5 +1,6 @@
 """The committed documentation says what the code does."""
 
+import doctest
 import re
 import runpy
 import shutil
@@ -51,3 +52,11 @@ def test_python_of_the_readme_runs():
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_examples_of_the_page_on_ctc_run():
+    page = ROOT / "docs" / "ctc.md"
+    text = "\n\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.S))
+    test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    assert len(test.examples) > 10
+    assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0

@@ -11,7 +11,7 @@ import pytest
 import ufloss as ul
 from ufloss import _stubs
 
-STUB = Path(ul.__file__).with_name("__init__.pyi")
+STUB, CTC_STUB = (Path(ul.__file__).with_name(name) for name in ("__init__.pyi", "ctc.pyi"))
 
 GOOD = """
 from typing import Any, assert_type
@@ -37,6 +37,10 @@ assert_type(ul.softmax_cross_entropy.value_and_grad(x, x, axis=(0,), where=x > 0
 assert_type(ul.safe_softmax_cross_entropy.grad(x, labels=x), Array)
 mean: float = ul.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), [0, 1], axis=-1).mean()
 ufunc: np.ufunc = ul.huber_loss.grad
+assert_type(ul.ctc.loss.value_and_grad(x, [1], blank=-1, where=[True]), tuple[Any, Array])
+assert_type(ul.ctc.loss_from_log_probs.grad(log_probs=x, labels=[1]), Array)
+assert_type(ul.ctc.align(x, [1], 3, 1)[0], NDArray[np.int64])
+assert_type(ul.ctc_loss.grad(x, [[0]], [[1]], label_paddings=[[0]], blank_id=-1), Array)
 assert_type(ul.show_config(), None)
 assert_type(ul.show_config(mode="dicts"), dict[str, Any])
 assert_type(ul.get_include() + ul.__version__, str)
@@ -58,6 +62,10 @@ ul.huber_loss.grads(x)
 ul.huber_loss.grad.hess(x)
 ul.stirling_term.grad(x)
 ul.no_such_loss(x)
+ul.ctc.loss(x)
+ul.ctc.loss.grad(x, [1], axis=0)
+ul.ctc.align.grad(x, [1])
+ul.ctc_loss(x, [[0]], [[1]])
 a, b, c = ul.huber_loss.value_and_grad(x)
 ul.huber_loss.value_and_grad(x).mean()
 ul.huber_loss = ul.l2_loss
@@ -84,9 +92,23 @@ def test_stub_declares_the_names_of_the_package(tree):
     declared = {node.name for node in tree if isinstance(node, ast.FunctionDef)}
     declared |= {node.target.id for node in tree if isinstance(node, ast.AnnAssign)}
     declared |= {node.targets[0].id for node in tree if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)}      # aliases
+    declared |= {alias.asname for node in tree if isinstance(node, ast.ImportFrom) for alias in node.names if alias.asname}
     assert {name for name in declared if not name.startswith("_") or name == "__version__"} == set(ul.__all__)
     listed = next(node.value for node in tree if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
     assert ast.literal_eval(listed) == ul.__all__
+
+
+def test_stub_of_ctc_declares_its_names():
+    body = ast.parse(CTC_STUB.read_text(encoding="utf-8")).body
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+    declared = {node.name: None for node in body if isinstance(node, ast.FunctionDef)}
+    for node in body:
+        if isinstance(node, ast.AnnAssign):
+            cls = classes.get(ast.unparse(node.annotation)[len("Final["):-1])
+            declared[node.target.id] = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign)} if cls else set()
+    assert sorted(declared) == ul.ctc.__all__
+    for name, derived in declared.items():
+        assert derived is None or derived == {a for a, thing in vars(getattr(ul.ctc, name)).items() if type(thing) is np.ufunc}
 
 
 def test_stub_declares_the_derivatives_that_exist(tree, value):
@@ -101,7 +123,7 @@ def complaints(tmp_path_factory, pytestconfig):
     """Lines of the two programs and of the stub that mypy complains about, and what it says."""
     pytest.importorskip("mypy")
     folder = tmp_path_factory.mktemp("stub")
-    programs = {"good.py": GOOD, "wrong.py": WRONG, "declared.pyi": _stubs.stub()}
+    programs = {"good.py": GOOD, "wrong.py": WRONG, "declared.pyi": _stubs.stub(), "declared_ctc.pyi": CTC_STUB.read_text(encoding="utf-8")}
     for name, text in programs.items():
         (folder / name).write_text(text, encoding="utf-8")
     cache = pytestconfig.cache.mkdir("mypy") if hasattr(pytestconfig, "cache") else folder / "cache"
@@ -120,7 +142,7 @@ def test_mypy_accepts_right_calls(complaints):
 
 
 def test_stub_is_strictly_typed_itself(complaints):
-    assert complaints["declared.pyi"] == {}
+    assert complaints["declared.pyi"] == complaints["declared_ctc.pyi"] == {}
 
 
 def test_mypy_refuses_every_wrong_line(complaints):

@@ -124,7 +124,7 @@ def plot(model, lines, widths, labels, lengths, path):
     bottom.plot(states, color="tab:red", linewidth=1, label="best path")
     ticks = [str(label[s // 2]) if s % 2 else "-" for s in range(2 * len(label) + 1)]
     bottom.set(title="Where it stands: the chance of each state, given the digits", xlabel="frame", ylabel="state", yticks=range(len(ticks)), yticklabels=ticks)
-    bottom.legend(loc="upper left")
+    bottom.legend(loc="lower left")
     figure.savefig(path, dpi=120)
     print(f"alignment saved as {path}")
 

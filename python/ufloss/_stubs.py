@@ -15,6 +15,8 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ufloss import ctc as ctc
+
 __all__ = [
 {all}
 ]
@@ -102,6 +104,19 @@ class _GeneralizedDiceLoss(_GeneralizedDice[_Scalar]):
     grad: _GeneralizedDice[_Array]
     value_and_grad: _GeneralizedDice[tuple[_Scalar, _Array]]
 
+@type_check_only
+class _WithPaddings(Generic[_A]):
+    def __call__(
+        self, logits: ArrayLike, logit_paddings: ArrayLike, labels: ArrayLike, label_paddings: ArrayLike, blank_id: ArrayLike = 0,
+    ) -> _A: ...
+
+@type_check_only
+class _CtcLoss(_WithPaddings[Any]):
+    grad: _WithPaddings[_Array]
+    value_and_grad: _WithPaddings[tuple[Any, _Array]]
+
+ctc_loss: Final[_CtcLoss]
+ctc_loss_with_forward_probs: Final[_WithPaddings[tuple[Any, _Array, _Array]]]
 dice_loss: Final[_DiceLoss]
 binary_dice_loss: Final[_BinaryDiceLoss]
 multiclass_generalized_dice_loss: Final[_GeneralizedDiceLoss]
