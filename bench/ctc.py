@@ -45,7 +45,12 @@ def contenders(logits, labels):
     zeros, none = np.zeros(logits.shape[:2], "f4"), np.zeros(labels.shape, "f4")
     given = [jax.device_put(a) for a in (logits, zeros, labels, none)]
     value = jax.jit(optax.losses.ctc_loss)
-    both = jax.jit(lambda x, *rest: jax.vjp(lambda z: optax.losses.ctc_loss(z, *rest), x)[0:1] + jax.vjp(lambda z: optax.losses.ctc_loss(z, *rest), x)[1](jax.numpy.ones(len(x))))
+
+    @jax.jit
+    def both(x, *rest):
+        loss, back = jax.vjp(lambda z: optax.losses.ctc_loss(z, *rest), x)
+        return loss, *back(jax.numpy.ones(len(x)))
+
     loss, grad = np.empty(len(logits), "f4"), np.empty_like(logits)
     yield "value", lambda: ul.ctc.loss(logits, labels, out=loss), lambda: value(*given).block_until_ready()
     yield "value_and_grad", lambda: ul.ctc.loss.value_and_grad(logits, labels, out=(loss, grad)), lambda: jax.block_until_ready(both(*given))

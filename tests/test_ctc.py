@@ -449,7 +449,7 @@ def test_feasible():
     assert ctc.feasible(np.zeros((2, 0), int), 0).tolist() == [True, True]
     assert bool(ctc.feasible([1, 1], 2)) is False
     for wrong in ({"logit_length": -1}, {"logit_length": 3, "label_length": 4}):
-        with pytest.raises(ValueError, match="ctc.feasible"):
+        with pytest.raises(ValueError, match=r"ctc.feasible"):
             ctc.feasible(labels[0], **wrong)
     with pytest.raises(TypeError, match="integers"):
         ctc.feasible([0.5], 3)

@@ -166,7 +166,8 @@ def make_all():
         doc = docstring(r, full, derived)
         ufunc = made[full] = _core.make_ctc(ISA, r["record"], full, doc, names, DEFAULTS, slow, explain, states)
         ufunc.__doc__ = doc
-        params = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, d in zip(names, (Parameter.empty, Parameter.empty, None, None, 0), strict=True)]
+        shown = (Parameter.empty, Parameter.empty, None, None, 0)
+        params = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, d in zip(names, shown, strict=True)]
         params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None))
         ufunc.__signature__ = Signature(params + [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, d in KEYWORDS.items()])
         if r["attribute"]:
@@ -222,7 +223,8 @@ def feasible(labels, logit_length, label_length=None):
     ):
         if wrong.any():
             at = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(f"ctc.feasible: {what} {numbers[at]}" + f" at batch index {at}" * bool(at) + f" is out of range for {n} labels" * (what == "label_length"))
+            place, limit = f" at batch index {at}" * bool(at), f" is out of range for {n} labels" if what == "label_length" else " is negative"
+            raise ValueError(f"ctc.feasible: {what} {numbers[at]}{place}{limit}")
     follows = np.arange(1, n) < label_length[..., None] if n else np.zeros((*label_length.shape, 0), bool)
     repeats = ((labels[..., 1:] == labels[..., :-1]) & follows).sum(-1)
     return logit_length >= label_length + repeats

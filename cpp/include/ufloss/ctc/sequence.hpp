@@ -97,7 +97,8 @@ struct log_product {
   double value() const { return sum + log(product); }
 };
 
-/// Of a frame: the largest logit, and the sum of exp(x - largest), in double whatever T is.  NaN in, or nothing finite: the sum is NaN.
+/// Of a frame: the largest logit, and the sum of exp(x - largest).  The largest one's is exactly 1, so what others round to costs a part of
+/// their own small share only.  NaN in, or nothing finite: the sum is NaN.
 struct frame_sum { double top, sum; };
 constexpr int frame_lanes = 16;
 /// Sums of all lanes in one tree: i and i + 8, and so on by halves.
@@ -133,7 +134,7 @@ template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n
   D sum[C::packs];
   C::each([&](int i) UFL_INLINE { sum[i] = D(0); });
   C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-    sum[i] = sum[i] + exp_nonpositive(widen(load_padded(x + j, k, T(-__builtin_inf()))) - D(top));
+    sum[i] = sum[i] + widen(exp_nonpositive(load_padded(x + j, k, T(-__builtin_inf())) - native<T>(T(top))));
   });
   const double s = sum_of_frame<T>(sum);
   return {top, s > 0 ? s : __builtin_nan("")};
@@ -142,7 +143,7 @@ template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n
 template <class T, class Taken> UFL_NOINLINE void put_softmax(const T* x, std::ptrdiff_t n, double top, double scale, T* to, Taken taken) {
   using D = wide_native<T>;
   chunks<T, lanes<T>>::over(n, [&](int, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-    const D y = exp_nonpositive(widen(load_padded(x + j, k, T(-__builtin_inf()))) - D(top)) * D(scale) - taken(j);
+    const D y = widen(exp_nonpositive(load_padded(x + j, k, T(-__builtin_inf())) - native<T>(T(top)))) * D(scale) - taken(j);
     store_padded(narrow(y, native<T>(T(0))), to + j, k);
   });
 }
