@@ -94,7 +94,7 @@ template <class T, class E> struct fast_ctc {
     g = padded(s.pairs);
     skip_g = padded(s.pairs);
     rb = padded(blocks);
-    gamma = a.template take<double>(s.pairs);
+    gamma = a.template take<double>(epoch * s.pairs);
     place = a.template take<std::ptrdiff_t>(s.pairs);
     first = a.template take<std::ptrdiff_t>(s.pairs + 1);
     kind = a.template take<std::ptrdiff_t>(s.pairs);
@@ -391,7 +391,7 @@ template <class T, class E> struct fast_ctc {
     return kinds;
   }
   /// Posteriors of one frame from alpha and u; beta of this frame replaces that of the next.  Returns the blank's.
-  UFL_NOINLINE double retreat(state alpha, const E* e, double y, const double* half, const double* other_half, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+  UFL_NOINLINE double retreat(state alpha, const E* e, double y, const double* half, const double* other_half, std::ptrdiff_t j0, std::ptrdiff_t j1, double* chance) const {
     D sum[packs];
     UFL_UNROLL for (int i = 0; i < packs; ++i) sum[i] = D(0);
     const D blank_chance = D(y);
@@ -403,7 +403,7 @@ template <class T, class E> struct fast_ctc {
         store(u * blank_chance, ub + n);
         store(v * emissions::load(e + n), ul + n);
         sum[i] = fma(load(alpha.b + n) * h, u * o, sum[i]);
-        store((load(alpha.l + n) * h) * (v * o), gamma + n);
+        store((load(alpha.l + n) * h) * (v * o), chance + n);
       }
     }
     UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) sum[i] = sum[i] + sum[i + w];
@@ -415,7 +415,7 @@ template <class T, class E> struct fast_ctc {
     const bool whole = chunk >= s.frames;
     for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { ub[n] = ul[n] = 0; g[n] = 1; skip_g[n] = n + 1 < s.pairs ? s.skip[n + 1] : 0; }
     for (std::ptrdiff_t k = -1; k <= blocks; ++k) rb[k] = -height;
-    for (std::ptrdiff_t n = 0; n < s.pairs; ++n) gamma[n] = 0;
+    for (std::ptrdiff_t n = 0; n < epoch * s.pairs; ++n) gamma[n] = 0;
     double *const half = level, *const other_half = low;      // free between renewals
     ub[s.labels] = power(height);                                         // after the last frame: as if one more blank followed
     for (std::ptrdiff_t t1 = s.frames; t1 > 0;) {
@@ -436,13 +436,15 @@ template <class T, class E> struct fast_ctc {
           half[k] = power(a) / total.m;
           other_half[k] = power(by - a);
         }
-        for (std::ptrdiff_t n0 = 0; n0 < j0; ++n0) gamma[n0] = 0;
-        for (std::ptrdiff_t n0 = j1; n0 < s.pairs; ++n0) gamma[n0] = 0;
-        find_seen(kinds, j0, end_of(t0, n));
+        double of_blank[epoch];
         for (int q = n - 1; q >= 0; --q) {
-          const double of_blank = retreat(row(t0 + q - c0), emission(t0 + q), blank[t0 + q], half, other_half, j0, j1);
-          put_row(t0 + q, of_blank, kinds);
+          double* const chance = gamma + q * s.pairs;
+          for (std::ptrdiff_t i = 0; i < j0; ++i) chance[i] = 0;
+          for (std::ptrdiff_t i = j1; i < s.pairs; ++i) chance[i] = 0;
+          of_blank[q] = retreat(row(t0 + q - c0), emission(t0 + q), blank[t0 + q], half, other_half, j0, j1, chance);
         }
+        find_seen(kinds, j0, end_of(t0, n));
+        put_rows(t0, n, of_blank, kinds);
         t1 = t0;
       }
     }
@@ -476,23 +478,31 @@ template <class T, class E> struct fast_ctc {
       for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) if (place[i] >= j0 && place[i] < j1) { seen[k] = place[i]; break; }
     }
   }
-  /// What labels and blank change in a row.
-  void put_row(std::ptrdiff_t t, double of_blank, std::ptrdiff_t kinds) const {
+  /// What labels and blank change in the rows of an epoch.
+  void put_rows(std::ptrdiff_t t0, int n, const double* of_blank, std::ptrdiff_t kinds) const {
     const bool gradient = wanted == ctc_rows::gradient;
-    const double share = gradient && !s.log_probs ? 1 / sums[t] : 0, sign = gradient ? -1 : 1;
-    const E* const y = emission(t);
-    const auto put = [&](auto set) UFL_INLINE {
+    double share[epoch] = {};
+    T* to[epoch] = {};
+    for (int q = 0; q < n; ++q) {
+      share[q] = gradient && !s.log_probs ? 1 / sums[t0 + q] : 0;
+      to[q] = out.template place<T>(t0 + q, nullptr);
+    }
+    const double sign = gradient ? -1 : 1;
+    const auto put_all = [&](auto put) UFL_INLINE {
       for (std::ptrdiff_t k = 0; k < kinds; ++k) {
         if (seen[k] < 0) continue;
-        double sum = 0;
-        for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) sum += gamma[place[i]];
-        set(kind[k], T(double(y[seen[k]]) * share + sign * sum));
+        double sum[epoch] = {};                               // all frames at once: additions of one would wait for each other
+        for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) {
+          const double* const chance = gamma + place[i];
+          UFL_UNROLL for (int q = 0; q < epoch; ++q) sum[q] += chance[q * s.pairs];
+        }
+        const E* const y = emission(t0) + seen[k];
+        for (int q = 0; q < n; ++q) put(q, kind[k], T(double(y[q * s.pairs]) * share[q] + sign * sum[q]));
       }
-      set(s.blank, T(blank[t] * share + sign * of_blank));
+      for (int q = 0; q < n; ++q) put(q, s.blank, T(blank[t0 + q] * share[q] + sign * of_blank[q]));
     };
-    T* const to = out.template place<T>(t, nullptr);
-    if (to) put([&](std::ptrdiff_t k, T v) UFL_INLINE { to[k] = v; });
-    else put([&](std::ptrdiff_t k, T v) UFL_INLINE { out.template set<T>(t, k, v); });
+    if (to[0]) put_all([&](int q, std::ptrdiff_t k, T v) UFL_INLINE { to[q][k] = v; });
+    else put_all([&](int q, std::ptrdiff_t k, T v) UFL_INLINE { out.template set<T>(t0 + q, k, v); });
   }
 };
 
