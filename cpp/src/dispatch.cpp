@@ -14,23 +14,17 @@
 
 namespace ufloss::dispatch {
 
-#if defined(UFL_X86)
-extern const kernel_table table_isa_x86_64_v2, table_isa_x86_64_v3, table_isa_x86_64_v4;
-extern const kernel_table rows_isa_x86_64_v2, rows_isa_x86_64_v3, rows_isa_x86_64_v4;
-extern const kernel_table ctc_isa_x86_64_v2, ctc_isa_x86_64_v3, ctc_isa_x86_64_v4;
-#elif defined(UFL_NEON)
-extern const kernel_table table_isa_neon, rows_isa_neon, ctc_isa_neon;
-#else
-extern const kernel_table table_isa_scalar, rows_isa_scalar, ctc_isa_scalar;
-#endif
+#define UFL_DECLARE(kind, isa) extern const kernel_table kind##_##isa;
+#define UFL_DECLARE_ALL(isa) UFL_KINDS(UFL_DECLARE, isa)
+#define UFL_ADDRESS(kind, isa) &kind##_##isa,
+#define UFL_ADDRESSES(isa) {UFL_KINDS(UFL_ADDRESS, isa)},
+UFL_ISAS(UFL_DECLARE_ALL)
 
 namespace {
 
-#if defined(UFL_X86)
-const kernel_table* const tables[][3] = {{&table_isa_x86_64_v2, &rows_isa_x86_64_v2, &ctc_isa_x86_64_v2},
-                                       {&table_isa_x86_64_v3, &rows_isa_x86_64_v3, &ctc_isa_x86_64_v3},
-                                       {&table_isa_x86_64_v4, &rows_isa_x86_64_v4, &ctc_isa_x86_64_v4}};
+const kernel_table* const tables[][kinds] = {UFL_ISAS(UFL_ADDRESSES)};
 
+#if defined(UFL_X86)
 struct registers { unsigned eax, ebx, ecx, edx; };
 registers cpuid(unsigned leaf, unsigned sub) {
   registers r{};
@@ -69,11 +63,6 @@ int measure_level() {
 }
 int level() { static const int l = measure_level(); return l; }
 #else
-#if defined(UFL_NEON)
-const kernel_table* const tables[][3] = {{&table_isa_neon, &rows_isa_neon, &ctc_isa_neon}};
-#else
-const kernel_table* const tables[][3] = {{&table_isa_scalar, &rows_isa_scalar, &ctc_isa_scalar}};
-#endif
 int level() { return 0; }
 #endif
 

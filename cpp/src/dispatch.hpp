@@ -30,16 +30,27 @@ struct host {
   void (*fail_sequence)(void* context, const char* loss, int fault, long long value, long long limit);          ///< a ctc_fault; 0: no memory
 };
 
-/// All ufuncs of one instruction set.
+/// All ufuncs of one source file and one instruction set.
 struct kernel_table {
   const char* isa;
   const loss_record* records;
   int size;
 };
 
+// What is compiled once an instruction set exports a table named after both.
+#define UFL_KINDS(X, isa) X(table, isa) X(rows, isa) X(ctc, isa) X(sums, isa)
+#if defined(UFL_X86)
+#define UFL_ISAS(X) X(isa_x86_64_v2) X(isa_x86_64_v3) X(isa_x86_64_v4)
+#elif defined(UFL_NEON)
+#define UFL_ISAS(X) X(isa_neon)
+#else
+#define UFL_ISAS(X) X(isa_scalar)
+#endif
+
 namespace dispatch {
+enum kind { losses_kind, rows_kind, ctc_kind, sums_kind, kinds };      ///< in the order of UFL_KINDS
 int count() noexcept;                              ///< instruction sets built in, lowest first
-const kernel_table& table(int i, int kind = 0) noexcept;      ///< kind 0: elementwise losses, 1: row losses, 2: CTC
+const kernel_table& table(int i, int kind = losses_kind) noexcept;
 bool supported(int i) noexcept;                    ///< may this processor run it?
 int best() noexcept;
 int find(const char* isa) noexcept;                ///< -1: not built in

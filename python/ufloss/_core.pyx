@@ -104,6 +104,7 @@ cdef object F64 = type(descr(NPY_DOUBLE))
 cdef object I64 = type(descr(NPY_INT64))
 cdef object BOOL = type(descr(NPY_BOOL))
 cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
+cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64}      # roles whose type the others do not change
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
 cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
 cdef dict ROLES = {}           # id of a ufunc, which lives for ever -> role of each operand; an output has the role of a prediction
@@ -144,7 +145,7 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
             raise TypeError(f"{ufunc.__name__} does not take {describe(dtype)}: it computes in float16, float32 and float64")
     for i in range(ufunc.nin):
         dtype = <object><PyObject *>ops[i]
-        if roles[i] in "PWINB" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
+        if roles[i] in "PWINBD" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
             continue
         if dtype in INTEGRAL:
             dtype = F64
@@ -154,7 +155,7 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     # float16 rows with results in float32: a loop of its own, so that the rows are not copied
     cdef bint mixed = id(ufunc) in MIXED and given is REAL[0] and real is REAL[1]
     for i in range(len(roles)):
-        dtype = I64 if roles[i] in "IN" else BOOL if roles[i] == "B" else <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
+        dtype = OWN_TYPE[roles[i]] if roles[i] in OWN_TYPE else <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
         if mixed and fixed[i] is NULL and i < ufunc.nin and roles[i] in "FTW":
             dtype = REAL[0]
         Py_INCREF(dtype)
@@ -195,7 +196,7 @@ cdef object make(const loss_record *r, str name, str doc):
         if <size_t>r.loops[k] == 0:
             continue
         for i in range(n):
-            dtypes[i] = <DTypeMeta *><PyObject *>(I64 if roles[i] in "IN" else BOOL if roles[i] == "B" else REAL[k] if k < 3 else REAL[0] if i < r.nin and roles[i] in "FTW" else REAL[1])
+            dtypes[i] = <DTypeMeta *><PyObject *>(OWN_TYPE[roles[i]] if roles[i] in OWN_TYPE else REAL[k] if k < 3 else REAL[0] if i < r.nin and roles[i] in "FTW" else REAL[1])
         if k == 3:
             MIXED.add(id(ufunc))
         slots[0].pfunc = <void *><size_t>r.loops[k]
@@ -275,6 +276,11 @@ def read_ctc(int which):
             summary=r.info.summary.decode(), formula=r.info.formula.decode(), notes=r.info.notes.decode(), source=r.info.source.decode(),
             example=r.info.example.decode(), args=[(r.info.args[k].name.decode(), r.info.args[k].doc.decode()) for k in range(r.info.nargs)]))
     return found
+
+
+def make_sum(int which):
+    """The gufunc (values, weights, mask) -> (sum, sum of weights)."""
+    return make(&table(which, 3).records[0], "weighted_sum", "")
 
 
 def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, int states):

@@ -2,7 +2,7 @@
 
 from inspect import Parameter, Signature
 
-from . import _core, _docs, _front
+from . import _core, _docs, _front, _reduce
 
 ISA = _core.choose_isa()
 ALL = _core.read_registry(ISA)
@@ -46,6 +46,7 @@ def make_loss(loss):
     # A second derivative that stays away from 0 is its own bound.
     if "hess" in loss["outputs"] and "hess_bound" not in loss["outputs"]:
         value.hess_bound, value.grad_and_hess_bound = value.hess, value.grad_and_hess
+    _reduce.attach(loss, value)
     return value
 
 

@@ -57,23 +57,16 @@ UFL_FN bool inside(domain in, double x) {
     default: return x == x;
   }
 }
-template <class L, int I = 0, class V, class... W> UFL_FN mask_t<V> valid_arguments(mask_t<V> valid, V x, W... rest) {
-  if constexpr (is_restricted(L::args[I])) valid = valid & inside<L::args[I].in>(x);
-  if constexpr (sizeof...(W) > 0) return valid_arguments<L, I + 1>(valid, rest...);
-  else return valid;
+/// x, or NaN where one of the arguments is outside its domain.
+template <class L, int I = 0, class V, class... W> UFL_FN V checked_first(V first, V x, W... rest) {
+  if constexpr (is_restricted(L::args[I])) first = select(inside<L::args[I].in>(x), first, nan<V>());
+  if constexpr (sizeof...(W) > 0) return checked_first<L, I + 1>(first, rest...);
+  else return first;
 }
-template <class L, int I = 0> UFL_FN constexpr bool has_restricted() {
-  if constexpr (I == int(sizeof(L::args) / sizeof(L::args[0]))) return false;
-  else return is_restricted(L::args[I]) || has_restricted<L, I + 1>();
-}
-/// The jet of a loss at one point: its formula inside the domain, NaN outside.
+/// The jet of a loss at one point: its formula inside the domain, NaN outside.  Formulas carry a NaN in their first argument through to every
+/// part; a jet chosen between two would keep the compiler from dropping the parts that a loop does not store, at many times the cost.
 template <class L, class V, class... W> UFL_FN jet<V> evaluate(V x, W... rest) {
-  const jet<V> j = L::template eval<V>(x, rest...);
-  if constexpr (has_restricted<L>()) {
-    const mask_t<V> valid = valid_arguments<L>(mask_t<V>(x == x), x, rest...);
-    if (UFL_UNLIKELY(!all(valid))) return only(valid, j);
-  }
-  return j;
+  return L::template eval<V>(checked_first<L>(x, x, rest...), rest...);
 }
 
 /// a/b^2 for a >= 0, b > 0, also where a/b is subnormal and the result need not be.

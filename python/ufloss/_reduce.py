@@ -1,0 +1,322 @@
+"""`loss.sum` and `loss.mean`: a loss and its weighted sum in one pass, a block at a time.
+
+A block of values lies in a buffer that stays in the cache and is added up in float64, in an order that only the shape decides; so nothing
+of the inputs' size is ever made.
+"""
+
+import math
+from inspect import Parameter, Signature
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from . import _core
+from ._front import Rows, bind, check_mask, outputs
+
+BLOCK = 16384  # elements: with their operands they fit a second-level cache
+ONE, TRUE = np.ones(()), np.ones((), bool)
+
+
+def blocks(shape, limit):
+    """Slices that cut an array into blocks of at most `limit` elements (at least one step of an axis), in C order."""
+    split, inner = 0, math.prod(shape)
+    while split < len(shape):
+        inner = math.prod(shape[split + 1 :])
+        if inner <= limit:
+            break
+        split += 1
+    else:
+        yield ()
+        return
+    step = max(1, limit // max(1, inner))
+    for outer in np.ndindex(shape[:split]):
+        for i in range(0, shape[split], step):
+            yield (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
+
+
+class Elements:
+    """An elementwise loss: its values have the shape that its operands broadcast to."""
+
+    def __init__(self, loss, name, inputs, axis, where):
+        self.loss, self.width = loss, 1
+        self.shape = self.full = np.broadcast_shapes(*[np.shape(x) for x in inputs])
+        self.inputs = [x if np.ndim(x) == 0 else np.broadcast_to(x, self.shape) for x in inputs]
+        self.mask = None if where is True else spread(where, self.shape, name, "where")
+
+    def lay(self, order):
+        """Put the axes of all operands in that order."""
+        self.inputs = [x if np.ndim(x) == 0 else x.transpose(order) for x in self.inputs]
+        self.mask = None if self.mask is None else self.mask.transpose(order)
+
+    def dtype(self, ufunc):
+        none = (slice(0, 0),) * len(self.shape)
+        return ufunc(*[x if np.ndim(x) == 0 else x[none] for x in self.inputs]).dtype
+
+    def lay_grad(self, grad, order):
+        return grad.transpose(order)
+
+    def counts(self, block):
+        return TRUE if self.mask is None else self.mask[block]
+
+    def evaluate(self, ufunc, block, out):
+        inputs = [x if np.ndim(x) == 0 else x[block] for x in self.inputs]
+        if self.mask is None:
+            ufunc(*inputs, out=out)
+            return
+        ufunc(*inputs, out=out, where=self.mask[block])
+        for grad in out[1:]:
+            np.copyto(grad, 0, where=~self.mask[block])
+
+
+class RowsOfLoss:
+    """A loss over rows: its values have the shape of the batch, in front of the class axis once that is last."""
+
+    def __init__(self, loss, name, inputs, axis, where):
+        along = [a["along"] for a in loss["args"]]
+        shapes = [np.shape(x) for x, lies in zip(inputs, along, strict=True) if lies]
+        if where is not True and where.ndim == max(map(len, shapes)):
+            shapes.append(where.shape)
+        full = np.broadcast_shapes(*shapes)
+        axes = tuple(range(len(full))) if axis is None else normalize_axis_tuple(axis, len(full))
+        rows = Rows(full, axes)
+        self.shape = np.broadcast_shapes(rows.batch, *[np.shape(x) for x, lies in zip(inputs, along, strict=True) if not lies])
+        if self.shape != rows.batch:      # labels or parameters may have more rows than the logits
+            more = len(self.shape) - len(rows.batch)
+            axes, rest = tuple(a + more for a in axes), iter(self.shape)
+            lengths = {a + more: full[a] for a in rows.axes}
+            rows = Rows(tuple(lengths[i] if i in lengths else next(rest) for i in range(len(full) + more)), axes)
+        self.rows, self.full = rows, rows.full
+        self.width = max(1, math.prod(rows.lengths))
+        self.inputs = [rows.lay(np.asarray(x)) if lies else np.broadcast_to(x, self.shape) for x, lies in zip(inputs, along, strict=True)]
+        self.along = along
+        self.mask = None if where is True else rows.lay_mask(where, name)
+
+    def lay(self, order):
+        rowwise = (*order, len(order))
+        self.inputs = [x.transpose(rowwise if lies else order) for x, lies in zip(self.inputs, self.along, strict=True)]
+        self.mask = None if self.mask is None else self.mask.transpose(rowwise)
+
+    def dtype(self, ufunc):
+        none = (slice(0, 0),) * len(self.shape)
+        return ufunc(*[x[none] for x in self.inputs]).dtype
+
+    def lay_grad(self, grad, order):
+        """A view of the gradient in the form of the rows, or None where several axes make one row."""
+        return np.moveaxis(grad, self.rows.axes, self.rows.last).transpose((*order, len(order))) if self.rows.k == 1 else None
+
+    def unlay_grad(self, laid, order):
+        return self.rows.unlay(np.moveaxis(laid, range(len(order)), order))
+
+    def counts(self, block):
+        return TRUE if self.mask is None else self.mask[block].any(axis=-1)
+
+    def evaluate(self, ufunc, block, out):
+        ufunc(*[x[block] for x in self.inputs], out=out, **({} if self.mask is None else {"where": self.mask[block]}))
+
+
+def spread(a, shape, name, what):
+    """An operand over the values; a view."""
+    try:
+        return np.broadcast_to(a, shape)
+    except ValueError:
+        raise ValueError(f"{name}: {what} of shape {np.shape(a)} does not broadcast to the losses' shape {shape}") from None
+
+
+class Reduction:
+    # `loss.sum` or `loss.mean`, or the value_and_grad of one of them.
+
+    def __init__(self, loss, ufunc, kind, with_grad=False):
+        self._loss, self._ufunc, self._kind, self._with_grad = loss, ufunc, kind, with_grad
+        self._weights = "loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"
+        self.__name__ = self.__qualname__ = f"{ufunc.__name__}.{kind}" + ".value_and_grad" * with_grad
+        self.__module__ = "ufloss"
+        if not with_grad and "value_and_grad" in loss["outputs"]:
+            self.value_and_grad = Reduction(loss, ufunc, kind, True)
+
+    # Made when somebody asks: there are many of them.
+    @property
+    def __doc__(self):
+        return docstring(self._loss, self._kind, self._with_grad, self._weights)
+
+    @property
+    def __signature__(self):
+        return signature(self._loss, self._weights)
+
+    def __repr__(self):
+        return f"<{self.__name__}>"
+
+    def __reduce__(self):
+        whole = (getattr, (self._ufunc, self._kind))
+        return whole if not self._with_grad else (getattr, (getattr(self._ufunc, self._kind), "value_and_grad"))
+
+    def __call__(self, *args, **kwargs):
+        loss, name, mean = self._loss, self.__name__, self._kind == "mean"
+        inputs, more = bind(loss, name, args, kwargs)
+        if more:
+            raise TypeError(f"{name}() takes at most {len(inputs)} positional arguments; weights, axis, where and out go by keyword")
+        weights, where, keepdims = kwargs.pop(self._weights, None), kwargs.pop("where", True), kwargs.pop("keepdims", False)
+        dtype, out, returned = kwargs.pop("dtype", None), kwargs.pop("out", None), kwargs.pop("returned", False)
+        over = kwargs.pop("over", None) if loss["rows"] else kwargs.pop("axis", None)
+        axis = kwargs.pop("axis", -1)
+        if kwargs:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
+        outs = outputs(("value", "grad")[: 1 + self._with_grad], (), out, name)
+        inputs, where = as_plain(loss, inputs, where, name)
+        source = (RowsOfLoss if loss["rows"] else Elements)(loss, name, inputs, axis, where)
+        shape = source.shape
+        weights = None if weights is None else spread(as_weights(weights, name), shape, name, "weights")
+        axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["rows"] else "axis")))
+        kept = tuple(i for i in range(len(shape)) if i not in axes)
+        order = (*kept, *axes)
+        source.lay(order)
+        weights = None if weights is None else weights.transpose(order)
+        kept_shape, shape = tuple(shape[i] for i in kept), tuple(shape[i] for i in order)
+        kind = source.dtype(self._ufunc)
+
+        laid = target = None
+        evaluated = self._ufunc.value_and_grad if self._with_grad else self._ufunc
+        if self._with_grad:
+            wanted = outs[1]
+            if wanted is not None and wanted.shape != source.full:
+                raise ValueError(f"{name}: output has shape {wanted.shape}, the gradient {source.full}")
+            fits = wanted is not None and wanted.dtype == kind and not any(isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in source.inputs)
+            target = wanted if fits else np.empty(source.full, kind)
+            laid = source.lay_grad(target, order)
+            if laid is None:
+                laid = np.empty((*shape, source.width), kind)
+                target = None
+        limit = max(1, BLOCK // source.width)
+        total, weight = np.zeros(kept_shape), np.zeros(kept_shape)
+        divisor = None
+        if self._with_grad and mean:
+            divisor = weigh(source, weights, shape, kept_shape, limit)
+        buffer = np.empty(min(math.prod(shape), limit * 2), kind)
+        for block in blocks(shape, limit):
+            size = [len(range(*s.indices(n))) for s, n in zip(block, shape, strict=True)]
+            if math.prod(size) > buffer.size:
+                buffer = np.empty(math.prod(size), kind)
+            values = buffer[: math.prod(size)].reshape(size)
+            source.evaluate(evaluated, block, (values,) if laid is None else (values, laid[block]))
+            here = block[: len(kept)]
+            s, t = add_up(values, ONE if weights is None else weights[block], source.counts(block), len(kept))
+            total[here] += s
+            weight[here] += t
+            if laid is not None:
+                scale(laid[block], None if weights is None else weights[block], None if divisor is None else divisor[here], len(shape) - len(kept), loss["rows"])
+        if laid is not None:
+            target = source.unlay_grad(laid, order) if target is None else target
+            if wanted is not None and target is not wanted:
+                np.copyto(wanted, target, casting="same_kind")
+                target = wanted
+        with np.errstate(all="ignore"):
+            result = (total / weight if mean else total).astype(kind if dtype is None else dtype)
+        if keepdims:
+            result, weight = np.expand_dims(result, axes), np.expand_dims(weight, axes)
+        if outs[0] is not None:
+            if outs[0].shape != result.shape:
+                raise ValueError(f"{name}: output has shape {outs[0].shape}, the result {result.shape}")
+            np.copyto(outs[0], result, casting="same_kind")
+            result = outs[0]
+        found = (result if outs[0] is not None else result[()],)
+        found += (target,) if self._with_grad else ()
+        found += (weight[()],) if returned else ()
+        return found if len(found) > 1 else found[0]
+
+
+def as_plain(loss, inputs, where, name):
+    """The operands as arrays, numbers of Python as they are, since they do not choose the type; masked arrays become part of the mask."""
+    where = where if where is True else check_mask(where, name)
+    plain = []
+    for a, x in zip(loss["args"], inputs, strict=True):
+        if x is None:
+            x = a["default"]
+        if isinstance(x, np.ma.MaskedArray):
+            if loss["rows"] and not a["along"]:
+                raise TypeError(f"{name}: a masked array lies along the rows or is given as where")
+            where = ~np.ma.getmaskarray(x) if where is True else where & ~np.ma.getmaskarray(x)
+            x = x.data
+        plain.append(x if isinstance(x, (int, float)) and not isinstance(x, bool) and not loss["rows"] else np.asarray(x))
+    return plain, np.asarray(where) if where is not True else True
+
+
+def as_weights(weights, name):
+    weights = np.asarray(weights)
+    if weights.dtype.kind not in "buif" or weights.dtype.itemsize > 8:
+        raise TypeError(f"{name}: weights must be real numbers, not {weights.dtype}")
+    return weights
+
+
+def add_up(values, weights, counts, kept):
+    """Sums of one block over its reduced axes, and those of the weights."""
+    flat = (math.prod(values.shape[:kept]), math.prod(values.shape[kept:]))
+
+    def lay(a):
+        return np.broadcast_to(a, flat) if a.ndim == 0 else np.broadcast_to(a, values.shape).reshape(flat)
+
+    s, t = SUM(values.reshape(flat), lay(weights), lay(counts))
+    return s.reshape(values.shape[:kept]), t.reshape(values.shape[:kept])
+
+
+def weigh(source, weights, shape, kept_shape, limit):
+    """The sum of the weights of what takes part."""
+    if weights is None and source.mask is None:
+        return np.full(kept_shape, float(math.prod(shape[len(kept_shape) :])))
+    weight = np.zeros(kept_shape)
+    for block in blocks(shape, limit):
+        size = tuple(len(range(*s.indices(n))) for s, n in zip(block, shape, strict=True))
+        weight[block[: len(kept_shape)]] += add_up(np.broadcast_to(ONE, size), ONE if weights is None else weights[block], source.counts(block), len(kept_shape))[1]
+    return weight
+
+
+def scale(grad, weights, divisor, reduced, rows):
+    """The gradient of the sum or mean from that of its terms, in place."""
+    with np.errstate(all="ignore"):
+        if divisor is not None:
+            divisor = divisor.reshape(divisor.shape + (1,) * (reduced + rows))
+        if weights is not None:
+            factor = weights[..., None] if rows else weights
+            np.multiply(grad, factor if divisor is None else factor / divisor, out=grad, casting="same_kind")
+        elif divisor is not None:
+            np.divide(grad, divisor.astype(grad.dtype) if grad.itemsize > 2 else divisor.astype(np.float32), out=grad, casting="same_kind")
+
+
+SUM = _core.make_sum(_core.choose_isa())
+
+
+def signature(loss, weights):
+    params = [Parameter(a["name"], Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if a["default"] is None else a["default"]) for a in loss["args"]]
+    words = {weights: None, **({"over": None, "axis": -1} if loss["rows"] else {"axis": None}), "where": True, "keepdims": False, "dtype": None, "out": None, "returned": False}
+    return Signature(params + [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, d in words.items()])
+
+
+def docstring(loss, kind, with_grad, weights):
+    """The numpydoc text."""
+    name, first = loss["name"], loss["args"][0]["name"]
+    noun = {"sum": "Sum", "mean": "Mean"}[kind]
+    rows = loss["rows"]
+    lines = [f"{noun} of `{name}`{' and its gradient with respect to `' + first + '`' if with_grad else ''}, weighted, in one pass.", ""]
+    lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides.", ""]
+    lines += ["Parameters", "----------", f"{', '.join(a['name'] for a in loss['args'])}", f"    As in `{name}`."]
+    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default."]
+    if rows:
+        lines += ["over : int, tuple of int or None, optional", "    Axes of the losses that are reduced, counted without the class axis; all of them by default.",
+                  "axis : int, tuple of int or None, optional", f"    The class axis, as in `{name}`."]  # fmt: skip
+    else:
+        lines += ["axis : int, tuple of int or None, optional", "    Axes that are reduced; all of them by default."]
+    lines += ["where : array_like of bool, optional",
+              f"    {'Elements of the rows, or whole rows, that take part; a row without elements' if rows else 'Losses that take part; what is masked out is not read and'} does not count.",
+              "keepdims : bool, optional", "    Keep reduced axes as axes of length 1.",
+              "dtype : dtype, optional", "    Of the result; that of the losses by default.",
+              f"out : {'tuple of ndarray or None' if with_grad else 'ndarray'}, optional", f"    Where to put the result{'s' if with_grad else ''}.",
+              "returned : bool, optional", "    Give the sum of the weights too.", ""]  # fmt: skip
+    lines += ["Returns", "-------", f"{kind} : ndarray or scalar", "    " + ("Sum of weights times losses." if kind == "sum" else "The sum of weights times losses over the sum of weights; NaN where that is empty.")]
+    if with_grad:
+        lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where masked out."]
+    lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`."]
+    return "\n".join(lines) + "\n"
+
+
+def attach(loss, ufunc):
+    """Give a loss its `sum` and `mean`, unless it gives rows."""
+    if not loss["row_value"]:
+        ufunc.sum, ufunc.mean = (Reduction(loss, ufunc, kind) for kind in ("sum", "mean"))
