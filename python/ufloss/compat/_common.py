@@ -1,0 +1,61 @@
+"""What the three modules share: floating-point inputs, checked lengths, and CTC labels with the blank among them."""
+
+import numpy as np
+
+import ufloss as ul
+
+
+def as_floats(x):
+    """An array of floating point; integers become float64."""
+    x = np.asanyarray(x)
+    return x if x.dtype.kind == "f" else x.astype(float)
+
+
+def as_lengths(name, lengths, shape, limit):
+    """Lengths as int64 of one shape, between 0 and a limit."""
+    lengths = np.asarray(lengths)
+    whole = lengths.astype(np.int64)
+    if lengths.shape != shape:
+        raise ValueError(f"{name} has shape {lengths.shape}, not {shape}")
+    if np.any(whole != lengths) or np.any(whole < 0) or np.any(whole > limit):
+        raise ValueError(f"{name} must be integers between 0 and {limit}")
+    return whole
+
+
+def as_labels(name, labels, used):
+    """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used."""
+    labels = np.asarray(labels)
+    with np.errstate(invalid="ignore"):      # NaN as a padding
+        whole = labels.astype(np.int64)
+    if np.any(used & (whole != labels)):
+        raise ValueError(f"{name} must be integers")
+    return np.where(used, whole, 0)
+
+
+class BlankApart:
+    """A CTC problem without the blank inside its labels, which `ufloss.ctc` refuses and the three systems take as a symbol like others.
+
+    The symbol becomes a class of its own, whose score is a copy of the blank's, in those sequences that have it (-inf in others).  With
+    scores that are normalised, the copy enlarges the denominator of frame t by the factor 1 + p_t(blank); `surplus` is its logarithm.
+    """
+
+    def __init__(self, scores, labels, used, blank, normalised=True):
+        classes = scores.shape[-1]
+        inside = used & (labels == (blank + classes if blank < 0 else blank))
+        self.scores, self.labels, self.blank, self.needed = scores, labels, blank, bool(inside.any())
+        self.surplus = scores.dtype.type(0)
+        if self.needed:
+            self.blank = blank + classes if blank < 0 else blank
+            copy = np.where(inside.any(-1)[:, None, None], scores[..., self.blank, None], -np.inf)
+            self.scores, self.labels = np.concatenate([scores, copy], -1), np.where(inside, classes, labels)
+            if normalised:
+                self.surplus = np.log1p(ul.softmax(scores)[..., self.blank] * inside.any(-1)[:, None])
+
+    def gradient(self, slope, scores, taken):
+        """The gradient with respect to the scores, from the one with respect to `self.scores`."""
+        if not self.needed:
+            return slope
+        # Both are softmax minus occupancy; the blank's own occupancy is that of the two classes together.
+        occupied = np.where(taken[..., None], ul.softmax(self.scores) - slope, 0)
+        occupied[..., self.blank] += occupied[..., -1]
+        return np.where(taken[..., None], ul.softmax(scores) - occupied[..., :-1], 0)

@@ -1,0 +1,377 @@
+"""`optax.losses` of optax 0.2.8 on NumPy arrays, deprecated names included.
+
+Arguments are optax's; those that optax takes by keyword only may also be positional, in the order in which it documents them.  Integer
+predictions, which most of optax refuses, count as float64.  Limits at infinities and zeros are the core's: where optax gives NaN for
+0 * inf or for a vector of zeros, these functions give the limit.
+"""
+
+import functools
+import warnings
+
+import numpy as np
+
+import ufloss as ul
+from ufloss import make_fenchel_young_loss
+
+from ._common import BlankApart, as_floats, as_labels
+
+__all__ = [
+    "binary_dice_loss", "binary_logistic_loss", "binary_sparsemax_loss", "convex_kl_divergence", "cosine_distance", "cosine_similarity",
+    "ctc_loss", "ctc_loss_with_forward_probs", "dice_loss", "generalized_kl_divergence", "hinge_loss", "huber_loss", "kl_divergence",
+    "kl_divergence_with_log_targets", "l2_loss", "log_cosh", "make_fenchel_young_loss", "multiclass_generalized_dice_loss",
+    "multiclass_hinge_loss", "multiclass_logistic_loss", "multiclass_perceptron_loss", "multiclass_sparsemax_loss", "ntxent",
+    "perceptron_loss", "poly_loss_cross_entropy", "ranking_softmax_loss", "safe_softmax_cross_entropy", "sigmoid_binary_cross_entropy",
+    "sigmoid_focal_loss", "smooth_labels", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels", "sparsemax_loss",
+    "squared_error", "triplet_margin_loss",
+]  # fmt: skip
+
+
+def or_zero(targets):
+    return 0 if targets is None else targets
+
+
+def or_true(where):
+    return True if where is None else np.asarray(where)
+
+
+def check_shapes(first, x, second, y):
+    if y is not None and np.shape(x) != np.shape(y):
+        raise ValueError(f"{first} of shape {np.shape(x)} and {second} of shape {np.shape(y)}: optax does not broadcast here")
+
+
+def any_kept(where, ndim, axis):
+    """Whether a row has an element that `where` keeps; one of another rank than the logits lies over the batch."""
+    where = np.asarray(where)
+    return np.any(where if where.ndim == ndim else np.expand_dims(where, axis), axis)
+
+
+def clip_labels(labels, n, wrap=False):
+    """Labels that the core accepts, and which of them were labels; `wrap` counts negative ones from the end."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, not {labels.dtype}")
+    if wrap and labels.dtype.kind == "i":
+        labels = labels.astype(np.int64)
+        labels = np.where(labels < 0, labels + n, labels)
+    good = (labels >= 0) & (labels < n)
+    return np.where(good, labels, 0), good
+
+
+def or_nan(loss, good):
+    """NaN where a label is none."""
+    return loss if np.all(good) else np.where(good, loss, np.nan)[()]
+
+
+def deprecated(replacement):
+    """optax's deprecated name of a function."""
+
+    def decorate(f):
+        @functools.wraps(f)
+        def old(*args, **kwargs):
+            warnings.warn(f"{f.__name__} is deprecated in optax; its name is {replacement.__name__}", DeprecationWarning, stacklevel=2)
+            return replacement(*args, **kwargs)
+
+        old.__doc__ = f"`{replacement.__name__}` under its deprecated name; warns, as optax does."
+        return old
+
+    return decorate
+
+
+# Regression
+
+
+def squared_error(predictions, targets=None):
+    """Squared error; the shapes must be equal, although optax documents broadcasting."""
+    check_shapes("predictions", predictions, "targets", targets)
+    return ul.squared_error(predictions, or_zero(targets))
+
+
+def l2_loss(predictions, targets=None):
+    """Half the squared error; the shapes must be equal."""
+    check_shapes("predictions", predictions, "targets", targets)
+    return ul.l2_loss(predictions, or_zero(targets))
+
+
+def huber_loss(predictions, targets=None, delta=1.0):
+    """Huber loss, quadratic up to `delta`; a negative `delta` gives NaN (optax: negative losses)."""
+    return ul.huber_loss(predictions, or_zero(targets), delta)
+
+
+def log_cosh(predictions, targets=None):
+    """Logarithm of the hyperbolic cosine of the error; keeps the small values that optax rounds to 0."""
+    return ul.log_cosh(predictions, or_zero(targets))
+
+
+def cosine_similarity(predictions, targets, epsilon=0.0, axis=-1, where=None):
+    """Cosine of the angle between two vectors.
+
+    `epsilon` is the least *squared* length, although optax documents a length. A vector of zeros gives 0 (optax: NaN for ``epsilon=0``).
+    """
+    return ul.cosine_similarity(predictions, targets, epsilon, axis=axis, where=or_true(where))
+
+
+def cosine_distance(predictions, targets, epsilon=0.0, axis=-1, where=None):
+    """One minus `cosine_similarity`, also where `where` leaves nothing of a vector (the core gives 0 there)."""
+    loss = ul.cosine_distance(predictions, targets, epsilon, axis=axis, where=or_true(where))
+    if where is None:
+        return loss
+    return np.where(any_kept(where, max(np.ndim(predictions), np.ndim(targets)), axis), loss, loss.dtype.type(1))[()]
+
+
+# Binary classification
+
+
+def sigmoid_binary_cross_entropy(logits, labels):
+    """Binary cross-entropy of logits; labels, of any type, are cast to the type of the logits."""
+    logits = as_floats(logits)
+    return ul.sigmoid_binary_cross_entropy(logits, np.asarray(labels, logits.dtype))
+
+
+@deprecated(sigmoid_binary_cross_entropy)
+def binary_logistic_loss(logits, labels):
+    pass
+
+
+def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0):
+    """Focal loss of logits; labels are cast to the type of the logits, `alpha` of None is no class weight."""
+    logits = as_floats(logits)
+    return ul.sigmoid_focal_loss(logits, np.asarray(labels, logits.dtype), -1 if alpha is None else alpha, gamma)
+
+
+def hinge_loss(predictor_outputs, targets):
+    """Hinge loss with labels -1 and 1; integers give float64 (optax: integers)."""
+    return ul.hinge_loss(predictor_outputs, targets)
+
+
+def perceptron_loss(predictor_outputs, targets):
+    """Perceptron loss with labels -1 and 1; the shapes must be equal."""
+    check_shapes("predictor_outputs", predictor_outputs, "targets", targets)
+    return ul.perceptron_loss(predictor_outputs, targets)
+
+
+def sparsemax_loss(logits, labels):
+    """Binary sparsemax loss; any label but 0 counts as 1."""
+    return ul.sparsemax_loss(logits, labels)
+
+
+@deprecated(sparsemax_loss)
+def binary_sparsemax_loss(logits, labels):
+    pass
+
+
+# Classification over an axis
+
+
+def softmax_cross_entropy(logits, labels, axis=-1, where=None):
+    """Softmax cross-entropy of distributions; safe where a logit is -inf and its label 0 (optax: NaN)."""
+    return ul.softmax_cross_entropy(logits, labels, axis=axis, where=or_true(where))
+
+
+def safe_softmax_cross_entropy(logits, labels):
+    """`softmax_cross_entropy` over the last axis."""
+    return ul.softmax_cross_entropy(logits, labels)
+
+
+def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=None):
+    """Softmax cross-entropy of integer labels.
+
+    The order of a tuple `axis` says how its classes are numbered. A negative label counts from the end, as an index does; any other
+    that is no class gives NaN. Where `where` leaves out the label's own class, its logit still counts, so that the loss may be negative.
+    """
+    logits = as_floats(logits)
+    if not isinstance(axis, int | tuple):
+        raise ValueError(f"axis must be an int or a tuple of int, not {axis!r}")
+    n = int(np.prod([logits.shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))]))
+    labels, good = clip_labels(labels, n, wrap=True)
+    loss = ul.softmax_cross_entropy_with_integer_labels(logits, labels, axis=axis, where=or_true(where))
+    if where is None:
+        return or_nan(loss, good)
+    if np.any(np.isposinf(loss)):      # which is what the core gives where a label is left out
+        kept = ul.logsumexp(logits, axis=axis, where=np.asarray(where)) + ul.nll_loss_with_integer_labels(logits, labels, axis=axis)
+        loss = np.where(np.isposinf(loss), kept, loss)[()]
+    return or_nan(loss, good | ~any_kept(where, logits.ndim, axis))
+
+
+@deprecated(softmax_cross_entropy_with_integer_labels)
+def multiclass_logistic_loss(logits, labels):
+    pass
+
+
+def poly_loss_cross_entropy(logits, labels, epsilon=2.0, axis=-1, where=None):
+    """PolyLoss-1: softmax cross-entropy plus `epsilon` times sum(labels * (1 - softmax(logits))); a batch-shaped `where` serves too."""
+    return ul.poly_loss_cross_entropy(logits, labels, epsilon, axis=axis, where=or_true(where))
+
+
+def kl_divergence(log_predictions, targets, axis=-1, where=None):
+    """Kullback-Leibler divergence of log-probabilities; a target of 0 gives 0 also where the prediction is -inf (optax: NaN)."""
+    return ul.kl_divergence(log_predictions, targets, axis=axis, where=or_true(where))
+
+
+def kl_divergence_with_log_targets(log_predictions, log_targets, axis=-1, where=None):
+    """`kl_divergence` with logarithms of the targets; a log target of -inf gives 0 (optax: NaN)."""
+    return ul.kl_divergence_with_log_targets(log_predictions, log_targets, axis=axis, where=or_true(where))
+
+
+def generalized_kl_divergence(log_predictions, targets, axis=-1, where=None):
+    """Generalised Kullback-Leibler divergence, for measures that need not sum to 1."""
+    return ul.generalized_kl_divergence(log_predictions, targets, axis=axis, where=or_true(where))
+
+
+@deprecated(generalized_kl_divergence)
+def convex_kl_divergence(log_predictions, targets, axis=-1, where=None):
+    pass
+
+
+def multiclass_hinge_loss(scores, labels):
+    """Multiclass hinge loss over the last axis; a label that is no class gives NaN (optax: a loss without a true class)."""
+    labels, good = clip_labels(labels, np.shape(scores)[-1])
+    return or_nan(ul.multiclass_hinge_loss(scores, labels), good)
+
+
+def multiclass_perceptron_loss(scores, labels):
+    """Multiclass perceptron loss over the last axis; a label that is no class gives NaN (optax: the largest score)."""
+    labels, good = clip_labels(labels, np.shape(scores)[-1])
+    return or_nan(ul.multiclass_perceptron_loss(scores, labels), good)
+
+
+def multiclass_sparsemax_loss(scores, labels):
+    """Multiclass sparsemax loss over the last axis, of any rank.
+
+    A negative label counts from the end; any other that is no class gives NaN (optax: taken for the last class).
+    """
+    labels, good = clip_labels(labels, np.shape(scores)[-1], wrap=True)
+    return or_nan(ul.multiclass_sparsemax_loss(scores, labels), good)
+
+
+def smooth_labels(labels, alpha, axis=-1, where=None):
+    """Labels mixed with the uniform distribution over those that `where` keeps.
+
+    With `where` the uniform part is added to all labels, also to those left out; a row without any keeps its labels (optax: inf).
+    """
+    labels = as_floats(labels)
+    if where is None:
+        return ul.smooth_labels(labels, alpha, axis=axis)
+    kept = np.sum(np.asarray(where), axis, keepdims=True)
+    alpha = np.where(kept > 0, np.asarray(alpha, labels.dtype), labels.dtype.type(0))
+    return (1 - alpha) * labels + alpha / np.maximum(kept, 1).astype(labels.dtype)
+
+
+# Ranking, similarity, segmentation
+
+
+def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.mean):
+    """Softmax ranking loss over the last axis.
+
+    `reduce_fn` gets the losses of all lists, with `where` also which of them have an item, as its keyword `where`; its default is their
+    mean, 0 where there is none. None gives the losses themselves. Labels are cast to the type of the logits.
+    """
+    logits = as_floats(logits)
+    factor = 1 if weights is None else np.asarray(weights, logits.dtype)
+    loss = ul.ranking_softmax_loss(logits, np.asarray(labels, logits.dtype), factor, where=or_true(where))
+    if where is None or reduce_fn is None:
+        return loss if reduce_fn is None else reduce_fn(loss)
+    lists = np.broadcast_to(any_kept(where, logits.ndim, -1), np.shape(loss))
+    if reduce_fn is np.mean and not lists.any():
+        return loss.dtype.type(0)      # NumPy would warn
+    return reduce_fn(loss, where=lists)
+
+
+def ntxent(embeddings, labels, temperature=0.07):
+    """NT-Xent loss of a batch of embeddings; 0 where all labels are equal, NaN where no two are (optax documents NaN for the former)."""
+    return ul.ntxent_loss(embeddings, labels, temperature)
+
+
+def triplet_margin_loss(anchors, positives, negatives, axis=-1, norm_degree=2, margin=1.0, eps=1e-6):
+    """Triplet margin loss; distances are sums of abs(difference)**norm_degree (optax leaves out abs, which is the same for even ones)."""
+    return ul.triplet_margin_loss(anchors, positives, negatives, margin, norm_degree, eps, axis=axis)
+
+
+def dice_loss(predictions, targets, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
+              ignore_background=False, axis=None):  # fmt: skip
+    """Dice loss of images of shape (batch, pixels..., classes).
+
+    Class weights are not normalised. Without a pixel axis each element is a region of its own. ``apply_softmax=False`` takes any values
+    of one class (optax refuses all but 1); an empty region with ``smooth=0`` gives 0 (optax: NaN).
+    """
+    return ul.dice_loss(predictions, targets, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
+                        reduction=reduction, ignore_background=ignore_background, axis=axis)  # fmt: skip
+
+
+def multiclass_generalized_dice_loss(predictions, targets, smooth=1.0, apply_softmax=True, ignore_background=False):
+    """Mean dice loss whose classes weigh by the inverse square of their frequency in the whole batch; a scalar."""
+    check_shapes("predictions", predictions, "targets", targets)
+    return ul.multiclass_generalized_dice_loss(predictions, targets, smooth=smooth, apply_softmax=apply_softmax, ignore_background=ignore_background)
+
+
+def binary_dice_loss(predictions, targets, smooth=1.0, apply_sigmoid=True):
+    """Dice loss of images of one class; ``apply_sigmoid=False`` takes probabilities (optax refuses all but 1)."""
+    return ul.binary_dice_loss(predictions, targets, smooth=smooth, apply_sigmoid=apply_sigmoid)
+
+
+# CTC
+
+
+def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5):
+    """CTC loss of logits of shape (batch, frames, classes).
+
+    Parameters
+    ----------
+    logits : array_like
+        Scores; float16 gives float32 losses.
+    logit_paddings, label_paddings : array_like
+        0 or 1, of shapes (batch, frames) and (batch, labels). Padded frames are left out wherever they are; of `label_paddings` only
+        the sum counts, as if they were on the right.
+    labels : array_like
+        Classes, of shape (batch, labels); integers, or floating-point numbers that are whole. The blank among them is a symbol like any.
+    blank_id : int
+        The blank.
+    log_epsilon : float
+        What stands for the logarithm of 0: no loss exceeds ``-log_epsilon``, which is the loss of what cannot be (in optax roughly).
+
+    Returns
+    -------
+    ndarray of shape (batch,)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or a label is no class (optax: a class of probability 1).
+    """
+    return ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, probs=False)[0]
+
+
+def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5, *, probs=True):
+    """CTC loss and forward probabilities.
+
+    The parameters are those of `ctc_loss`. `logalpha_blank` has the shape (frames, batch, labels + 1), its last frame is the
+    log-probability of each prefix, whatever it ends in; `logalpha_nonblank` has the shape (frames, batch, labels), not labels + 1 as optax
+    documents. What cannot be, and what lies beyond a label's end, is `log_epsilon`.
+
+    Returns
+    -------
+    loss, logalpha_blank, logalpha_nonblank : ndarray
+    """
+    logits, labels = as_floats(logits), np.asarray(labels)
+    if logits.dtype == np.float16:
+        logits = logits.astype(np.float32)      # the type of optax's result; -log_epsilon is no float16
+    for name, x, ndim in (("logits", logits, 3), ("labels", labels, 2)):
+        if x.ndim != ndim:
+            raise ValueError(f"{name} of shape {x.shape}: {ndim} axes are needed")
+    for name, x, shape in (("logit_paddings", logit_paddings, logits.shape[:2]), ("label_paddings", label_paddings, (len(logits), labels.shape[1]))):
+        if np.shape(x) != shape:
+            raise ValueError(f"{name} has shape {np.shape(x)}, not {shape}")
+    if labels.shape != np.shape(label_paddings):
+        raise ValueError(f"labels have shape {labels.shape}, label_paddings {np.shape(label_paddings)}")
+    length = labels.shape[1] - np.sum(label_paddings, 1, dtype=float).astype(np.int64)
+    if np.any((length < 0) | (length > labels.shape[1])):
+        raise ValueError("label_paddings must be 0 or 1")
+    used = np.arange(labels.shape[1]) < length[:, None]
+    problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id)
+    args = problem.scores, logit_paddings, problem.labels, ~used, problem.blank
+    surplus = np.where(np.asarray(logit_paddings) == 0, problem.surplus, 0).astype(logits.dtype)
+    worst = logits.dtype.type(log_epsilon)
+    if not probs:
+        return (np.minimum(ul.ctc_loss(*args) - surplus.sum(-1), -worst),)
+    loss, blanks, letters = ul.ctc_loss_with_forward_probs(*args)
+    so_far = np.cumsum(surplus, -1).T[..., None]
+    return np.minimum(loss - surplus.sum(-1), -worst), np.maximum(blanks + so_far, worst), np.maximum(letters + so_far, worst)
