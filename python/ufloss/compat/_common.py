@@ -41,11 +41,12 @@ class BlankApart:
 
     def __init__(self, scores, labels, used, blank, normalised=True):
         classes = scores.shape[-1]
-        inside = used & (labels == (blank + classes if blank < 0 else blank))
-        self.scores, self.labels, self.blank, self.needed = scores, labels, blank, bool(inside.any())
+        blank = blank + classes if -classes <= blank < 0 else blank
+        inside = used & (labels == blank)
+        self.scores, self.labels, self.blank = scores, labels, blank
+        self.needed = bool(inside.any()) and 0 <= blank < classes      # the core says what is wrong with another blank
         self.surplus = scores.dtype.type(0)
         if self.needed:
-            self.blank = blank + classes if blank < 0 else blank
             copy = np.where(inside.any(-1)[:, None, None], scores[..., self.blank, None], -np.inf)
             self.scores, self.labels = np.concatenate([scores, copy], -1), np.where(inside, classes, labels)
             if normalised:

@@ -62,19 +62,17 @@ def or_nan(loss, good):
     return loss if np.all(good) else np.where(good, loss, np.nan)[()]
 
 
-def deprecated(replacement):
-    """optax's deprecated name of a function."""
+def deprecated(name, replacement):
+    """A function under the name that optax calls deprecated."""
 
-    def decorate(f):
-        @functools.wraps(f)
-        def old(*args, **kwargs):
-            warnings.warn(f"{f.__name__} is deprecated in optax; its name is {replacement.__name__}", DeprecationWarning, stacklevel=2)
-            return replacement(*args, **kwargs)
+    @functools.wraps(replacement)
+    def old(*args, **kwargs):
+        warnings.warn(f"{name} is deprecated in optax; its name is {replacement.__name__}", DeprecationWarning, stacklevel=2)
+        return replacement(*args, **kwargs)
 
-        old.__doc__ = f"`{replacement.__name__}` under its deprecated name; warns, as optax does."
-        return old
-
-    return decorate
+    old.__name__ = old.__qualname__ = name
+    old.__doc__ = f"`{replacement.__name__}` under its deprecated name; warns, as optax does."
+    return old
 
 
 # Regression
@@ -127,9 +125,7 @@ def sigmoid_binary_cross_entropy(logits, labels):
     return ul.sigmoid_binary_cross_entropy(logits, np.asarray(labels, logits.dtype))
 
 
-@deprecated(sigmoid_binary_cross_entropy)
-def binary_logistic_loss(logits, labels):
-    pass
+binary_logistic_loss = deprecated("binary_logistic_loss", sigmoid_binary_cross_entropy)
 
 
 def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0):
@@ -154,9 +150,7 @@ def sparsemax_loss(logits, labels):
     return ul.sparsemax_loss(logits, labels)
 
 
-@deprecated(sparsemax_loss)
-def binary_sparsemax_loss(logits, labels):
-    pass
+binary_sparsemax_loss = deprecated("binary_sparsemax_loss", sparsemax_loss)
 
 
 # Classification over an axis
@@ -192,9 +186,7 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
     return or_nan(loss, good | ~any_kept(where, logits.ndim, axis))
 
 
-@deprecated(softmax_cross_entropy_with_integer_labels)
-def multiclass_logistic_loss(logits, labels):
-    pass
+multiclass_logistic_loss = deprecated("multiclass_logistic_loss", softmax_cross_entropy_with_integer_labels)
 
 
 def poly_loss_cross_entropy(logits, labels, epsilon=2.0, axis=-1, where=None):
@@ -217,9 +209,7 @@ def generalized_kl_divergence(log_predictions, targets, axis=-1, where=None):
     return ul.generalized_kl_divergence(log_predictions, targets, axis=axis, where=or_true(where))
 
 
-@deprecated(generalized_kl_divergence)
-def convex_kl_divergence(log_predictions, targets, axis=-1, where=None):
-    pass
+convex_kl_divergence = deprecated("convex_kl_divergence", generalized_kl_divergence)
 
 
 def multiclass_hinge_loss(scores, labels):

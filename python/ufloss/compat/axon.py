@@ -1,0 +1,231 @@
+"""`Axon.Losses` on NumPy arrays: targets first, one loss a sample, and Axon's constants.
+
+Every function takes ``(y_true, y_pred, *, reduction="none", ...)``.  The reduction is "none" (a loss a sample), "mean" or "sum" of these.
+Integer targets do not widen float32 predictions.  Axon keeps probabilities away from 0 by 1e-7, which caps what a loss can be; ``eps=0``
+gives the exact loss.
+"""
+
+import numpy as np
+
+import ufloss as ul
+
+from ._common import BlankApart, as_floats, as_labels, as_lengths
+
+__all__ = [
+    "apply_label_smoothing", "binary_cross_entropy", "categorical_cross_entropy", "categorical_hinge",
+    "connectionist_temporal_classification", "cosine_similarity", "hinge", "huber", "kl_divergence", "label_smoothing", "log_cosh",
+    "margin_ranking", "mean_absolute_error", "mean_squared_error", "poisson", "soft_margin",
+]  # fmt: skip
+
+REDUCTIONS = {"none": lambda loss: loss, "mean": np.mean, "sum": np.sum}
+
+
+def reduce(loss, reduction):
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not {reduction!r}")
+    return REDUCTIONS[reduction](loss)
+
+
+def mean_last(loss, reduction):
+    """The mean over the last axis, then the reduction."""
+    return reduce(np.mean(loss, axis=-1), reduction)
+
+
+def mean_squared_error(y_true, y_pred, *, reduction="none"):
+    """Mean squared error over the last axis (a mean, although Axon documents a sum)."""
+    return mean_last(ul.squared_error(y_pred, y_true), reduction)
+
+
+def mean_absolute_error(y_true, y_pred, *, reduction="none"):
+    """Mean absolute error over the last axis (a mean, although Axon documents a sum)."""
+    return mean_last(ul.absolute_error(y_pred, y_true), reduction)
+
+
+def log_cosh(y_true, y_pred, *, reduction="none"):
+    """Mean over the last axis of log(cosh(error)); finite everywhere, where Axon overflows for errors below -44."""
+    return mean_last(ul.log_cosh(y_pred, y_true), reduction)
+
+
+def huber(y_true, y_pred, *, delta=1.0, reduction="none"):
+    """Huber loss of each element: as in Axon, nothing is averaged over the last axis."""
+    return reduce(ul.huber_loss(y_pred, y_true, delta), reduction)
+
+
+def poisson(y_true, y_pred, *, eps=1e-7, reduction="none"):
+    """Mean over the last axis of y_pred - y_true * log(y_pred + eps)."""
+    return mean_last(ul.poisson_loss(y_pred, y_true, eps), reduction)
+
+
+def hinge(y_true, y_pred, *, reduction="none"):
+    """Mean hinge loss over the last axis, of targets -1 and 1."""
+    return mean_last(ul.hinge_loss(y_pred, y_true), reduction)
+
+
+def categorical_hinge(y_true, y_pred, *, reduction="none"):
+    """Categorical hinge loss of one-hot targets; the true class takes part in the maximum with 0."""
+    return reduce(ul.categorical_hinge(y_pred, y_true), reduction)
+
+
+def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
+    """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last axis."""
+    first, second = y_pred
+    return reduce(ul.margin_ranking_loss(first, second, y_true, margin), reduction)
+
+
+def soft_margin(y_true, y_pred, *, reduction="none"):
+    """Sum over the *first* axis of log(1 + exp(-y_true * y_pred)): a loss a feature, not divided by the batch, as Axon computes it.
+
+    Finite everywhere, where Axon overflows for products below -88.
+    """
+    return reduce(np.sum(ul.logistic_loss(y_pred, y_true), axis=0), reduction)
+
+
+def cosine_similarity(y_true, y_pred, *, axes=(1,), eps=1e-6, reduction="none"):
+    """Cosine *similarity* over `axes`: 1 where vectors are parallel, neither negated nor subtracted from 1.
+
+    `eps` is the least product of the lengths. Vectors of one axis need ``axes=[0]``.
+    """
+    return reduce(ul.cosine_similarity(y_pred, y_true, eps_product=eps, axis=tuple(np.atleast_1d(axes).tolist())), reduction)
+
+
+def kl_divergence(y_true, y_pred, *, eps=1e-7, reduction="none"):
+    """Kullback-Leibler divergence over the last axis, of both arguments clipped to [eps, 1]; a target row of zeros is below 0 by that."""
+    y_pred = as_floats(y_pred)
+    if eps == 0:
+        with np.errstate(divide="ignore"):
+            return reduce(ul.kl_divergence(np.log(y_pred), y_true), reduction)
+    y_true = np.asarray(y_true)
+    y_true = y_true if y_true.dtype.kind == "f" else y_true.astype(y_pred.dtype)
+    return reduce(ul.kl_divergence(np.log(np.clip(y_pred, float(eps), 1)), np.clip(y_true, float(eps), 1)), reduction)
+
+
+def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=None, negative_weight=None, positive_weights=None,
+                         negative_weights=None, eps=1e-7, reduction="none"):  # fmt: skip
+    """Mean binary cross-entropy over the last axis.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like
+        Targets between 0 and 1, and probabilities (logits for `from_logits`) of the same shape.
+    from_logits : bool
+        Predictions are logits.
+    positive_weight, negative_weight : float, optional
+        Factors of elements whose target is 1 or 0; 1 where only the other is given. With either, the result is the mean over *all*
+        elements, whatever the reduction, and not divided by the weights. Axon documents them as `positive_weights` and
+        `negative_weights`, which serve too.
+    eps : float
+        Probabilities are clipped to [eps, 1 - eps], and `eps` is added before each logarithm as well, as in Axon.
+    reduction : {"none", "mean", "sum"}
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or targets are not 0 or 1 where there are weights.
+    """
+    y_pred = as_floats(y_pred)
+    if np.shape(y_true) != y_pred.shape:
+        raise ValueError(f"y_true has shape {np.shape(y_true)}, y_pred {y_pred.shape}")
+    positive = positive_weight if positive_weights is None else positive_weights
+    negative = negative_weight if negative_weights is None else negative_weights
+    clipped = y_pred if from_logits else np.clip(y_pred, float(eps), 1 - float(eps))
+    loss = ul.sigmoid_binary_cross_entropy(clipped, y_true) if from_logits else ul.binary_cross_entropy(clipped, y_true, eps=eps)
+    if positive is None and negative is None:
+        return mean_last(loss, reduction)
+    if not np.isin(y_true, (0, 1)).all():
+        raise ValueError("y_true must be 0 or 1 where classes have weights")
+    weights = np.array([1 if negative is None else negative, 1 if positive is None else positive], loss.dtype)
+    return reduce(np.mean(weights[np.asarray(y_true, np.intp)] * loss), reduction)
+
+
+def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits=False, sparse=False, reduction="none"):
+    """Cross-entropy over the last axis; nothing is clipped, a probability of 0 at the target gives inf.
+
+    Parameters
+    ----------
+    y_true : array_like
+        Distributions of the shape of `y_pred`; for `sparse`, classes of shape (batch,), or (..., 1).
+    y_pred : array_like
+        Probabilities, or logits for `from_logits`.
+    class_weights : array_like, optional
+        Of shape (classes,). A sample weighs what the class with its largest target along axis 1 does; the mean is then divided by the sum
+        of these weights. As in Axon, not together with `sparse`.
+    from_logits, sparse : bool
+        What `y_pred` and `y_true` are.
+    reduction : {"none", "mean", "sum"}
+
+    Raises
+    ------
+    ValueError
+        If `class_weights` do not fit, or a class is out of range.
+    """
+    y_true = np.asarray(y_true)
+    if sparse:
+        if y_true.ndim > 1 and y_true.shape[-1] != 1:
+            raise ValueError(f"y_true has shape {y_true.shape}: the last axis of sparse targets has the length 1")
+        loss = ul.softmax_cross_entropy_with_integer_labels if from_logits else ul.cross_entropy_with_integer_labels
+        loss = loss(y_pred, y_true[..., 0] if y_true.ndim > 1 else y_true)
+    else:
+        loss = (ul.softmax_cross_entropy if from_logits else ul.cross_entropy)(y_pred, y_true)
+    if class_weights is None:
+        return reduce(loss, reduction)
+    weights = np.asarray(class_weights, loss.dtype)
+    if sparse or weights.shape != y_true.shape[-1:]:
+        raise ValueError(f"class_weights of shape {weights.shape} do not fit y_true of shape {y_true.shape}" + ", which is sparse" * bool(sparse))
+    if y_true.ndim < 2:
+        raise ValueError("class_weights need a y_true with two axes")
+    weights = weights[np.minimum(np.argmax(y_true, axis=1), len(weights) - 1)]
+    if weights.shape != np.shape(loss):
+        raise ValueError(f"class_weights: the largest targets along axis 1 have shape {weights.shape}, the losses {np.shape(loss)}")
+    return np.sum(weights * loss) / np.sum(weights) if reduction == "mean" else reduce(weights * loss, reduction)
+
+
+def apply_label_smoothing(y_true, y_pred, *, smoothing=0.1):
+    """Targets mixed with the uniform distribution over the classes, which are axis 1 of `y_pred`."""
+    if np.ndim(y_pred) < 2 or np.shape(y_true)[1:2] != np.shape(y_pred)[1:2]:
+        raise ValueError(f"y_true of shape {np.shape(y_true)} and y_pred of shape {np.shape(y_pred)}: axis 1 has the classes")
+    y_true = np.asarray(y_true)
+    return ul.smooth_labels(y_true if y_true.dtype.kind == "f" else y_true.astype(as_floats(y_pred).dtype), smoothing, axis=1)
+
+
+def label_smoothing(loss_fun, *, smoothing=0.1):
+    """The loss function ``loss_fun(y_true, y_pred, ...)`` with smoothed targets."""
+
+    def smoothed(y_true, y_pred, **options):
+        return loss_fun(apply_label_smoothing(y_true, y_pred, smoothing=smoothing), y_pred, **options)
+
+    return smoothed
+
+
+def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction="none"):
+    """CTC loss of log-probabilities, which are used as they are.
+
+    Exact, where Axon adds 1e-7 in each step: its losses end at 16.1, and a target that does not fit the frames costs that instead of inf.
+
+    Parameters
+    ----------
+    y_true : pair of array_like of int
+        Lengths of the targets, of shape (batch,), and the targets, of shape (batch, labels); what is beyond a length is not read.
+    y_pred : array_like
+        Log-probabilities of shape (batch, frames, classes). All frames take part.
+    blank : int
+        The blank.
+    reduction : {"none", "mean", "sum"}
+        The mean is that of losses divided by their target's length.
+
+    Raises
+    ------
+    ValueError
+        If a length is negative or beyond the targets, or a target no class.
+    """
+    lengths, labels = y_true
+    y_pred, labels = as_floats(y_pred), np.asarray(labels)
+    if y_pred.ndim != 3 or labels.ndim != 2 or len(labels) != len(y_pred):
+        raise ValueError(f"y_true of shape {labels.shape} and y_pred of shape {y_pred.shape}: (batch, labels) and (batch, frames, classes) are needed")
+    lengths = as_lengths("y_true[0]", lengths, labels.shape[:1], labels.shape[1])
+    used = np.arange(labels.shape[1]) < lengths[:, None]
+    problem = BlankApart(y_pred, as_labels("y_true[1]", labels, used), used, blank, normalised=False)
+    loss = ul.ctc.loss_from_log_probs(problem.scores, problem.labels, None, lengths, problem.blank)
+    if reduction == "mean":
+        with np.errstate(divide="ignore", invalid="ignore"):      # a length of 0 has no meaning here
+            loss = loss / lengths.astype(loss.dtype)
+    return reduce(loss, reduction)
