@@ -89,7 +89,7 @@ class Elementwise(Loss):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         pred, ufunc, args, factor = self._prepare(pred, label, sample_weight, *options)
         share = max(1, np.prod([pred.shape[i] for i in self._others(pred.ndim)], dtype=int))
-        return ufunc.grad(pred, *args) * (factor / pred.dtype.type(share))
+        return ufunc.grad(pred, *args) * (factor * pred.dtype.type(1 / share))
 
 
 class L2Loss(Elementwise):
@@ -236,7 +236,14 @@ class KLDivLoss(Elementwise):
 
     def __call__(self, pred, label, sample_weight=None):
         pred = as_floats(pred)
-        return super().__call__(pred if self._from_logits else ul.log_softmax(pred, axis=self._axis), label, sample_weight)
+        if self._from_logits:
+            return super().__call__(pred, label, sample_weight)
+        axis, others = normalize_axis_index(self._axis, pred.ndim, "axis"), self._others(pred.ndim)
+        if sample_weight is not None or axis not in others:
+            return super().__call__(ul.log_softmax(pred, axis=axis), label, sample_weight)
+        # Rows as a whole keep digits that their terms lose to one another.
+        rows = ul.softmax_kl_divergence(pred, reshape_like("label", label, pred), axis=axis, keepdims=True)
+        return np.mean(rows * self._factor(None, (), pred.dtype), axis=others) / pred.dtype.type(pred.shape[axis])
 
     def grad(self, pred, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
@@ -279,7 +286,7 @@ class SoftmaxCrossEntropyLoss(Loss):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         pred, ufunc, label, axis, factor = self._prepare(pred, label, sample_weight)
         share = max(1, np.prod([factor.shape[i] for i in self._others(pred.ndim)], dtype=int))
-        return ufunc.grad(pred, label, axis=axis) * (factor / pred.dtype.type(share))
+        return ufunc.grad(pred, label, axis=axis) * (factor * pred.dtype.type(1 / share))
 
 
 SoftmaxCELoss = SoftmaxCrossEntropyLoss

@@ -301,13 +301,32 @@ def binary_dice_loss(predictions, targets, smooth=1.0, apply_sigmoid=True):
 # CTC
 
 
+def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, compute):
+    """The results of one of the core's functions with optax's arguments, and what must be added to each frame's log-probabilities."""
+    logits, labels = as_floats(logits), np.asarray(labels)
+    if logits.dtype == np.float16:
+        logits = logits.astype(np.float32)      # the type of optax's result; -log_epsilon is no float16
+    if logits.ndim != 3 or labels.ndim != 2 or len(logits) != len(labels):
+        raise ValueError(f"logits of shape {logits.shape} and labels of shape {labels.shape} are not (batch, frames, classes) and (batch, labels)")
+    for name, x, shape in (("logit_paddings", logit_paddings, logits.shape[:2]), ("label_paddings", label_paddings, labels.shape)):
+        if np.shape(x) != shape:
+            raise ValueError(f"{name} has shape {np.shape(x)}, not {shape}")
+    padded, n = np.asarray(label_paddings).astype(float), labels.shape[1]
+    if np.any((padded < 0) | (padded > 1)):
+        raise ValueError("label_paddings must be 0 or 1")
+    used = np.arange(n) < n - padded.sum(1)[:, None].astype(np.int64)
+    problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id)
+    results = compute(problem.scores, logit_paddings, problem.labels, ~used, problem.blank)
+    return results, np.where(np.asarray(logit_paddings) == 0, problem.surplus, 0).astype(logits.dtype), logits.dtype.type(log_epsilon)
+
+
 def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5):
-    """CTC loss of logits of shape (batch, frames, classes).
+    """CTC loss.
 
     Parameters
     ----------
     logits : array_like
-        Scores; float16 gives float32 losses.
+        Scores of shape (batch, frames, classes); float16 gives float32 losses.
     logit_paddings, label_paddings : array_like
         0 or 1, of shapes (batch, frames) and (batch, labels). Padded frames are left out wherever they are; of `label_paddings` only
         the sum counts, as if they were on the right.
@@ -327,41 +346,22 @@ def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0, log_eps
     ValueError
         If shapes do not fit, or a label is no class (optax: a class of probability 1).
     """
-    return ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, probs=False)[0]
+    loss, surplus, worst = forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, ul.ctc_loss)
+    return np.minimum(loss - surplus.sum(-1), -worst)
 
 
-def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5, *, probs=True):
-    """CTC loss and forward probabilities.
-
-    The parameters are those of `ctc_loss`. `logalpha_blank` has the shape (frames, batch, labels + 1), its last frame is the
-    log-probability of each prefix, whatever it ends in; `logalpha_nonblank` has the shape (frames, batch, labels), not labels + 1 as optax
-    documents. What cannot be, and what lies beyond a label's end, is `log_epsilon`.
+def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5):
+    """CTC loss and forward probabilities, with the parameters of `ctc_loss`.
 
     Returns
     -------
-    loss, logalpha_blank, logalpha_nonblank : ndarray
+    loss : ndarray of shape (batch,)
+    logalpha_blank : ndarray of shape (frames, batch, labels + 1)
+        Of what ends in the blank; in the last frame of each prefix, whatever it ends in.
+    logalpha_nonblank : ndarray of shape (frames, batch, labels)
+        Of what ends in a label (optax documents labels + 1). What cannot be, and what lies beyond a label's end, is `log_epsilon`.
     """
-    logits, labels = as_floats(logits), np.asarray(labels)
-    if logits.dtype == np.float16:
-        logits = logits.astype(np.float32)      # the type of optax's result; -log_epsilon is no float16
-    for name, x, ndim in (("logits", logits, 3), ("labels", labels, 2)):
-        if x.ndim != ndim:
-            raise ValueError(f"{name} of shape {x.shape}: {ndim} axes are needed")
-    for name, x, shape in (("logit_paddings", logit_paddings, logits.shape[:2]), ("label_paddings", label_paddings, (len(logits), labels.shape[1]))):
-        if np.shape(x) != shape:
-            raise ValueError(f"{name} has shape {np.shape(x)}, not {shape}")
-    if labels.shape != np.shape(label_paddings):
-        raise ValueError(f"labels have shape {labels.shape}, label_paddings {np.shape(label_paddings)}")
-    length = labels.shape[1] - np.sum(label_paddings, 1, dtype=float).astype(np.int64)
-    if np.any((length < 0) | (length > labels.shape[1])):
-        raise ValueError("label_paddings must be 0 or 1")
-    used = np.arange(labels.shape[1]) < length[:, None]
-    problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id)
-    args = problem.scores, logit_paddings, problem.labels, ~used, problem.blank
-    surplus = np.where(np.asarray(logit_paddings) == 0, problem.surplus, 0).astype(logits.dtype)
-    worst = logits.dtype.type(log_epsilon)
-    if not probs:
-        return (np.minimum(ul.ctc_loss(*args) - surplus.sum(-1), -worst),)
-    loss, blanks, letters = ul.ctc_loss_with_forward_probs(*args)
+    compute = ul.ctc_loss_with_forward_probs
+    (loss, *alphas), surplus, worst = forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, compute)
     so_far = np.cumsum(surplus, -1).T[..., None]
-    return np.minimum(loss - surplus.sum(-1), -worst), np.maximum(blanks + so_far, worst), np.maximum(letters + so_far, worst)
+    return np.minimum(loss - surplus.sum(-1), -worst), *(np.maximum(alpha + so_far, worst) for alpha in alphas)

@@ -1,0 +1,822 @@
+"""The modules call-compatible with optax, Axon and gluon: printed examples, plain formulas in float64, and optax itself where it is installed."""
+
+import inspect
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ufloss as ul
+from ufloss.compat import axon, gluon, optax
+
+NAN, INF = np.nan, np.inf
+EXAMPLES = json.loads((Path(__file__).parent / "seed_examples.json").read_text())
+rng = np.random.default_rng(5)
+
+
+def draw(*shape):
+    return rng.normal(size=shape).astype("f4")
+
+
+def softmax(x, axis=-1):
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+def onehot(labels, n):
+    return np.eye(n)[labels]
+
+
+def log(x):
+    with np.errstate(divide="ignore"):
+        return np.log(x)
+
+
+def xlogy(x, y):
+    return np.where(x == 0, 0, x * log(np.where(x == 0, 1, y)))
+
+
+def wide(*arrays):
+    return [np.asarray(a, float) for a in arrays]
+
+
+def check(result, expected, rtol=2e-6, atol=1e-6):
+    """Close to a result in float64, of its shape and in float32 all the same."""
+    assert result.dtype == np.float32
+    assert np.shape(result) == np.shape(expected)
+    np.testing.assert_allclose(result, expected, rtol=rtol, atol=atol)
+
+
+def slope(f, x, h=1e-6):
+    """Central differences of the sum of f's results."""
+    g = np.empty_like(x)
+    for i in np.ndindex(*x.shape):
+        d = np.zeros_like(x)
+        d[i] = h
+        g[i] = (np.sum(f(x + d)) - np.sum(f(x - d))) / (2 * h)
+    return g
+
+
+def enumerate_ctc(log_probs, label, blank, normalised=True):
+    """CTC loss of one sequence from all alignments of its states, the blank inside the label a symbol like others."""
+    log_probs = np.asarray(log_probs, float)
+    if normalised:
+        log_probs = log_probs - np.log(np.exp(log_probs).sum(-1, keepdims=True))
+    states = [s for k in label for s in (None, k)] + [None]
+    total = 0.0
+    for path in itertools.product(range(len(states)), repeat=len(log_probs)):
+        steps = np.diff(path)
+        skips = all(s < 2 or (states[b] is not None and states[a] != states[b]) for s, a, b in zip(steps, path, path[1:], strict=False))
+        if path[0] < 2 and path[-1] >= len(states) - 2 and (steps >= 0).all() and (steps <= 2).all() and skips:
+            total += np.exp(sum(log_probs[t, blank if states[s] is None else states[s]] for t, s in enumerate(path)))
+    return -log(total)
+
+
+# The examples that the three systems print
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if "expected" in e], ids=lambda e: e["system"] + "." + e["function"])
+def test_printed_example(example):
+    args = [np.array(a["value"], a["dtype"]) for a in example["args"]]
+    if example["function"] == "margin_ranking":
+        args = [args[0], tuple(args[1:])]
+    kwargs = {k: tuple(v) if isinstance(v, list) else v for k, v in example["kwargs"].items()}
+    result = getattr({"axon": axon, "optax": optax}[example["system"]], example["function"])(*args, **kwargs)
+    assert result.dtype == example["expected_dtype"]
+    assert list(result.shape) == example["expected_shape"]
+    expected = np.array(example["expected"])
+    if "decimals" in example:
+        np.testing.assert_array_equal(np.round(result.astype(float), example["decimals"]), expected)
+    else:
+        assert (abs(result - expected) <= 2e-7 * np.maximum(1, abs(expected))).all()
+
+
+def test_example_without_numbers():
+    plain = {e["function"]: e for e in EXAMPLES if "expected" not in e}
+    assert set(plain) == {"CTCLoss", "SoftmaxCrossEntropyLoss", "SigmoidBCELoss", "ntxent"}
+    ctc, rows, weights = plain["CTCLoss"], plain["SoftmaxCrossEntropyLoss"], plain["SigmoidBCELoss"]
+    label = np.array(ctc["args"][0]["value"], ctc["args"][0]["dtype"])
+    loss, pred = gluon.CTCLoss(**ctc["kwargs"]), draw(3, 7, 4)
+    np.testing.assert_array_equal(loss(pred, label), loss(pred, label, label_lengths=ctc["expected_label_lengths"]))
+    pred, label = draw(*rows["pred_shape"]), rng.integers(0, 3, rows["label_shape"])
+    assert list(gluon.SoftmaxCrossEntropyLoss(**rows["kwargs"])(pred, label).shape) == rows["expected_shape"]
+    sample, positive = draw(*weights["sample_weight_shape"]), abs(draw(*weights["pos_weight_shape"]))
+    pred = draw(*weights["pred_shape"])
+    assert list(gluon.SigmoidBCELoss()(pred, pred > 0, sample, positive).shape) == weights["expected_shape"]
+
+
+def test_import_costs_nothing_until_asked():
+    code = "import sys, ufloss; assert 'ufloss.compat' not in sys.modules; from ufloss.compat import gluon; assert 'ufloss.compat.axon' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", [optax, axon, gluon], ids=lambda m: m.__name__)
+def test_public_names_have_docstrings(module):
+    assert module.__all__ == sorted(module.__all__)
+    for name in module.__all__:
+        assert len(inspect.getdoc(getattr(module, name))) > 10
+
+
+# optax: each case has a plain formula; the same cases go to optax itself
+
+X, T = draw(2, 3, 4), draw(2, 3, 4)
+P = softmax(draw(2, 3, 4)).astype("f4")                 # distributions
+LOGP = np.log(softmax(draw(2, 3, 4))).astype("f4")
+L = rng.integers(0, 4, (2, 3))
+W = np.array([[True, False, True, True]] * 3)[None].repeat(2, 0)
+W[0, 1] = False                                         # nothing is left of this row
+SIGNS = np.sign(T)
+x, t, p, logp = wide(X, T, P, LOGP)
+
+
+def ce(x, y, axis=-1, where=True):
+    z = np.exp(x).sum(axis, where=where, keepdims=True)
+    return -(y * (x - np.log(np.where(z == 0, 1, z)))).sum(axis, where=where)
+
+
+def cosine(a, b, axis=-1, eps=0.0, where=True):
+    norm = lambda v: np.sqrt(np.maximum((v * v).sum(axis, where=where), eps))
+    with np.errstate(invalid="ignore"):
+        c = (a * b).sum(axis, where=where) / (norm(a) * norm(b))
+    return np.where(np.isnan(c), 0, c)
+
+
+def focal(x, y, alpha, gamma):
+    q = 1 / (1 + np.exp(-x))
+    pt = q * y + (1 - q) * (1 - y)
+    return (alpha * y + (1 - alpha) * (1 - y) if alpha is not None else 1) * (y * softplus(-x) + (1 - y) * softplus(x)) * (1 - pt) ** gamma
+
+
+def sparsemax(u):
+    return np.where(u <= -1, 0, np.where(u >= 1, u, (u + 1) ** 2 / 4))
+
+
+def multiclass_sparsemax(s, label):
+    z = np.sort(s)[::-1]
+    k = np.arange(1, len(s) + 1)
+    size = (1 + k * z > z.cumsum()).sum()
+    tau = (z[:size].sum() - 1) / size
+    q = np.maximum(s - tau, 0)
+    return q @ s - s[label] + (1 - q @ q) / 2
+
+
+def tversky(p, t, axis, smooth=1.0, alpha=0.5, beta=0.5):
+    hit, all_p, all_t = (p * t).sum(axis), p.sum(axis), t.sum(axis)
+    return 1 - (hit + smooth) / (hit + alpha * (all_p - hit) + beta * (all_t - hit) + smooth)
+
+
+def triplet(a, b, c, axis=-1, degree=2, margin=1.0, eps=1e-6):
+    d = lambda u: ((abs(a - u) ** degree).sum(axis) + eps) ** (1 / degree)
+    return np.maximum(d(b) - d(c) + margin, 0)
+
+
+def ranking(x, y, where=True, weights=1.0):
+    return ce(x, y * weights, where=where)
+
+
+B = (T > 0).astype("f4")                                # binary labels
+b = B.astype(float)
+IMAGES, REGIONS = draw(2, 4, 5, 3), onehot(rng.integers(0, 3, (2, 4, 5)), 3).astype("f4")
+images, regions = softmax(IMAGES.astype(float)), REGIONS.astype(float)
+SHARES = 1 / (regions.sum((0, 1, 2)) ** 2 + 1e-7)
+SHARES *= 3 / SHARES.sum()
+dice_of = tversky(images, regions, (1, 2))
+BIG = np.float32([3e38, 1e-3, -50.0])
+two = np.swapaxes(X, 1, 2).reshape(2, 4, 3)             # classes along axis 1
+LL = rng.integers(0, 12, 2)
+lists = ce(x, b, where=W)
+CASES = [
+    ("squared_error", (X, T), {}, (x - t) ** 2),
+    ("squared_error", (X,), {}, x**2),
+    ("l2_loss", (X, T), {}, (x - t) ** 2 / 2),
+    ("l2_loss", (X,), {}, x**2 / 2),
+    ("huber_loss", (X, T[:1]), {"delta": 0.7}, np.where(abs(x - t[:1]) <= 0.7, (x - t[:1]) ** 2 / 2, 0.7 * (abs(x - t[:1]) - 0.35))),
+    ("huber_loss", (X,), {}, np.where(abs(x) <= 1, x**2 / 2, abs(x) - 0.5)),
+    ("log_cosh", (X, T), {}, np.logaddexp(x - t, t - x) - np.log(2)),
+    ("log_cosh", (X,), {}, np.logaddexp(x, -x) - np.log(2)),
+    ("cosine_similarity", (X, T), {}, cosine(x, t)),
+    ("cosine_similarity", (X, T), {"epsilon": 9.0, "axis": (0, 2)}, cosine(x, t, (0, 2), 9.0)),
+    ("cosine_similarity", (X, T), {"axis": None, "where": W}, cosine(x, t, None, where=W)),
+    ("cosine_similarity", (X, T), {"axis": 1, "where": W, "epsilon": 1e-6}, cosine(x, t, 1, 1e-6, where=W)),
+    ("cosine_distance", (X, T), {"axis": 0}, 1 - cosine(x, t, 0)),
+    ("cosine_distance", (X, T), {"epsilon": 1e-3, "where": W}, 1 - cosine(x, t, eps=1e-3, where=W)),
+    ("sigmoid_binary_cross_entropy", (X, B), {}, b * softplus(-x) + (1 - b) * softplus(x)),
+    ("sigmoid_binary_cross_entropy", (X, T > 0), {}, b * softplus(-x) + (1 - b) * softplus(x)),
+    ("sigmoid_focal_loss", (X, B), {}, focal(x, b, None, 2)),
+    ("sigmoid_focal_loss", (X, P), {"alpha": 0.25, "gamma": 1.5}, focal(x, p, 0.25, 1.5)),
+    ("sigmoid_focal_loss", (X, L[..., None] > 1), {"alpha": 0.0}, focal(x, (L[..., None] > 1) * 1.0, 0.0, 2)),
+    ("hinge_loss", (X, SIGNS), {}, np.maximum(0, 1 - x * np.sign(t))),
+    ("perceptron_loss", (X, SIGNS), {}, np.maximum(0, -x * np.sign(t))),
+    ("sparsemax_loss", (2 * X, T > 0), {}, sparsemax(np.where(t > 0, -2 * x, 2 * x))),
+    ("sparsemax_loss", (X, np.array([0, 1, 0.5, -1], "f4")), {}, sparsemax(x * [1, -1, -1, -1])),
+    ("softmax_cross_entropy", (X, P), {}, ce(x, p)),
+    ("softmax_cross_entropy", (X, P), {"axis": (0, 2)}, ce(x, p, (0, 2))),
+    ("softmax_cross_entropy", (X, P), {"axis": None, "where": W}, ce(x, p, None, W)),
+    ("softmax_cross_entropy", (X, P), {"where": W}, ce(x, p, where=W)),
+    ("softmax_cross_entropy", (X, P), {"axis": 1, "where": W[:, 0]}, ce(x, p, 1) * W[:, 0]),
+    ("softmax_cross_entropy", (X, np.array([0, 2, 1, 0])), {}, ce(x, np.array([0, 2, 1, 0]))),
+    ("safe_softmax_cross_entropy", (X, P), {}, ce(x, p)),
+    ("safe_softmax_cross_entropy", (X + np.float32([0, -INF, 0, 0]), B * np.float32([1, 0, 1, 1])), {}, ce(x[..., [0, 2, 3]], b[..., [0, 2, 3]])),
+    ("softmax_cross_entropy_with_integer_labels", (X, L), {}, ce(x, onehot(L, 4))),
+    ("softmax_cross_entropy_with_integer_labels", (X, L - 4), {}, ce(x, onehot(L, 4))),
+    ("softmax_cross_entropy_with_integer_labels", (two, L.astype("i1")), {"axis": 1}, ce(np.swapaxes(two, 1, 2).astype(float), onehot(L, 4))),
+    ("softmax_cross_entropy_with_integer_labels", (X, LL), {"axis": (1, 2)}, ce(x.reshape(2, 12), onehot(LL, 12))),
+    ("softmax_cross_entropy_with_integer_labels", (X, LL), {"axis": (2, 1)}, ce(np.swapaxes(x, 1, 2).reshape(2, 12), onehot(LL, 12))),
+    ("softmax_cross_entropy_with_integer_labels", (X, L * 0), {"where": W}, ce(x, onehot(L * 0, 4), where=W)),
+    ("softmax_cross_entropy_with_integer_labels", (X, L * 0 + 1), {"where": W},
+     np.where(W.any(-1), log(np.exp(x).sum(-1, where=W)) - x[..., 1], 0)),      # the label's class is left out
+    ("softmax_cross_entropy_with_integer_labels", (X, LL), {"axis": (1, 2), "where": W},
+     np.log(np.exp(x).sum((1, 2), where=W)) - x.reshape(2, 12)[[0, 1], LL]),
+    ("softmax_cross_entropy_with_integer_labels", (X, L), {"where": W[..., 0] & (L > 0)}, ce(x, onehot(L, 4)) * (W[..., 0] & (L > 0))),
+    ("softmax_cross_entropy_with_integer_labels", (X, L * 0 + 7), {}, np.full((2, 3), NAN)),
+    ("softmax_cross_entropy_with_integer_labels", (X, L * 0 - 5), {"where": W}, np.where(W.any(-1), NAN, 0)),
+    ("softmax_cross_entropy_with_integer_labels", (X, L[..., None] * 0), {"axis": ()}, np.zeros((2, 3, 4))),
+    ("poly_loss_cross_entropy", (X, P), {}, ce(x, p) + 2 * (p * (1 - softmax(x))).sum(-1)),
+    ("poly_loss_cross_entropy", (X, P), {"epsilon": -0.5, "axis": (0, 1)}, ce(x, p, (0, 1)) - 0.5 * (p * (1 - softmax(x, (0, 1)))).sum((0, 1))),
+    ("poly_loss_cross_entropy", (X, P), {"where": W[:1, :1], "axis": -1},
+     ce(x, p, where=W[:1, :1]) + 2 * (p * (1 - np.exp(x) / np.exp(x).sum(-1, where=W[:1, :1], keepdims=True))).sum(-1, where=W[:1, :1])),
+    ("kl_divergence", (LOGP, P), {}, (p * (np.log(p) - logp)).sum(-1)),
+    ("kl_divergence", (LOGP, P * B), {"axis": 1, "where": W}, (xlogy(p * b, p * b) - p * b * logp).sum(1, where=W)),
+    ("kl_divergence", (LOGP, P), {"axis": None}, (p * (np.log(p) - logp)).sum()),
+    ("kl_divergence_with_log_targets", (LOGP, np.log(P)), {}, (p * (np.log(p) - logp)).sum(-1)),
+    ("kl_divergence_with_log_targets", (LOGP, np.log(P)), {"axis": (0, 1), "where": W}, (p * (np.log(p) - logp)).sum((0, 1), where=W)),
+    ("generalized_kl_divergence", (X, P), {}, (p * (np.log(p) - x) + np.exp(x) - p).sum(-1)),
+    ("generalized_kl_divergence", (X, P * B), {"axis": 1, "where": W}, (xlogy(p * b, p * b) - p * b * x + np.exp(x) - p * b).sum(1, where=W)),
+    ("multiclass_hinge_loss", (X, L), {}, (x + 1 - onehot(L, 4)).max(-1) - (x * onehot(L, 4)).sum(-1)),
+    ("multiclass_perceptron_loss", (X, L), {}, x.max(-1) - (x * onehot(L, 4)).sum(-1)),
+    ("multiclass_sparsemax_loss", (X[0], L[0]), {}, [multiclass_sparsemax(s, k) for s, k in zip(x[0], L[0], strict=True)]),
+    ("multiclass_sparsemax_loss", (X[0], L[0] - 4), {}, [multiclass_sparsemax(s, k) for s, k in zip(x[0], L[0], strict=True)]),
+    ("smooth_labels", (P, 0.3), {}, 0.7 * p + 0.3 / 4),
+    ("smooth_labels", (P, 0.3), {"axis": (0, 1)}, 0.7 * p + 0.3 / 6),
+    ("smooth_labels", (P, 0.3), {"where": W[1:]}, 0.7 * p + 0.3 / 3),
+    ("smooth_labels", (P, 0.3), {"axis": (0, 2), "where": W}, 0.7 * p + 0.3 / W.sum((0, 2), keepdims=True)),
+    ("ranking_softmax_loss", (X, B), {}, ranking(x, b).mean()),
+    ("ranking_softmax_loss", (X, B), {"weights": P, "reduce_fn": None}, ranking(x, b, weights=p)),
+    ("ranking_softmax_loss", (X, B), {"where": W}, lists[W.any(-1)].mean()),
+    ("ranking_softmax_loss", (X, B), {"where": W, "reduce_fn": None}, lists),
+    ("ranking_softmax_loss", (X, B), {"where": W & False}, 0.0),
+    ("ranking_softmax_loss", (X, B), {"where": W & False, "reduce_fn": None}, np.zeros((2, 3))),
+    ("triplet_margin_loss", (X, T, P), {}, triplet(x, t, p)),
+    ("triplet_margin_loss", (X, T, P), {"axis": 1, "norm_degree": 4, "margin": 0.2, "eps": 1e-3}, triplet(x, t, p, 1, 4, 0.2, 1e-3)),
+    ("dice_loss", (IMAGES, REGIONS), {}, dice_of.mean(-1)),
+    ("dice_loss", (IMAGES, REGIONS), {"reduction": "sum", "ignore_background": True}, dice_of[:, 1:].sum(-1)),
+    ("dice_loss", (IMAGES, REGIONS), {"reduction": "none", "class_weights": np.float32([1, 2, 4])}, dice_of * [1, 2, 4]),
+    ("dice_loss", (images.astype("f4"), REGIONS), {"apply_softmax": False, "smooth": 0.5, "alpha": 0.3, "beta": 0.7, "axis": (0, 1, 2)},
+     tversky(images, regions, (0, 1, 2), 0.5, 0.3, 0.7).mean(-1)),
+    ("dice_loss", (X[..., 0], B[..., :1]), {}, tversky(1 / (1 + np.exp(-x[..., 0])), b[..., 0], 1)),
+    ("multiclass_generalized_dice_loss", (IMAGES, REGIONS), {}, (dice_of * SHARES).mean()),
+    ("multiclass_generalized_dice_loss", (images.astype("f4"), REGIONS), {"apply_softmax": False, "ignore_background": True, "smooth": 2.0},
+     (tversky(images, regions, (1, 2), 2.0) * SHARES)[:, 1:].mean()),
+    ("binary_dice_loss", (X, B), {}, tversky(1 / (1 + np.exp(-x)), b, (1, 2))),
+    ("binary_dice_loss", (X[..., :1], B[..., :1]), {"smooth": 3.0}, tversky(1 / (1 + np.exp(-x[..., 0])), b[..., 0], 1, 3.0)),
+]  # fmt: skip
+by_case = pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{'-'.join(c[2])}")
+
+
+@pytest.fixture(scope="session")
+def peer():
+    return pytest.importorskip("optax").losses
+
+
+@by_case
+def test_optax_is_the_plain_formula(case):
+    name, args, kwargs, expected = case
+    check(getattr(optax, name)(*args, **kwargs), expected)
+
+
+@by_case
+def test_optax_is_optax(case, peer):
+    name, args, kwargs, _ = case
+    jnp = pytest.importorskip("jax.numpy")
+    theirs = {k: jnp.asarray(v) if isinstance(v, np.ndarray) else v for k, v in kwargs.items()}
+    expected = getattr(peer, name)(*[jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in args], **theirs)
+    check(getattr(optax, name)(*args, **kwargs), np.asarray(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_optax_has_all_names_and_parameters(peer):
+    for name in [n for n in dir(peer) if not n.startswith("_")]:
+        theirs, ours = (list(inspect.signature(getattr(m, name)).parameters.values()) for m in (peer, optax))
+        if theirs[0].kind is not inspect.Parameter.VAR_POSITIONAL:      # of the deprecated one
+            assert [(q.name, q.default) for q in ours if q.name != "reduce_fn"] == [(q.name, q.default) for q in theirs if q.name != "reduce_fn"]
+    assert {n for n in dir(peer) if not n.startswith("_")} <= set(optax.__all__)
+
+
+def test_optax_options_may_be_positional():
+    np.testing.assert_array_equal(optax.huber_loss(X, T, 0.5), optax.huber_loss(X, T, delta=0.5))
+    np.testing.assert_array_equal(optax.cosine_distance(X, T, 9.0, 0), optax.cosine_distance(X, T, epsilon=9.0, axis=0))
+    np.testing.assert_array_equal(optax.sigmoid_focal_loss(X, B, 0.25, 1.0), optax.sigmoid_focal_loss(X, B, alpha=0.25, gamma=1.0))
+    a = draw(1, 4, 3), np.zeros((1, 4)), np.array([[0, 1]]), np.zeros((1, 2))
+    np.testing.assert_array_equal(optax.ctc_loss(*a, 2, -50.0), optax.ctc_loss(*a, blank_id=2, log_epsilon=-50.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [("binary_logistic_loss", (X, B)), ("binary_sparsemax_loss", (X, B)), ("multiclass_logistic_loss", (X, L)), ("convex_kl_divergence", (LOGP, P, 1))],
+)
+def test_optax_deprecated_names_warn(name, args):
+    new = {"binary_logistic_loss": "sigmoid_binary_cross_entropy", "binary_sparsemax_loss": "sparsemax_loss",
+           "multiclass_logistic_loss": "softmax_cross_entropy_with_integer_labels", "convex_kl_divergence": "generalized_kl_divergence"}[name]  # fmt: skip
+    with pytest.warns(DeprecationWarning, match=new):
+        old = getattr(optax, name)(*args)
+    np.testing.assert_array_equal(old, getattr(optax, new)(*args))
+
+
+def test_optax_limits():
+    inf = np.float32(INF)
+    assert optax.sigmoid_binary_cross_entropy(np.float32([INF, -INF, -INF]), [1, 0, 1]).tolist() == [0, 0, INF]
+    assert optax.softmax_cross_entropy(np.float32([1, 1, -INF]), np.float32([0.5, 0.5, 0])) == pytest.approx(np.log(2))
+    assert optax.softmax_cross_entropy(np.float32([1, 1, -INF]), np.float32([0, 0, 1])) == INF
+    assert optax.kl_divergence(-inf, np.float32(0), axis=()) == 0
+    assert optax.cosine_similarity(np.zeros(3, "f4"), np.ones(3, "f4")) == 0
+    assert optax.log_cosh(np.float32(1e-4)) == pytest.approx(5e-9, rel=1e-6)
+    assert np.isnan(optax.huber_loss(2.0, delta=-1.0))
+    assert optax.squared_error(BIG).tolist() == [INF, pytest.approx(1e-6), 2500]
+    for loss in (optax.multiclass_hinge_loss, optax.multiclass_perceptron_loss):
+        assert np.isnan(loss(X[0], [4, -1, 1])).tolist() == [True, True, False]
+    assert np.isnan(optax.multiclass_sparsemax_loss(X[0], [4, -5, -1])).tolist() == [True, True, False]
+    assert optax.triplet_margin_loss([0.0, 0.0], [1.0, -1.0], [2.0, 2.0], norm_degree=1) == 0
+    assert optax.binary_dice_loss(P[..., 0], B[..., 0], apply_sigmoid=False).shape == (2,)
+    kept = optax.smooth_labels(np.eye(3), 0.3, where=np.array([[True, True, False]] * 2 + [[False] * 3]))
+    np.testing.assert_allclose(kept, [[0.85, 0.15, 0.15], [0.15, 0.85, 0.15], [0, 0, 1]])
+
+
+def test_optax_fenchel_young_is_the_cores():
+    np.testing.assert_allclose(optax.make_fenchel_young_loss(max_fun=np.max)(x, p), x.max(-1) - (x * p).sum(-1))
+    check(optax.make_fenchel_young_loss(ul.logsumexp)(X, P), ce(x, p))
+
+
+@pytest.mark.skipif(not hasattr(ul, "ntxent_loss"), reason="the core has no ntxent_loss")
+def test_optax_ntxent():
+    e, labels, temperature = draw(6, 4), np.array([0, 0, 1, 1, 1, 2]), 0.3
+    u = e.astype(float) / np.linalg.norm(e.astype(float), axis=1, keepdims=True)
+    s = u @ u.T / temperature
+    terms = [
+        np.log(np.exp(s[i, j]) + sum(np.exp(s[i, k]) for k in range(6) if labels[k] != labels[i])) - s[i, j]
+        for i, j in itertools.permutations(range(6), 2) if labels[i] == labels[j]
+    ]  # fmt: skip
+    check(optax.ntxent(e, labels, temperature), np.mean(terms), rtol=1e-5)
+    check(optax.ntxent(e, labels, temperature=temperature), np.mean(terms), rtol=1e-5)
+    assert optax.ntxent(e[:4], [0, 0, 1, 1]) == optax.ntxent(e[:4], [5, 5, 2, 2], 0.07)
+    assert optax.ntxent(e, labels * 0) == 0
+    assert np.isnan(optax.ntxent(e, np.arange(6)))
+
+
+def ctc_problem():
+    logits = draw(5, 4, 3)
+    frames = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    labels = np.array([[1, 2], [2, 2], [1, 7], [1, 0], [-3, 9]])      # the fourth has the blank inside, the others rubbish as padding
+    paddings = np.array([[0, 0], [0, 0], [0, 1], [0, 0], [1, 1]])
+    return logits, frames, labels, paddings
+
+
+def test_optax_ctc_is_the_sum_over_paths():
+    logits, frames, labels, paddings = ctc_problem()
+    expected = [enumerate_ctc(z[f == 0], k[q == 0], 0) for z, f, k, q in zip(logits, frames, labels, paddings, strict=True)]
+    check(optax.ctc_loss(logits, frames, labels, paddings), expected)
+    moved, shifted = np.roll(logits, -1, -1), np.where(paddings == 0, (labels - 1) % 3, 5.5)
+    check(optax.ctc_loss(moved, frames == 1, shifted, paddings * 1.0, blank_id=2), expected)
+    check(optax.ctc_loss(moved, frames, shifted, paddings[:, ::-1], blank_id=-1), expected)      # of paddings only the sum counts
+
+
+def test_optax_ctc_forward_probs():
+    logits, frames, labels, paddings = ctc_problem()
+    loss, blanks, letters = optax.ctc_loss_with_forward_probs(logits, frames, labels, paddings)
+    assert (blanks.shape, letters.shape) == ((4, 5, 3), (4, 5, 2))
+    check(loss, optax.ctc_loss(logits, frames, labels, paddings))
+    for i, n in enumerate(2 - paddings.sum(1)):      # the last frame has the prefixes
+        z = logits[i][frames[i] == 0]
+        check(blanks[-1, i, : n + 1], [-enumerate_ctc(z, labels[i][:m], 0) for m in range(n + 1)])
+    check(blanks[2, 3, 1], np.log(np.exp(-enumerate_ctc_state(logits[3][:3], [1, 0], 2))))
+    check(letters[2, 3], [-enumerate_ctc_state(logits[3][:3], [1, 0], s) for s in (1, 3)])
+
+
+def enumerate_ctc_state(logits, label, state):
+    """-log p of ending in one state."""
+    lp = logits.astype(float) - np.log(np.exp(logits.astype(float)).sum(-1, keepdims=True))
+    # Ending in a blank state is ending the prefix before it with its last symbol, or before that, and a blank in the last frame.
+    if state % 2 == 0:
+        return enumerate_ctc(lp[:-1], label[: state // 2], 0, normalised=False) - lp[-1, 0]
+    last, before = label[state // 2], label[: state // 2]
+    total = sum(np.exp(lp[k:, last].sum() - enumerate_ctc(lp[:k], before, 0, normalised=False)) for k in range(1, len(lp)) if not before or before[-1] != last)
+    return -np.log(total + (np.exp(lp[:, last].sum()) if not before else 0))
+
+
+def test_optax_ctc_has_a_worst_loss():
+    logits = draw(2, 2, 3)
+    a = logits, np.array([[0, 0], [1, 1]]), np.array([[2, 2], [1, 1]]), np.array([[0, 0], [0, 1]])
+    assert optax.ctc_loss(*a).tolist() == [1e5, 1e5]
+    assert optax.ctc_loss(*a, log_epsilon=-1e3).tolist() == [1e3, 1e3]
+    _, blanks, letters = optax.ctc_loss_with_forward_probs(*a, log_epsilon=-1e3)
+    assert blanks.min() == letters.min() == -1e3
+    half = optax.ctc_loss(logits.astype("f2"), *a[1:])
+    assert half.dtype == np.float32
+    assert half.tolist() == [1e5, 1e5]
+    logits[0, 0, 2] = -INF      # one way is left
+    ok = optax.ctc_loss(logits[:1], a[1][:1], np.array([[2]]), np.array([[0]]))
+    np.testing.assert_allclose(ok, -log(softmax(logits[0, :1])[0, 0]) - log(softmax(logits[0, 1:])[0, 2]), rtol=1e-6)
+
+
+def test_optax_ctc_is_optax(peer):
+    logits, frames, labels, paddings = ctc_problem()
+    labels = np.where(paddings == 0, labels, 0)
+    for options in ({}, {"blank_id": 1}, {"blank_id": 2, "log_epsilon": -300.0}):
+        theirs = peer.ctc_loss_with_forward_probs(logits, frames.astype("f4"), labels, paddings.astype("f4"), **options)
+        ours = optax.ctc_loss_with_forward_probs(logits, frames, labels, paddings, **options)
+        worst = options.get("log_epsilon", -1e5)
+        check(ours[0], np.minimum(theirs[0], -worst), rtol=1e-5)
+        for a, b in zip(ours[1:], theirs[1:], strict=True):
+            assert a.shape == b.shape
+            used = a > worst
+            assert used.sum() > 10
+            np.testing.assert_allclose(a[used], b[used], rtol=1e-5, atol=1e-5)
+            beyond = np.arange(a.shape[2]) > (2 - paddings.sum(1))[:, None] - (a.shape[2] == 2)
+            assert (np.asarray(b)[~used & ~beyond] < 0.9 * worst).all()
+
+
+# Axon
+
+ALL = {"none": lambda v: v, "mean": np.mean, "sum": np.sum}
+Q = np.float32([[0.2, 0.8, 1.0, 0.0], [1e-9, 0.5, 0.3, 0.999]])
+q, hot = Q.astype(float), np.eye(4)[[1, 3]]
+HOT = hot.astype("i1")
+c7 = np.clip(q, 1e-7, 1 - 1e-7)
+two_eps = -(hot * np.log(c7 + 1e-7) + (1 - hot) * np.log(1 - c7 + 1e-7)).mean(-1)
+DENSE = np.clip(Q, 0.05, None)
+dense = DENSE.astype(float)
+AXON = [
+    ("mean_squared_error", (T, X), {}, ((x - t) ** 2).mean(-1)),
+    ("mean_absolute_error", (T, X), {}, abs(x - t).mean(-1)),
+    ("log_cosh", (T, X), {}, (np.logaddexp(x - t, t - x) - np.log(2)).mean(-1)),
+    ("log_cosh", (np.zeros((1, 2), "f4"), np.float32([[-100, 100]])), {}, np.array([100 - np.log(2)])),
+    ("huber", (T, X), {}, np.where(abs(x - t) <= 1, (x - t) ** 2 / 2, abs(x - t) - 0.5)),
+    ("huber", (T, X), {"delta": 0.3}, np.where(abs(x - t) <= 0.3, (x - t) ** 2 / 2, 0.3 * (abs(x - t) - 0.15))),
+    ("poisson", (HOT, Q), {}, (q - hot * np.log(q + 1e-7)).mean(-1)),
+    ("poisson", (HOT, Q), {"eps": 0.5}, (q - hot * np.log(q + 0.5)).mean(-1)),
+    ("hinge", (SIGNS.astype("i1"), X), {}, np.maximum(0, 1 - x * np.sign(t)).mean(-1)),
+    ("categorical_hinge", (HOT, Q), {}, np.maximum(0, 1 + ((1 - hot) * q).max(-1) - (hot * q).sum(-1))),
+    ("margin_ranking", (SIGNS, (X, T)), {}, np.maximum(0, -np.sign(t) * (x - t))),
+    ("margin_ranking", (SIGNS, (X, T)), {"margin": 0.4}, np.maximum(0, 0.4 - np.sign(t) * (x - t))),
+    ("soft_margin", (SIGNS, X), {}, softplus(-np.sign(t) * x).sum(0)),
+    ("soft_margin", (np.ones((1, 1), "f4"), np.float32([[-200]])), {}, np.array([200.0])),
+    ("cosine_similarity", (T, X), {}, cosine(x, t, 1)),
+    ("cosine_similarity", (T, X), {"axes": [0, 2]}, cosine(x, t, (0, 2))),
+    ("cosine_similarity", (T[0, 0], X[0, 0]), {"axes": [0], "eps": 100.0}, (x[0, 0] * t[0, 0]).sum() / 100),
+    ("kl_divergence", (HOT, Q), {}, (np.clip(hot, 1e-7, 1) * np.log(np.clip(hot, 1e-7, 1) / np.clip(q, 1e-7, 1))).sum(-1)),
+    ("kl_divergence", (3 * P, P), {}, (np.clip(3 * p, 0, 1) * np.log(np.clip(3 * p, 0, 1) / p)).sum(-1)),
+    ("kl_divergence", (HOT, Q), {"eps": 0}, -np.log([0.8, 0.999])),
+    ("binary_cross_entropy", (HOT, Q), {}, two_eps),
+    ("binary_cross_entropy", (HOT, DENSE[:, :1].repeat(4, 1)), {"eps": 0}, -(hot * np.log(dense[:, :1]) + (1 - hot) * np.log(1 - dense[:, :1])).mean(-1)),
+    ("binary_cross_entropy", (B, X), {"from_logits": True}, (b * softplus(-x) + (1 - b) * softplus(x)).mean(-1)),
+    ("categorical_cross_entropy", (HOT, DENSE), {}, -np.log(dense[[0, 1], [1, 3]])),
+    ("categorical_cross_entropy", (P, X), {"from_logits": True}, ce(x, p)),
+    ("categorical_cross_entropy", (L.astype("u1")[..., None], X), {"from_logits": True, "sparse": True}, ce(x, onehot(L, 4))),
+    ("categorical_cross_entropy", (np.array([1, 3]), DENSE), {"sparse": True}, -np.log(dense[[0, 1], [1, 3]])),
+    ("apply_label_smoothing", (HOT, Q), {}, 0.9 * hot + 0.1 / 4),
+    ("apply_label_smoothing", (B, X), {"smoothing": 0.3}, 0.7 * b + 0.3 / 3),      # classes are axis 1, whatever the rank
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AXON, ids=lambda c: f"{c[0]}-{'-'.join(c[2])}")
+def test_axon_is_the_plain_formula(case):
+    name, args, kwargs, expected = case
+    f = getattr(axon, name)
+    check(f(*args, **kwargs), expected)
+    if name != "apply_label_smoothing":
+        for reduction, of in ALL.items():
+            check(f(*args, **kwargs, reduction=reduction), of(expected))
+        with pytest.raises(ValueError, match="reduction"):
+            f(*args, **kwargs, reduction="max")
+
+
+def test_axon_tests_cover_every_name():
+    named = {name for name, *_ in AXON} | {"label_smoothing", "connectionist_temporal_classification"}
+    assert named == set(axon.__all__)
+
+
+def test_axon_caps_probabilities_twice():
+    worst = axon.binary_cross_entropy([[1], [0]], np.float32([[0], [1]]))
+    np.testing.assert_allclose(worst, [15.4249, 15.3332], atol=5e-5)
+    assert axon.binary_cross_entropy([[1], [0]], np.float32([[0], [1]]), eps=0).tolist() == [INF, INF]
+    assert axon.categorical_cross_entropy([[1, 0]], np.float32([[0, 1]])).tolist() == [INF]
+
+
+def test_axon_binary_class_weights_give_one_number():
+    each = b * softplus(-x) + (1 - b) * softplus(x)
+    for options, weights in [
+        ({"positive_weight": 3.0}, 1 + 2 * b),
+        ({"negative_weight": 0.5}, 0.5 + 0.5 * b),
+        ({"positive_weight": 3.0, "negative_weight": 0.5}, 0.5 + 2.5 * b),
+        ({"positive_weights": 3.0, "negative_weights": 0.5}, 0.5 + 2.5 * b),
+    ]:
+        for reduction in ALL:
+            check(axon.binary_cross_entropy(B, X, from_logits=True, reduction=reduction, **options), (weights * each).mean())
+
+
+def test_axon_class_weights_divide_the_mean():
+    loss, weights, truth = ce(x[0], p[0]), np.array([1.0, 2.0, 4.0, 8.0]), p[0].argmax(1)
+    options = {"from_logits": True, "class_weights": weights.tolist()}
+    check(axon.categorical_cross_entropy(P[0], X[0], **options), weights[truth] * loss)
+    check(axon.categorical_cross_entropy(P[0], X[0], **options, reduction="sum"), (weights[truth] * loss).sum())
+    check(axon.categorical_cross_entropy(P[0], X[0], **options, reduction="mean"), (weights[truth] * loss).sum() / weights[truth].sum())
+
+
+def test_axon_label_smoothing_wraps_a_loss():
+    loss = axon.label_smoothing(axon.categorical_cross_entropy, smoothing=0.2)
+    check(loss(HOT, X[0, :2], from_logits=True, reduction="sum"), ce(x[0, :2], 0.8 * hot + 0.05).sum())
+    default = axon.label_smoothing(axon.categorical_cross_entropy)
+    check(default(HOT, X[0, :2], from_logits=True), ce(x[0, :2], 0.9 * hot + 0.025))
+
+
+def test_axon_ctc_is_the_sum_over_paths():
+    y_pred = np.log(softmax(draw(3, 4, 3)) * np.float32(0.9))      # used as they are, also where they do not sum to 1
+    lengths, labels = np.array([1, 2, 2]), np.array([[1, 8], [2, 2], [1, 0]])
+    expected = np.array([enumerate_ctc(z, k[:n], 0, normalised=False) for z, k, n in zip(y_pred, labels, lengths, strict=True)])
+    f = axon.connectionist_temporal_classification
+    check(f((lengths, labels), y_pred), expected)
+    check(f((lengths, labels), y_pred, reduction="sum"), expected.sum())
+    check(f((lengths, labels), y_pred, reduction="mean"), (expected / lengths).mean())
+    check(f((lengths, np.where(labels > 2, 9, (labels + 2) % 3)), np.roll(y_pred, -1, -1), blank=2), expected)
+    assert f(([2], [[2, 2]]), y_pred[:1, :2]).tolist() == [INF]
+    check(f(([0], [[2, 2]]), y_pred[:1]), -y_pred[:1, :, 0].sum(1, dtype=float))
+
+
+# gluon: the losses before weights and the mean, as functions of predictions in float64
+
+
+def kl(pred, label):
+    return xlogy(label, label) - label * pred
+
+
+def log_softmax(z, axis=-1):
+    return log(softmax(z, axis))
+
+
+COUNTS = rng.integers(0, 4, (2, 3, 4))
+POS = np.float32([0.5, 1, 2, 3])
+stirling = np.where(COUNTS > 1, xlogy(COUNTS, COUNTS) - COUNTS + log(2 * np.pi * np.maximum(COUNTS, 1)) / 2, 0)
+R = softmax(draw(2, 3, 4)) * np.float32(2)
+U = (1 / (1 + np.exp(-X))).astype("f4")
+GLUON = [
+    (gluon.L2Loss(), (X, T), {}, lambda z: (z - t) ** 2 / 2),
+    (gluon.L2Loss(3.0), (X, T), {}, lambda z: 3 * (z - t) ** 2 / 2),
+    (gluon.L1Loss(weight=2), (X, T), {}, lambda z: 2 * abs(z - t)),
+    (gluon.L1Loss(batch_axis=1), (X, T), {}, lambda z: abs(z - t)),
+    (gluon.HuberLoss(), (X, T), {}, lambda z: np.where(abs(z - t) > 1, abs(z - t) - 0.5, (z - t) ** 2 / 2)),
+    (gluon.HuberLoss(rho=0.4, batch_axis=-1), (X, T), {}, lambda z: np.where(abs(z - t) > 0.4, abs(z - t) - 0.2, (z - t) ** 2 / 0.8)),
+    (gluon.HingeLoss(), (X, SIGNS), {}, lambda z: np.maximum(0, 1 - z * np.sign(t))),
+    (gluon.HingeLoss(margin=0.3), (X, SIGNS), {}, lambda z: np.maximum(0, 0.3 - z * np.sign(t))),
+    (gluon.SquaredHingeLoss(), (X, SIGNS), {}, lambda z: np.maximum(0, 1 - z * np.sign(t)) ** 2),
+    (gluon.SquaredHingeLoss(2, 0.5), (X, SIGNS), {}, lambda z: 0.5 * np.maximum(0, 2 - z * np.sign(t)) ** 2),
+    (gluon.LogisticLoss(), (X, SIGNS.astype("i4")), {}, lambda z: softplus(-z * np.sign(t))),
+    (gluon.LogisticLoss(), (X, SIGNS * 0), {}, lambda z: (softplus(z) + softplus(-z)) / 2),
+    (gluon.LogisticLoss(label_format="binary"), (X, B), {}, lambda z: b * softplus(-z) + (1 - b) * softplus(z)),
+    (gluon.SigmoidBinaryCrossEntropyLoss(), (X, B), {}, lambda z: b * softplus(-z) + (1 - b) * softplus(z)),
+    (gluon.SigmoidBCELoss(), (X, B), {"pos_weight": POS}, lambda z: POS * b * softplus(-z) + (1 - b) * softplus(z)),
+    (gluon.SigmoidBCELoss(True), (U, B), {}, lambda z: -b * log(z + 1e-12) - (1 - b) * log(1 - z + 1e-12)),
+    (gluon.SigmoidBCELoss(from_sigmoid=True, weight=2), (U, B), {"pos_weight": POS}, lambda z: -2 * (POS * b * log(z) + (1 - b) * log(1 - z))),
+    (gluon.PoissonNLLLoss(reduction="batch"), (X, COUNTS), {}, lambda z: np.exp(z) - COUNTS * z),
+    (gluon.PoissonNLLLoss(from_logits=False, reduction="batch"), (R, COUNTS), {"epsilon": 0.1}, lambda z: z - COUNTS * log(z + 0.1)),
+    (gluon.PoissonNLLLoss(compute_full=True, reduction="batch", batch_axis=2), (X, COUNTS), {}, lambda z: np.exp(z) - COUNTS * z + stirling),
+    (gluon.KLDivLoss(), (LOGP, P), {}, lambda z: kl(z, p)),
+    (gluon.KLDivLoss(weight=2.0), (LOGP, P * B), {}, lambda z: 2 * kl(z, p * b)),
+    (gluon.KLDivLoss(from_logits=False), (X, P), {}, lambda z: kl(log_softmax(z), p)),
+    (gluon.KLDivLoss(False, axis=1, weight=0.5), (X, P), {}, lambda z: 0.5 * kl(log_softmax(z, 1), p)),
+    (gluon.KLDivLoss(False, axis=0), (X, P), {}, lambda z: kl(log_softmax(z, 0), p)),
+]  # fmt: skip
+CLASSES = rng.integers(0, 3, (2, 4))
+GLUON_ROWS = [      # their terms keep the class axis with the length 1
+    (gluon.SoftmaxCrossEntropyLoss(), (X, L), {}, lambda z: ce(z, onehot(L, 4))[..., None]),
+    (gluon.SoftmaxCELoss(axis=1, weight=2.0), (X, CLASSES.astype("f4")), {}, lambda z: 2 * ce(np.swapaxes(z, 1, 2), onehot(CLASSES, 3))[:, None]),
+    (gluon.SoftmaxCELoss(), (X, L + np.array([[4], [-9]])), {}, lambda z: ce(z, onehot(np.array([[3] * 3, [0] * 3]), 4))[..., None]),
+    (gluon.SoftmaxCELoss(), (X, L[..., None]), {}, lambda z: ce(z, onehot(L, 4))[..., None]),
+    (gluon.SoftmaxCELoss(from_logits=True), (LOGP, L), {}, lambda z: -(z * onehot(L, 4)).sum(-1, keepdims=True)),
+    (gluon.SoftmaxCELoss(-1, False), (X, P.reshape(-1)), {}, lambda z: ce(z, p)[..., None]),
+    (gluon.SoftmaxCELoss(sparse_label=False, from_logits=True, batch_axis=1), (LOGP, P), {}, lambda z: -(z * p).sum(-1, keepdims=True)),
+]  # fmt: skip
+SAMPLE_WEIGHTS = [None, np.array([[[1]], [[3]]]), np.float64(0.5)]
+
+
+def the_mean(loss, terms):
+    batch = loss._batch_axis % terms.ndim
+    return terms.mean(tuple(i for i in range(terms.ndim) if i != batch))
+
+
+def check_gluon(loss, args, kwargs, terms, weights):
+    """Value and gradient of one loss, for each sample weight."""
+    pred, *rest = args
+    z = pred.astype(float)
+    for weight in weights:
+        factor = 1.0 if weight is None else np.asarray(weight, float)
+        options = dict(kwargs) if weight is None else {**kwargs, "sample_weight": weight}
+        check(loss(*args, **options), the_mean(loss, terms(z) * factor))
+        grad = loss.grad(*args, **options)
+        check(grad, slope(lambda v, factor=factor: the_mean(loss, terms(v) * factor), z), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", GLUON, ids=lambda c: repr(c[0]))
+def test_gluon_is_the_plain_formula(case):
+    check_gluon(*case, [*SAMPLE_WEIGHTS, P])
+
+
+@pytest.mark.parametrize("case", GLUON_ROWS, ids=lambda c: repr(c[0]))
+def test_gluon_rows_are_the_plain_formula(case):
+    check_gluon(*case, SAMPLE_WEIGHTS)
+
+
+def test_gluon_tests_cover_every_name():
+    tested = {type(case[0]).__name__ for case in [*GLUON, *GLUON_ROWS]} | {"TripletLoss", "CosineEmbeddingLoss", "SDMLLoss", "CTCLoss"}
+    assert tested | {"Loss", "SigmoidBCELoss", "SoftmaxCELoss"} == set(gluon.__all__)
+    assert gluon.SigmoidBCELoss is gluon.SigmoidBinaryCrossEntropyLoss
+    assert gluon.SoftmaxCELoss is gluon.SoftmaxCrossEntropyLoss
+    assert repr(gluon.L2Loss(prefix="l2_")) == "L2Loss(batch_axis=0, w=1.0)"
+    assert isinstance(gluon.CTCLoss(label_layout="TN"), gluon.Loss)
+
+
+def test_gluon_labels_need_only_as_many_elements():
+    np.testing.assert_array_equal(gluon.L2Loss()(X, T.reshape(4, 6).astype(float)), gluon.L2Loss()(X, T))
+    assert gluon.L1Loss()(X[0, 0], T[0, 0]).shape == (4,)      # nothing to average
+    check(gluon.L1Loss().grad(X[0, 0], T[0, 0]), np.sign(x[0, 0] - t[0, 0]))
+
+
+def test_gluon_softmax_weights_of_the_labels_shape():
+    loss, each = gluon.SoftmaxCELoss(), ce(x, onehot(L, 4))
+    for weight in (np.float32([[1], [3]]), np.float32([2, 3, 4]), P[..., 0]):
+        check(loss(X, L, weight), (each * weight.astype(float)).mean(1))
+        np.testing.assert_array_equal(loss.grad(X, L, weight), loss.grad(X, L, np.broadcast_to(weight, (2, 3))[..., None]))
+    assert loss(X[0], L[0], [2, 0, 4]).tolist() == [2 * loss(X[0], L[0])[0], 0, 4 * loss(X[0], L[0])[2]]
+
+
+def test_gluon_poisson_is_one_number():
+    loss, each = gluon.PoissonNLLLoss(weight=2.0), 2 * (np.exp(x) - COUNTS * x)
+    check(loss(X, COUNTS), each.mean())
+    check(loss(X, COUNTS, P), (each * p).mean())
+    check(loss.grad(X, COUNTS, P), 2 * (np.exp(x) - COUNTS) * p / 24)
+    check(gluon.PoissonNLLLoss(compute_full=True)(X, COUNTS), (each / 2 + stirling).mean())
+
+
+def test_gluon_kl_keeps_small_divergences():
+    pred = X[0, :1]
+    label = softmax(pred.astype(float)) * (1 + 1e-3 * np.array([1, -1, 1, -1]))
+    label = (label / label.sum()).astype("f4")
+    exact = kl(log_softmax(pred.astype(float)), label.astype(float)).mean()
+    np.testing.assert_allclose(gluon.KLDivLoss(False)(pred, label), [exact], rtol=1e-5)
+    assert gluon.KLDivLoss()(np.float32([[-INF, 0]]), [[0, 1]]).tolist() == [0]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_gluon_triplet(axis):
+    loss, others = gluon.TripletLoss(margin=0.5, weight=2.0, batch_axis=axis), tuple({0, 1, 2} - {axis})
+    terms = lambda z: 2 * np.maximum(0, ((t - z) ** 2 - (p - z) ** 2).sum(others) + 0.5)
+    check(loss(X, T, P.reshape(-1)), terms(x), rtol=1e-5)
+    check(loss.grad(X, T, P), slope(lambda z: terms(z), x), rtol=1e-4)
+    weight = np.arange(1, 1 + X.shape[axis])
+    check(loss(X, T, P, sample_weight=weight), terms(x) * weight, rtol=1e-5)
+    check(loss.grad(X, T, P, weight), slope(lambda z: terms(z) * weight, x), rtol=1e-4)
+    assert (terms(x) > 0).any()
+
+
+def test_gluon_cosine_embedding():
+    label = np.array([[1, -1, 1], [-1, 0, -1]])
+
+    def terms(z, margin=0.0):
+        c = cosine(z, t).reshape(-1)
+        flat = label.reshape(-1)
+        return np.where(flat == 1, 1 - c, np.where(flat == -1, np.maximum(0, c - margin), 0))
+
+    check(gluon.CosineEmbeddingLoss()(X, T, label), terms(x))
+    loss = gluon.CosineEmbeddingLoss(weight=0.5, margin=-0.2)
+    weight = np.arange(1, 7)
+    for shaped in (weight, weight[:, None]):
+        check(loss(X, T, label, shaped), 0.5 * weight * terms(x, -0.2))
+        check(loss.grad(X, T, label, shaped), slope(lambda z: 0.5 * weight * terms(z, -0.2), x), rtol=1e-4)
+
+
+def test_gluon_sdml():
+    def terms(z, smoothing):
+        gold = np.full((3, 3), smoothing / 2)
+        np.fill_diagonal(gold, 1 - smoothing)
+        return kl(log_softmax(-((z[:, None] - t[0]) ** 2).sum(-1)), gold).mean(-1)
+
+    check(gluon.SDMLLoss()(X[0], T[0]), terms(x[0], 0.3))
+    loss = gluon.SDMLLoss(smoothing_parameter=0.1, weight=2.0)
+    check(loss(X[0], T[0]), 2 * terms(x[0], 0.1))
+    check(loss.grad(X[0], T[0]), slope(lambda z: 2 * terms(z, 0.1), x[0]), rtol=1e-4, atol=1e-5)
+
+
+def ctc_of(z, labels, frames):
+    return np.array([enumerate_ctc(row[:n], label, z.shape[-1] - 1) for row, label, n in zip(z, labels, frames, strict=True)])
+
+
+@pytest.mark.parametrize("layout", ["NTC", "TNC"])
+@pytest.mark.parametrize("label_layout", ["NT", "TN"])
+def test_gluon_ctc_is_the_sum_over_paths(layout, label_layout):
+    pred, label = draw(3, 4, 3), np.float32([[0, 1, -1], [1, 1, -1], [2, 0, -1]])      # the third has the blank inside
+    lay = (lambda a: a) if layout == "NTC" else (lambda a: np.swapaxes(a, 0, 1))
+    loss, label = gluon.CTCLoss(layout, label_layout, weight=2.0), label if label_layout == "NT" else label.T
+    for options, labels, frames in [
+        ({}, [[0, 1], [1, 1], [2, 0]], [4, 4, 4]),
+        ({"pred_lengths": [2, 3, 4], "label_lengths": np.float32([1, 2, 0])}, [[0], [1, 1], []], [2, 3, 4]),
+        ({"sample_weight": [1, 2, 3]}, [[0, 1], [1, 1], [2, 0]], [4, 4, 4]),
+    ]:
+        factor = 2.0 * np.array(options.get("sample_weight", 1))
+        terms = lambda z, labels=labels, frames=frames, factor=factor: factor * ctc_of(z, labels, frames)
+        check(loss(lay(pred), label, **options), terms(pred.astype(float)))
+        check(loss.grad(lay(pred), label, **options), lay(slope(terms, pred.astype(float))), rtol=1e-4, atol=1e-5)
+
+
+def test_gluon_ctc_numbers_of_mxnet():
+    check(gluon.CTCLoss()(np.ones((2, 20, 4), "f4"), [[1, 0, -1, -1], [2, 1, 1, -1]]), [18.828207, 16.505817])
+    check(gluon.CTCLoss("TNC", "TN")(np.ones((20, 1, 4), "f4"), [[3], [2], [2], [-1]]), [16.505817])
+
+
+def test_gluon_ctc_that_cannot_be_costs_nothing():
+    pred, label = draw(2, 4, 3), np.array([[1, 1, 1], [0, 1, 0]])
+    loss = gluon.CTCLoss()
+    assert (loss(pred, label) == 0).tolist() == [True, False]
+    assert loss.grad(pred, label).any((1, 2)).tolist() == [False, True]
+    pred[1, :, 1] = -INF      # which is another matter
+    assert loss(pred, label).tolist() == [0, INF]
+
+
+# All three
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("targets", lambda: optax.squared_error(X, T[:1])),
+        ("targets", lambda: optax.l2_loss(X, 0.0)),
+        ("targets", lambda: optax.perceptron_loss(X, 1)),
+        ("axis", lambda: optax.softmax_cross_entropy_with_integer_labels(X, L, axis=None)),
+        ("reduction", lambda: optax.dice_loss(IMAGES, REGIONS, reduction="max")),
+        ("class_weights", lambda: optax.dice_loss(IMAGES, REGIONS, class_weights=[1, 2])),
+        ("targets", lambda: optax.multiclass_generalized_dice_loss(IMAGES, REGIONS[..., :1])),
+        ("logits", lambda: optax.ctc_loss(X[0], B[0], L, L)),
+        ("logit_paddings", lambda: optax.ctc_loss(X, B[..., :2], L, L * 0)),
+        ("label_paddings", lambda: optax.ctc_loss(X, B[..., 0], L, L[:, :2])),
+        ("label_paddings", lambda: optax.ctc_loss(X, B[..., 0] * 0, L, L * 0 - 1)),
+        ("logit_paddings", lambda: optax.ctc_loss(X, B[..., 0] + 0.5, L * 0 + 1, L * 0)),
+        ("labels", lambda: optax.ctc_loss(X, B[..., 0] * 0, L + 0.5, L * 0)),
+        ("label 9", lambda: optax.ctc_loss(X, B[..., 0] * 0, L * 0 + 9, L * 0)),
+        ("blank_id 4", lambda: optax.ctc_loss(X, B[..., 0] * 0, L * 0 + 1, L * 0, blank_id=4)),
+        ("y_true", lambda: axon.binary_cross_entropy(B[0], P)),
+        ("y_true", lambda: axon.binary_cross_entropy(P, P, positive_weight=2.0)),
+        ("y_true", lambda: axon.categorical_cross_entropy(L, P, sparse=True)),
+        ("class 4|label 4", lambda: axon.categorical_cross_entropy(L[0] * 0 + 4, P[0], sparse=True)),
+        ("class_weights", lambda: axon.categorical_cross_entropy(B[0], P[0], class_weights=[1, 2, 3])),
+        ("class_weights", lambda: axon.categorical_cross_entropy(B, P, class_weights=[1, 2, 3, 4])),
+        ("class_weights", lambda: axon.categorical_cross_entropy(B[0, 0], P[0, 0], class_weights=[1, 2, 3, 4])),
+        ("class_weights", lambda: axon.categorical_cross_entropy(np.array([0, 1, 2, 3]), P[0, :1].repeat(4, 0), sparse=True, class_weights=[1, 2, 3, 4])),
+        ("reduction", lambda: axon.hinge(SIGNS, X, reduction="average")),
+        ("y_true", lambda: axon.apply_label_smoothing(B[0, :, :2], X[0])),
+        ("y_true", lambda: axon.connectionist_temporal_classification(([2], L[0]), X)),
+        (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([-1, 2], L), X)),
+        (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([1, 4], L), X)),
+        (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([1], L), X)),
+        (r"y_true\[1\]", lambda: axon.connectionist_temporal_classification(([1, 2], L + 0.5), X)),
+        ("weight", lambda: gluon.L1Loss(weight=[1.0])),
+        ("weight", lambda: gluon.L2Loss(weight=None)),
+        ("batch_axis", lambda: gluon.L1Loss(batch_axis=3)(X, T)),
+        ("label", lambda: gluon.L1Loss()(X, T[:1])),
+        ("sample_weight", lambda: gluon.L1Loss()(X, T, np.ones((3, 1, 1)))),
+        ("sample_weight", lambda: gluon.L1Loss()(X[0], T[0], np.ones((2, 3, 4)))),
+        ("pos_weight", lambda: gluon.SigmoidBCELoss()(X, B, pos_weight=np.ones(3))),
+        ("label", lambda: gluon.SoftmaxCELoss()(X, L.T)),
+        ("sample_weight", lambda: gluon.SoftmaxCELoss()(X, L, np.ones((2, 2)))),
+        ("sample_weight", lambda: gluon.SoftmaxCELoss()(X, L, np.ones((2, 3, 4)))),
+        ("label_format", lambda: gluon.LogisticLoss(label_format="ternary")),
+        ("negative", lambda: gluon.TripletLoss()(X, T, P[0])),
+        ("sample_weight", lambda: gluon.TripletLoss()(X, T, P, np.ones(3))),
+        ("reduction", lambda: gluon.PoissonNLLLoss(reduction="sum")),
+        ("target", lambda: gluon.PoissonNLLLoss()(X, T[0])),
+        ("input1", lambda: gluon.CosineEmbeddingLoss()(X[0], T, L)),
+        ("label", lambda: gluon.CosineEmbeddingLoss()(X, T, L[0])),
+        ("x1", lambda: gluon.SDMLLoss()(X[0, :1], T[0, :1])),
+        ("layout", lambda: gluon.CTCLoss("NCT")),
+        ("label_layout", lambda: gluon.CTCLoss(label_layout="TNC")),
+        ("pred", lambda: gluon.CTCLoss()(X[0], L)),
+        ("label", lambda: gluon.CTCLoss()(X, L.T)),
+        ("label", lambda: gluon.CTCLoss()(X[:, :2], L)),
+        ("label", lambda: gluon.CTCLoss()(X, L + 0.5)),
+        ("label_lengths", lambda: gluon.CTCLoss()(X, L, label_lengths=[-1, 2])),
+        ("pred_lengths", lambda: gluon.CTCLoss()(X, L, [3, 4])),
+        ("pred_lengths", lambda: gluon.CTCLoss()(X, L, [-1, 3])),
+        ("sample_weight", lambda: gluon.CTCLoss()(X, L * 0, sample_weight=np.ones(3))),
+    ],
+)
+def test_bad_input_is_named(name, call):
+    with pytest.raises(ValueError, match=name):
+        call()
+
+
+def test_labels_must_be_integers():
+    for f in (optax.softmax_cross_entropy_with_integer_labels, optax.multiclass_hinge_loss, optax.multiclass_sparsemax_loss):
+        with pytest.raises(TypeError, match="labels must be integers"):
+            f(X, L * 1.0)
