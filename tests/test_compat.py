@@ -1,8 +1,11 @@
 """The modules call-compatible with optax, Axon and gluon: printed examples, plain formulas in float64, and optax itself where it is installed."""
 
+import functools
 import inspect
 import itertools
 import json
+import operator
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,19 +68,26 @@ def slope(f, x, h=1e-6):
     return g
 
 
+@functools.cache
+def alignments(label, frames):
+    """The states of a label, None for the blank, and all ways through them, one a row."""
+    states = [s for k in label for s in (None, k)] + [None]
+
+    def allowed(path):
+        steps = [b - a in (0, 1) or (b - a == 2 and states[b] is not None and states[a] != states[b]) for a, b in itertools.pairwise(path)]
+        return path[0] < 2 and path[-1] >= len(states) - 2 and all(steps)
+
+    return states, [path for path in itertools.product(range(len(states)), repeat=frames) if allowed(path)]
+
+
 def enumerate_ctc(log_probs, label, blank, normalised=True):
-    """CTC loss of one sequence from all alignments of its states, the blank inside the label a symbol like others."""
+    """CTC loss of one sequence from all alignments, the blank inside the label a symbol like others."""
     log_probs = np.asarray(log_probs, float)
     if normalised:
         log_probs = log_probs - np.log(np.exp(log_probs).sum(-1, keepdims=True))
-    states = [s for k in label for s in (None, k)] + [None]
-    total = 0.0
-    for path in itertools.product(range(len(states)), repeat=len(log_probs)):
-        steps = np.diff(path)
-        skips = all(s < 2 or (states[b] is not None and states[a] != states[b]) for s, a, b in zip(steps, path, path[1:], strict=False))
-        if path[0] < 2 and path[-1] >= len(states) - 2 and (steps >= 0).all() and (steps <= 2).all() and skips:
-            total += np.exp(sum(log_probs[t, blank if states[s] is None else states[s]] for t, s in enumerate(path)))
-    return -log(total)
+    states, paths = alignments(tuple(int(k) for k in label), len(log_probs))
+    emitted = log_probs[:, [blank if k is None else k for k in states]]
+    return -log(sum(np.exp(emitted[np.arange(len(path)), path].sum()) for path in map(list, paths)))
 
 
 # The examples that the three systems print
@@ -128,11 +138,11 @@ def test_public_names_have_docstrings(module):
 # optax: each case has a plain formula; the same cases go to optax itself
 
 X, T = draw(2, 3, 4), draw(2, 3, 4)
-P = softmax(draw(2, 3, 4)).astype("f4")                 # distributions
+P = softmax(draw(2, 3, 4)).astype("f4")  # distributions
 LOGP = np.log(softmax(draw(2, 3, 4))).astype("f4")
 L = rng.integers(0, 4, (2, 3))
 W = np.array([[True, False, True, True]] * 3)[None].repeat(2, 0)
-W[0, 1] = False                                         # nothing is left of this row
+W[0, 1] = False  # nothing is left of this row
 SIGNS = np.sign(T)
 x, t, p, logp = wide(X, T, P, LOGP)
 
@@ -182,7 +192,7 @@ def ranking(x, y, where=True, weights=1.0):
     return ce(x, y * weights, where=where)
 
 
-B = (T > 0).astype("f4")                                # binary labels
+B = (T > 0).astype("f4")  # binary labels
 b = B.astype(float)
 IMAGES, REGIONS = draw(2, 4, 5, 3), onehot(rng.integers(0, 3, (2, 4, 5)), 3).astype("f4")
 images, regions = softmax(IMAGES.astype(float)), REGIONS.astype(float)
@@ -190,7 +200,7 @@ SHARES = 1 / (regions.sum((0, 1, 2)) ** 2 + 1e-7)
 SHARES *= 3 / SHARES.sum()
 dice_of = tversky(images, regions, (1, 2))
 BIG = np.float32([3e38, 1e-3, -50.0])
-two = np.swapaxes(X, 1, 2).reshape(2, 4, 3)             # classes along axis 1
+two = np.swapaxes(X, 1, 2).reshape(2, 4, 3)  # classes along axis 1
 LL = rng.integers(0, 12, 2)
 lists = ce(x, b, where=W)
 CASES = [
@@ -302,11 +312,11 @@ def test_optax_is_optax(case, peer):
 
 
 def test_optax_has_all_names_and_parameters(peer):
-    for name in [n for n in dir(peer) if not n.startswith("_")]:
-        theirs, ours = (list(inspect.signature(getattr(m, name)).parameters.values()) for m in (peer, optax))
-        if theirs[0].kind is not inspect.Parameter.VAR_POSITIONAL:      # of the deprecated one
-            assert [(q.name, q.default) for q in ours if q.name != "reduce_fn"] == [(q.name, q.default) for q in theirs if q.name != "reduce_fn"]
-    assert {n for n in dir(peer) if not n.startswith("_")} <= set(optax.__all__)
+    names = [n for n in dir(peer) if not n.startswith("_")]
+    assert set(names) <= set(optax.__all__)
+    for name in names:
+        theirs, ours = ([(q.name, q.default) for q in inspect.signature(getattr(m, name)).parameters.values()] for m in (peer, optax))
+        assert [q for q in ours if q[0] != "reduce_fn"] == [q for q in theirs if q[0] != "reduce_fn"]
 
 
 def test_optax_options_may_be_positional():
@@ -372,7 +382,7 @@ def test_optax_ntxent():
 def ctc_problem():
     logits = draw(5, 4, 3)
     frames = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
-    labels = np.array([[1, 2], [2, 2], [1, 7], [1, 0], [-3, 9]])      # the fourth has the blank inside, the others rubbish as padding
+    labels = np.array([[1, 2], [2, 2], [1, 7], [1, 0], [-3, 9]])  # the fourth has the blank inside, the others rubbish as padding
     paddings = np.array([[0, 0], [0, 0], [0, 1], [0, 0], [1, 1]])
     return logits, frames, labels, paddings
 
@@ -383,7 +393,7 @@ def test_optax_ctc_is_the_sum_over_paths():
     check(optax.ctc_loss(logits, frames, labels, paddings), expected)
     moved, shifted = np.roll(logits, -1, -1), np.where(paddings == 0, (labels - 1) % 3, 5.5)
     check(optax.ctc_loss(moved, frames == 1, shifted, paddings * 1.0, blank_id=2), expected)
-    check(optax.ctc_loss(moved, frames, shifted, paddings[:, ::-1], blank_id=-1), expected)      # of paddings only the sum counts
+    check(optax.ctc_loss(moved, frames, shifted, paddings[:, ::-1], blank_id=-1), expected)  # of paddings only the sum counts
 
 
 def test_optax_ctc_forward_probs():
@@ -391,7 +401,7 @@ def test_optax_ctc_forward_probs():
     loss, blanks, letters = optax.ctc_loss_with_forward_probs(logits, frames, labels, paddings)
     assert (blanks.shape, letters.shape) == ((4, 5, 3), (4, 5, 2))
     check(loss, optax.ctc_loss(logits, frames, labels, paddings))
-    for i, n in enumerate(2 - paddings.sum(1)):      # the last frame has the prefixes
+    for i, n in enumerate(2 - paddings.sum(1)):  # the last frame has the prefixes
         z = logits[i][frames[i] == 0]
         check(blanks[-1, i, : n + 1], [-enumerate_ctc(z, labels[i][:m], 0) for m in range(n + 1)])
     check(blanks[2, 3, 1], np.log(np.exp(-enumerate_ctc_state(logits[3][:3], [1, 0], 2))))
@@ -419,7 +429,7 @@ def test_optax_ctc_has_a_worst_loss():
     half = optax.ctc_loss(logits.astype("f2"), *a[1:])
     assert half.dtype == np.float32
     assert half.tolist() == [1e5, 1e5]
-    logits[0, 0, 2] = -INF      # one way is left
+    logits[0, 0, 2] = -INF  # one way is left
     ok = optax.ctc_loss(logits[:1], a[1][:1], np.array([[2]]), np.array([[0]]))
     np.testing.assert_allclose(ok, -log(softmax(logits[0, :1])[0, 0]) - log(softmax(logits[0, 1:])[0, 2]), rtol=1e-6)
 
@@ -447,7 +457,7 @@ ALL = {"none": lambda v: v, "mean": np.mean, "sum": np.sum}
 Q = np.float32([[0.2, 0.8, 1.0, 0.0], [1e-9, 0.5, 0.3, 0.999]])
 q, hot = Q.astype(float), np.eye(4)[[1, 3]]
 HOT = hot.astype("i1")
-c7 = np.clip(q, 1e-7, 1 - 1e-7)
+c7 = np.clip(Q, np.float32(1e-7), np.float32(1 - 1e-7)).astype(float)  # 1 - 1e-7 is one step below 1 in float32
 two_eps = -(hot * np.log(c7 + 1e-7) + (1 - hot) * np.log(1 - c7 + 1e-7)).mean(-1)
 DENSE = np.clip(Q, 0.05, None)
 dense = DENSE.astype(float)
@@ -536,7 +546,7 @@ def test_axon_label_smoothing_wraps_a_loss():
 
 
 def test_axon_ctc_is_the_sum_over_paths():
-    y_pred = np.log(softmax(draw(3, 4, 3)) * np.float32(0.9))      # used as they are, also where they do not sum to 1
+    y_pred = np.log(softmax(draw(3, 4, 3)) * np.float32(0.9))  # used as they are, also where they do not sum to 1
     lengths, labels = np.array([1, 2, 2]), np.array([[1, 8], [2, 2], [1, 0]])
     expected = np.array([enumerate_ctc(z, k[:n], 0, normalised=False) for z, k, n in zip(y_pred, labels, lengths, strict=True)])
     f = axon.connectionist_temporal_classification
@@ -611,7 +621,7 @@ def the_mean(loss, terms):
 
 def check_gluon(loss, args, kwargs, terms, weights):
     """Value and gradient of one loss, for each sample weight."""
-    pred, *rest = args
+    pred = args[0]
     z = pred.astype(float)
     for weight in weights:
         factor = 1.0 if weight is None else np.asarray(weight, float)
@@ -642,7 +652,7 @@ def test_gluon_tests_cover_every_name():
 
 def test_gluon_labels_need_only_as_many_elements():
     np.testing.assert_array_equal(gluon.L2Loss()(X, T.reshape(4, 6).astype(float)), gluon.L2Loss()(X, T))
-    assert gluon.L1Loss()(X[0, 0], T[0, 0]).shape == (4,)      # nothing to average
+    assert gluon.L1Loss()(X[0, 0], T[0, 0]).shape == (4,)  # nothing to average
     check(gluon.L1Loss().grad(X[0, 0], T[0, 0]), np.sign(x[0, 0] - t[0, 0]))
 
 
@@ -718,7 +728,7 @@ def ctc_of(z, labels, frames):
 @pytest.mark.parametrize("layout", ["NTC", "TNC"])
 @pytest.mark.parametrize("label_layout", ["NT", "TN"])
 def test_gluon_ctc_is_the_sum_over_paths(layout, label_layout):
-    pred, label = draw(3, 4, 3), np.float32([[0, 1, -1], [1, 1, -1], [2, 0, -1]])      # the third has the blank inside
+    pred, label = draw(3, 4, 3), np.float32([[0, 1, -1], [1, 1, -1], [2, 0, -1]])  # the third has the blank inside
     lay = (lambda a: a) if layout == "NTC" else (lambda a: np.swapaxes(a, 0, 1))
     loss, label = gluon.CTCLoss(layout, label_layout, weight=2.0), label if label_layout == "NT" else label.T
     for options, labels, frames in [
@@ -742,11 +752,35 @@ def test_gluon_ctc_that_cannot_be_costs_nothing():
     loss = gluon.CTCLoss()
     assert (loss(pred, label) == 0).tolist() == [True, False]
     assert loss.grad(pred, label).any((1, 2)).tolist() == [False, True]
-    pred[1, :, 1] = -INF      # which is another matter
+    pred[1, :, 1] = -INF  # which is another matter
     assert loss(pred, label).tolist() == [0, INF]
 
 
 # All three
+
+MIGRATION = (Path(__file__).parent.parent / "docs" / "migration.md").read_text()
+
+
+def test_python_of_the_migration_page_runs():
+    blocks = re.findall(r"```python\n(.*?)```", MIGRATION, re.S)
+    assert len(blocks) >= 3
+    for block in blocks:
+        exec(compile(block, "migration.md", "exec"), {})
+
+
+@pytest.mark.parametrize("module", [optax, axon, gluon], ids=lambda m: m.__name__)
+def test_migration_page_has_every_name(module):
+    section = MIGRATION.split(f"## `ufloss.compat.{module.__name__.rpartition('.')[2]}`")[1].split("\n## ")[0]
+    missing = [name for name in module.__all__ if not re.search(rf"`{name}\b", section)]
+    assert missing == ([] if module is not gluon else ["Loss"])
+
+
+def test_migration_page_names_what_the_core_has():
+    named = set(re.findall(r"`ul\.([\w.]+)", MIGRATION))
+    assert len(named) > 40
+    for name in named - {"ntxent_loss"}:
+        operator.attrgetter(name)(ul)
+
 
 @pytest.mark.parametrize(
     ("name", "call"),

@@ -25,7 +25,7 @@ def as_lengths(name, lengths, shape, limit):
 def as_labels(name, labels, used):
     """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used."""
     labels = np.asarray(labels)
-    with np.errstate(invalid="ignore"):      # NaN as a padding
+    with np.errstate(invalid="ignore"):  # NaN as a padding
         whole = labels.astype(np.int64)
     if np.any(used & (whole != labels)):
         raise ValueError(f"{name} must be integers")
@@ -44,7 +44,7 @@ class BlankApart:
         blank = blank + classes if -classes <= blank < 0 else blank
         inside = used & (labels == blank)
         self.scores, self.labels, self.blank = scores, labels, blank
-        self.needed = bool(inside.any()) and 0 <= blank < classes      # the core says what is wrong with another blank
+        self.needed = bool(inside.any()) and 0 <= blank < classes  # the core says what is wrong with another blank
         self.surplus = scores.dtype.type(0)
         if self.needed:
             copy = np.where(inside.any(-1)[:, None, None], scores[..., self.blank, None], -np.inf)

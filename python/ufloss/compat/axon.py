@@ -226,6 +226,6 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
     problem = BlankApart(y_pred, as_labels("y_true[1]", labels, used), used, blank, normalised=False)
     loss = ul.ctc.loss_from_log_probs(problem.scores, problem.labels, None, lengths, problem.blank)
     if reduction == "mean":
-        with np.errstate(divide="ignore", invalid="ignore"):      # a length of 0 has no meaning here
+        with np.errstate(divide="ignore", invalid="ignore"):  # a length of 0 has no meaning here
             loss = loss / lengths.astype(loss.dtype)
     return reduce(loss, reduction)

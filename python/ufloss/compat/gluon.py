@@ -247,7 +247,7 @@ class KLDivLoss(Elementwise):
 
     def grad(self, pred, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        slope = super().grad(pred, label, sample_weight)      # linear in log-probabilities: minus the labels, weighted
+        slope = super().grad(pred, label, sample_weight)  # linear in log-probabilities: minus the labels, weighted
         return slope if self._from_logits else ul.softmax_cross_entropy.grad(as_floats(pred), -slope, axis=self._axis)
 
 

@@ -180,7 +180,7 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
     loss = ul.softmax_cross_entropy_with_integer_labels(logits, labels, axis=axis, where=or_true(where))
     if where is None:
         return or_nan(loss, good)
-    if np.any(np.isposinf(loss)):      # which is what the core gives where a label is left out
+    if np.any(np.isposinf(loss)):  # which is what the core gives where a label is left out
         kept = ul.logsumexp(logits, axis=axis, where=np.asarray(where)) + ul.nll_loss_with_integer_labels(logits, labels, axis=axis)
         loss = np.where(np.isposinf(loss), kept, loss)[()]
     return or_nan(loss, good | ~any_kept(where, logits.ndim, axis))
@@ -262,7 +262,7 @@ def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.
         return loss if reduce_fn is None else reduce_fn(loss)
     lists = np.broadcast_to(any_kept(where, logits.ndim, -1), np.shape(loss))
     if reduce_fn is np.mean and not lists.any():
-        return loss.dtype.type(0)      # NumPy would warn
+        return loss.dtype.type(0)  # NumPy would warn
     return reduce_fn(loss, where=lists)
 
 
@@ -305,7 +305,7 @@ def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilo
     """The results of one of the core's functions with optax's arguments, and what must be added to each frame's log-probabilities."""
     logits, labels = as_floats(logits), np.asarray(labels)
     if logits.dtype == np.float16:
-        logits = logits.astype(np.float32)      # the type of optax's result; -log_epsilon is no float16
+        logits = logits.astype(np.float32)  # the type of optax's result; -log_epsilon is no float16
     if logits.ndim != 3 or labels.ndim != 2 or len(logits) != len(labels):
         raise ValueError(f"logits of shape {logits.shape} and labels of shape {labels.shape} are not (batch, frames, classes) and (batch, labels)")
     for name, x, shape in (("logit_paddings", logit_paddings, logits.shape[:2]), ("label_paddings", label_paddings, labels.shape)):
