@@ -311,6 +311,11 @@ def test_optax_is_optax(case, peer):
     check(getattr(optax, name)(*args, **kwargs), np.asarray(expected), rtol=1e-5, atol=1e-6)
 
 
+def test_optax_tests_cover_every_name():
+    apart = {"binary_logistic_loss", "binary_sparsemax_loss", "multiclass_logistic_loss", "convex_kl_divergence", "ctc_loss", "ctc_loss_with_forward_probs"}
+    assert {name for name, *_ in CASES} | apart | {"make_fenchel_young_loss", "ntxent"} == set(optax.__all__)
+
+
 def test_optax_has_all_names_and_parameters(peer):
     names = [n for n in dir(peer) if not n.startswith("_")]
     assert set(names) <= set(optax.__all__)
@@ -354,6 +359,9 @@ def test_optax_limits():
     assert np.isnan(optax.multiclass_sparsemax_loss(X[0], [4, -5, -1])).tolist() == [True, True, False]
     assert optax.triplet_margin_loss([0.0, 0.0], [1.0, -1.0], [2.0, 2.0], norm_degree=1) == 0
     assert optax.binary_dice_loss(P[..., 0], B[..., 0], apply_sigmoid=False).shape == (2,)
+    left_out = optax.softmax_cross_entropy_with_integer_labels(np.float32([1, NAN, 3, 2]), 2, where=np.array([True, False, False, True]))
+    assert left_out == pytest.approx(np.log(np.e + np.e**2) - 3)  # of what is left out only the label's logit is read
+    assert optax.ranking_softmax_loss(X[:0], B[:0]) == 0
     kept = optax.smooth_labels(np.eye(3), 0.3, where=np.array([[True, True, False]] * 2 + [[False] * 3]))
     np.testing.assert_allclose(kept, [[0.85, 0.15, 0.15], [0.15, 0.85, 0.15], [0, 0, 1]])
 

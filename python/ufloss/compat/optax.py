@@ -6,6 +6,7 @@ predictions, which most of optax refuses, count as float64.  Limits at infinitie
 """
 
 import functools
+import math
 import warnings
 
 import numpy as np
@@ -55,6 +56,14 @@ def clip_labels(labels, n, wrap=False):
         labels = np.where(labels < 0, labels + n, labels)
     good = (labels >= 0) & (labels < n)
     return np.where(good, labels, 0), good
+
+
+def rows(logits, axis):
+    """The classes as the last axis, numbered in the order of a tuple `axis`."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    moved = np.moveaxis(logits, axes, range(-len(axes), 0))
+    batch = moved.shape[: moved.ndim - len(axes)]
+    return moved.reshape(*batch, math.prod(moved.shape[len(batch) :]))
 
 
 def or_nan(loss, good):
@@ -175,14 +184,13 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
     logits = as_floats(logits)
     if not isinstance(axis, int | tuple):
         raise ValueError(f"axis must be an int or a tuple of int, not {axis!r}")
-    n = int(np.prod([logits.shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))]))
-    labels, good = clip_labels(labels, n, wrap=True)
+    labels, good = clip_labels(labels, rows(logits, axis).shape[-1], wrap=True)
     loss = ul.softmax_cross_entropy_with_integer_labels(logits, labels, axis=axis, where=or_true(where))
     if where is None:
         return or_nan(loss, good)
     if np.any(np.isposinf(loss)):  # which is what the core gives where a label is left out
-        kept = ul.logsumexp(logits, axis=axis, where=np.asarray(where)) + ul.nll_loss_with_integer_labels(logits, labels, axis=axis)
-        loss = np.where(np.isposinf(loss), kept, loss)[()]
+        own = np.take_along_axis(rows(logits, axis), np.broadcast_to(labels, np.shape(loss))[..., None], -1)[..., 0]
+        loss = np.where(np.isposinf(loss), ul.logsumexp(logits, axis=axis, where=np.asarray(where)) - own, loss)[()]
     return or_nan(loss, good | ~any_kept(where, logits.ndim, axis))
 
 
@@ -258,12 +266,12 @@ def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.
     logits = as_floats(logits)
     factor = 1 if weights is None else np.asarray(weights, logits.dtype)
     loss = ul.ranking_softmax_loss(logits, np.asarray(labels, logits.dtype), factor, where=or_true(where))
-    if where is None or reduce_fn is None:
-        return loss if reduce_fn is None else reduce_fn(loss)
-    lists = np.broadcast_to(any_kept(where, logits.ndim, -1), np.shape(loss))
+    if reduce_fn is None:
+        return loss
+    lists = np.broadcast_to(where is None or any_kept(where, logits.ndim, -1), np.shape(loss))
     if reduce_fn is np.mean and not lists.any():
-        return loss.dtype.type(0)  # NumPy would warn
-    return reduce_fn(loss, where=lists)
+        return loss.dtype.type(0)  # NumPy's is NaN
+    return reduce_fn(loss) if where is None else reduce_fn(loss, where=lists)
 
 
 def ntxent(embeddings, labels, temperature=0.07):
