@@ -487,6 +487,7 @@ AXON = [
     ("cosine_similarity", (T, X), {}, cosine(x, t, 1)),
     ("cosine_similarity", (T, X), {"axes": [0, 2]}, cosine(x, t, (0, 2))),
     ("cosine_similarity", (T[0, 0], X[0, 0]), {"axes": [0], "eps": 100.0}, (x[0, 0] * t[0, 0]).sum() / 100),
+    ("cosine_similarity", (np.float32([[0.1, 0.0]]), np.float32([[9.0, 12.0]])), {"eps": 3.0}, np.array([0.3])),
     ("kl_divergence", (HOT, Q), {}, (np.clip(hot, 1e-7, 1) * np.log(np.clip(hot, 1e-7, 1) / np.clip(q, 1e-7, 1))).sum(-1)),
     ("kl_divergence", (3 * P, P), {}, (np.clip(3 * p, 0, 1) * np.log(np.clip(3 * p, 0, 1) / p)).sum(-1)),
     ("kl_divergence", (HOT, Q), {"eps": 0}, -np.log([0.8, 0.999])),
@@ -750,6 +751,21 @@ def test_gluon_ctc_is_the_sum_over_paths(layout, label_layout):
         check(loss.grad(lay(pred), label, **options), lay(slope(terms, pred.astype(float))), rtol=1e-4, atol=1e-5)
 
 
+def test_gluon_ctc_reads_no_frame_beyond_the_length():
+    pred, label, loss = draw(2, 4, 3), [[0, 1], [2, 0]], gluon.CTCLoss()
+    ruined = np.where(np.arange(4)[:, None] < 3, pred, NAN).astype("f4")
+    check(loss(ruined, label, [3, 3]), loss(pred[:, :3], label))
+    np.testing.assert_array_equal(loss.grad(ruined, label, [3, 3])[:, 3], 0)
+    check(loss.grad(ruined, label, [3, 3])[:, :3], loss.grad(pred[:, :3], label))
+
+
+def test_gluon_epsilons():
+    check(gluon.SigmoidBCELoss(from_sigmoid=True)(np.float32([[0], [1]]), [[1], [0]]), [27.631021] * 2)
+    tiny = np.full((1, 1), 1e-7, "f4")
+    check(gluon.CosineEmbeddingLoss()(tiny, tiny, [1]), [0.99])
+    assert gluon.CosineEmbeddingLoss()(0 * tiny, tiny, [1]).tolist() == [1]
+
+
 def test_gluon_ctc_numbers_of_mxnet():
     check(gluon.CTCLoss()(np.ones((2, 20, 4), "f4"), [[1, 0, -1, -1], [2, 1, 1, -1]]), [18.828207, 16.505817])
     check(gluon.CTCLoss("TNC", "TN")(np.ones((20, 1, 4), "f4"), [[3], [2], [2], [-1]]), [16.505817])
@@ -760,6 +776,7 @@ def test_gluon_ctc_that_cannot_be_costs_nothing():
     loss = gluon.CTCLoss()
     assert (loss(pred, label) == 0).tolist() == [True, False]
     assert loss.grad(pred, label).any((1, 2)).tolist() == [False, True]
+    assert not loss.grad(pred[:, :2], [[2, 2], [2, 2]]).any()  # nor with the blank inside
     pred[1, :, 1] = -INF  # which is another matter
     assert loss(pred, label).tolist() == [0, INF]
 

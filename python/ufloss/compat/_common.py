@@ -35,28 +35,31 @@ def as_labels(name, labels, used):
 class BlankApart:
     """A CTC problem without the blank inside its labels, which `ufloss.ctc` refuses and the three systems take as a symbol like others.
 
-    The symbol becomes a class of its own, whose score is a copy of the blank's, in those sequences that have it (-inf in others).  With
-    scores that are normalised, the copy enlarges the denominator of frame t by the factor 1 + p_t(blank); `surplus` is its logarithm.
+    The symbol becomes a class of its own, whose score is a copy of the blank's, in those sequences that have it; -inf in
+    others, whose results keep their bits.
     """
 
-    def __init__(self, scores, labels, used, blank, normalised=True):
+    def __init__(self, scores, labels, used, blank):
         classes = scores.shape[-1]
         blank = blank + classes if -classes <= blank < 0 else blank
         inside = used & (labels == blank)
         self.scores, self.labels, self.blank = scores, labels, blank
         self.needed = bool(inside.any()) and 0 <= blank < classes  # the core says what is wrong with another blank
-        self.surplus = scores.dtype.type(0)
         if self.needed:
             copy = np.where(inside.any(-1)[:, None, None], scores[..., self.blank, None], -np.inf)
             self.scores, self.labels = np.concatenate([scores, copy], -1), np.where(inside, classes, labels)
-            if normalised:
-                self.surplus = np.log1p(ul.softmax(scores)[..., self.blank] * inside.any(-1)[:, None])
+
+    def surplus(self, taken):
+        """Logarithm of 1 + p(blank), by which the copy enlarges the denominator of each frame's softmax; 0 in frames not taken."""
+        if not self.needed:
+            return np.zeros(taken.shape, self.scores.dtype)
+        return np.where(taken, -np.log1p(-ul.softmax(self.scores)[..., -1]), self.scores.dtype.type(0))
 
     def gradient(self, slope, scores, taken):
-        """The gradient with respect to the scores, from the one with respect to `self.scores`."""
+        """The gradient with respect to the scores of a softmax, from the one with respect to `self.scores`."""
         if not self.needed:
             return slope
         # Both are softmax minus occupancy; the blank's own occupancy is that of the two classes together.
-        occupied = np.where(taken[..., None], ul.softmax(self.scores) - slope, 0)
+        occupied = ul.softmax(self.scores) - slope
         occupied[..., self.blank] += occupied[..., -1]
         return np.where(taken[..., None], ul.softmax(scores) - occupied[..., :-1], 0)

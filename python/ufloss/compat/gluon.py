@@ -429,7 +429,7 @@ class CTCLoss(Loss):
 
     def __call__(self, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
         pred, args, problem, taken, possible, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
-        loss = ul.ctc.loss(*args) - np.where(taken, problem.surplus, 0).sum(-1).astype(pred.dtype)
+        loss = ul.ctc.loss(*args) - problem.surplus(taken).sum(-1)
         return np.where(possible, loss, pred.dtype.type(0)) * factor
 
     def grad(self, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):

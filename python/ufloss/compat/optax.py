@@ -325,7 +325,7 @@ def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilo
     used = np.arange(n) < n - padded.sum(1)[:, None].astype(np.int64)
     problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id)
     results = compute(problem.scores, logit_paddings, problem.labels, ~used, problem.blank)
-    return results, np.where(np.asarray(logit_paddings) == 0, problem.surplus, 0).astype(logits.dtype), logits.dtype.type(log_epsilon)
+    return results, problem.surplus(np.asarray(logit_paddings) == 0), logits.dtype.type(log_epsilon)
 
 
 def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5):
