@@ -1,5 +1,6 @@
 """The modules call-compatible with optax, Axon and gluon: printed examples, plain formulas in float64, and optax itself where it is installed."""
 
+import doctest
 import functools
 import inspect
 import itertools
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import ufloss as ul
+import ufloss.compat
 from ufloss.compat import axon, gluon, optax
 
 NAN, INF = np.nan, np.inf
@@ -121,6 +123,12 @@ def test_example_without_numbers():
     sample, positive = draw(*weights["sample_weight_shape"]), abs(draw(*weights["pos_weight_shape"]))
     pred = draw(*weights["pred_shape"])
     assert list(gluon.SigmoidBCELoss()(pred, pred > 0, sample, positive).shape) == weights["expected_shape"]
+
+
+def test_examples_in_docstrings():
+    result = doctest.testmod(ufloss.compat)
+    assert result.failed == 0
+    assert result.attempted > 1
 
 
 def test_import_costs_nothing_until_asked():
@@ -440,6 +448,20 @@ def test_optax_ctc_has_a_worst_loss():
     logits[0, 0, 2] = -INF  # one way is left
     ok = optax.ctc_loss(logits[:1], a[1][:1], np.array([[2]]), np.array([[0]]))
     np.testing.assert_allclose(ok, -log(softmax(logits[0, :1])[0, 0]) - log(softmax(logits[0, 1:])[0, 2]), rtol=1e-6)
+
+
+def test_ctc_of_nothing():
+    for batch, frames, n in [(0, 4, 2), (2, 4, 0), (2, 0, 0), (2, 0, 1)]:
+        logits, labels = draw(batch, frames, 3), np.ones((batch, n), int)
+        zero = np.zeros((batch, n))
+        blank = -np.log(softmax(logits.astype(float))[..., 0]).sum(-1) if frames else np.zeros(batch)
+        expected = np.where(n > frames, 1e5, blank) if batch else np.zeros(0)
+        check(optax.ctc_loss(logits, np.zeros((batch, frames)), labels, zero), expected)
+        if n <= frames:
+            check(axon.connectionist_temporal_classification((zero.sum(1) + n, labels), logits - np.float32(5)),
+                  expected if not batch else -(logits[..., 0] - 5.0).sum(-1))  # fmt: skip
+            assert gluon.CTCLoss()(logits, labels).shape == (batch,)
+            assert gluon.CTCLoss().grad(logits, labels).shape == logits.shape
 
 
 def test_optax_ctc_is_optax(peer):
