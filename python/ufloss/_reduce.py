@@ -5,6 +5,7 @@ of the inputs' size is ever made.
 """
 
 import math
+from functools import lru_cache
 from inspect import Parameter, Signature
 
 import numpy as np
@@ -13,8 +14,13 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from . import _core
 from ._front import Rows, bind, check_mask, outputs
 
-BLOCK = 16384  # elements: with their operands they fit a second-level cache
-ONE, TRUE = np.ones(()), np.ones((), bool)
+BLOCK = 32768  # elements: with their operands they fit a second-level cache
+
+
+@lru_cache(maxsize=64, typed=True)
+def everywhere(value, shape):
+    """A constant array of one element; made once, since broadcasting takes as long as adding up thousands of numbers."""
+    return np.broadcast_to(np.array(value), shape)
 
 
 def blocks(shape, limit):
@@ -32,6 +38,10 @@ def blocks(shape, limit):
     for outer in np.ndindex(shape[:split]):
         for i in range(0, shape[split], step):
             yield (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
+
+
+def size_of(block, shape):
+    return tuple(n if s.stop is None else min(s.stop, n) - s.start for s, n in zip(block, shape, strict=True))
 
 
 class Elements:
@@ -56,7 +66,7 @@ class Elements:
         return grad.transpose(order)
 
     def counts(self, block):
-        return TRUE if self.mask is None else self.mask[block]
+        return None if self.mask is None else self.mask[block]
 
     def evaluate(self, ufunc, block, out):
         inputs = [x if np.ndim(x) == 0 else x[block] for x in self.inputs]
@@ -108,7 +118,7 @@ class RowsOfLoss:
         return self.rows.unlay(np.moveaxis(laid, range(len(order)), order))
 
     def counts(self, block):
-        return TRUE if self.mask is None else self.mask[block].any(axis=-1)
+        return None if self.mask is None else self.mask[block].any(axis=-1)
 
     def evaluate(self, ufunc, block, out):
         ufunc(*[x[block] for x in self.inputs], out=out, **({} if self.mask is None else {"where": self.mask[block]}))
@@ -190,19 +200,17 @@ class Reduction:
         divisor = None
         if self._with_grad and mean:
             divisor = weigh(source, weights, shape, kept_shape, limit)
-        buffer = np.empty(min(math.prod(shape), limit * 2), kind)
+        buffer = np.empty(min(math.prod(shape), limit), kind)
         for block in blocks(shape, limit):
-            size = [len(range(*s.indices(n))) for s, n in zip(block, shape, strict=True)]
-            if math.prod(size) > buffer.size:
-                buffer = np.empty(math.prod(size), kind)
+            size = size_of(block, shape)
             values = buffer[: math.prod(size)].reshape(size)
-            source.evaluate(evaluated, block, (values,) if laid is None else (values, laid[block]))
+            source.evaluate(evaluated, block, (values,) if laid is None else (values, laid[*block, ...]))
             here = block[: len(kept)]
-            s, t = add_up(values, ONE if weights is None else weights[block], source.counts(block), len(kept))
+            s, t = add_up(values, None if weights is None else weights[block], source.counts(block), len(kept))
             total[here] += s
             weight[here] += t
             if laid is not None:
-                scale(laid[block], None if weights is None else weights[block], None if divisor is None else divisor[here], len(shape) - len(kept), loss["rows"])
+                scale(laid[*block, ...], None if weights is None else weights[block], None if divisor is None else divisor[here], len(shape) - len(kept), loss["rows"])
         if laid is not None:
             target = source.unlay_grad(laid, order) if target is None else target
             if wanted is not None and target is not wanted:
@@ -247,14 +255,13 @@ def as_weights(weights, name):
 
 
 def add_up(values, weights, counts, kept):
-    """Sums of one block over its reduced axes, and those of the weights."""
-    flat = (math.prod(values.shape[:kept]), math.prod(values.shape[kept:]))
-
-    def lay(a):
-        return np.broadcast_to(a, flat) if a.ndim == 0 else np.broadcast_to(a, values.shape).reshape(flat)
-
-    s, t = SUM(values.reshape(flat), lay(weights), lay(counts))
-    return s.reshape(values.shape[:kept]), t.reshape(values.shape[:kept])
+    """Sums of one block over its reduced axes, and those of the weights; None for weights that are 1 and for a mask that is True."""
+    shape = values.shape[:kept]
+    flat = (math.prod(shape), math.prod(values.shape[kept:]))
+    weights = everywhere(1.0, flat) if weights is None else weights.reshape(flat)
+    counts = everywhere(True, flat) if counts is None else counts.reshape(flat)
+    s, t = SUM(values.reshape(flat), weights, counts)
+    return s.reshape(shape), t.reshape(shape)
 
 
 def weigh(source, weights, shape, kept_shape, limit):
@@ -263,8 +270,8 @@ def weigh(source, weights, shape, kept_shape, limit):
         return np.full(kept_shape, float(math.prod(shape[len(kept_shape) :])))
     weight = np.zeros(kept_shape)
     for block in blocks(shape, limit):
-        size = tuple(len(range(*s.indices(n))) for s, n in zip(block, shape, strict=True))
-        weight[block[: len(kept_shape)]] += add_up(np.broadcast_to(ONE, size), ONE if weights is None else weights[block], source.counts(block), len(kept_shape))[1]
+        size = size_of(block, shape)
+        weight[block[: len(kept_shape)]] += add_up(everywhere(1.0, size), None if weights is None else weights[block], source.counts(block), len(kept_shape))[1]
     return weight
 
 

@@ -1,0 +1,219 @@
+"""`sum` and `mean` of every loss against the losses themselves, and what weights, where, axes and out mean."""
+
+import inspect
+import itertools
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import ufloss as ul
+from points import draw
+from ufloss import _reduce
+from ufloss._registry import LOSSES, ROW_LOSSES, UFUNCS
+
+REDUCED = [loss for loss in [*LOSSES, *ROW_LOSSES] if not loss["row_value"]]
+by_loss = pytest.mark.parametrize("loss", REDUCED, ids=lambda loss: loss["name"])
+CE = ul.softmax_cross_entropy_with_integer_labels
+
+
+def operands(loss, shape, classes=5, dtype=np.float64):
+    """Usual arguments of a loss: its values have that shape; a row has `classes` elements."""
+    rng = np.random.default_rng(0)
+    if not loss["rows"]:
+        size = int(np.prod(shape))
+        return [np.clip(np.where(np.isfinite(a), a, 1), -50, 50).reshape(shape) for a in draw(loss, size, dtype)]
+    made = []
+    for a in loss["args"]:
+        if a["role"] == "label":
+            made.append(rng.integers(0, classes, shape))
+        elif a["along"]:
+            p = rng.random((*shape, classes)) + 0.1
+            made.append((p / p.sum(-1, keepdims=True)).astype(dtype))
+        else:
+            made.append(np.full(shape, a["default"] if a["default"] is not None else rng.choice([-1.0, 1.0]), dtype))
+    return made
+
+
+def weights_word(loss):
+    return "loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"
+
+
+@by_loss
+def test_every_loss(loss):
+    ufunc, args, shape = UFUNCS[loss["name"]], operands(loss, (4, 3, 6)), (4, 3, 6)
+    rng = np.random.default_rng(1)
+    weights, where = rng.random(shape), rng.random(shape) < 0.7
+    values, word, along = ufunc(*args), weights_word(loss), "over" if loss["rows"] else "axis"
+    for axis in (None, 0, -1, (0, 2), (1, 0)):
+        chosen = {along: axis}
+        np.testing.assert_allclose(ufunc.sum(*args, **chosen), values.sum(axis), rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(ufunc.mean(*args, **chosen), values.mean(axis), rtol=1e-13, atol=1e-13)
+        counted = np.where(where, weights, 0)
+        want, total = (np.where(where, values, 0) * weights).sum(axis), counted.sum(axis)
+        got, weight = ufunc.mean(*args, **chosen, **{word: weights}, where=where, returned=True)
+        np.testing.assert_allclose(got, want / total, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(weight, total, rtol=1e-13)
+        np.testing.assert_allclose(ufunc.sum(*args, **chosen, **{word: weights}, where=where), want, rtol=1e-12, atol=1e-13)
+        if "value_and_grad" not in loss["outputs"]:
+            continue
+        grads = ufunc.grad(*args)
+        counted, total = (counted[..., None], np.expand_dims(total, axis)[..., None]) if loss["rows"] and axis is not None else (counted, np.expand_dims(total, axis) if axis is not None else total)
+        if loss["rows"] and axis is None:
+            counted = counted[..., None]
+        value, grad = ufunc.mean.value_and_grad(*args, **chosen, **{word: weights}, where=where)
+        np.testing.assert_array_equal(value, got)
+        np.testing.assert_allclose(grad, np.where(counted > 0, grads, 0) * counted / total, rtol=1e-12, atol=1e-14)
+        value, grad = ufunc.sum.value_and_grad(*args, **chosen)
+        np.testing.assert_array_equal(grad, grads)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 0), (0, 3), (100_003,), (7, 40_001), (40_001, 7), (3, 1, 70_000), (300, 300), (2, 5, 3, 11)])
+def test_shapes_and_blocks(shape):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, *shape)).astype("f4")
+    values = ul.squared_error(x, y).astype(float)
+    for n in range(len(shape) + 1):
+        for axis in itertools.combinations(range(len(shape)), n):
+            total, slope = ul.squared_error.sum.value_and_grad(x, y, axis=axis, dtype=float)
+            np.testing.assert_allclose(total, values.sum(axis), rtol=1e-13, atol=1e-300)
+            assert np.shape(total) == values.sum(axis).shape
+            np.testing.assert_array_equal(slope, ul.squared_error.grad(x, y))
+            kept = ul.squared_error.mean(x, y, axis=axis, keepdims=True)
+            assert np.shape(kept) == values.sum(axis, keepdims=True).shape
+    assert ul.squared_error.mean(x, y).dtype == np.float32
+
+
+def test_bits_do_not_depend_on_the_layout():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 513, 129)).astype("f4")
+    w = rng.random(x.shape)
+    want = ul.log_cosh.mean(x, y, weights=w, axis=0)
+    for x2, y2, w2 in [(np.asfortranarray(x), y, w), (np.repeat(x, 2, 1)[:, ::2], y[::-1].copy()[::-1], np.asfortranarray(w))]:
+        np.testing.assert_array_equal(ul.log_cosh.mean(x2, y2, weights=w2, axis=0), want)
+        assert ul.log_cosh.sum(x2, y2) == ul.log_cosh.sum(x, y)
+    assert ul.log_cosh.sum(x, y, where=np.ones(x.shape, bool)) == ul.log_cosh.sum(x, y) == ul.log_cosh.sum(x, y, weights=np.ones(x.shape))
+    assert ul.log_cosh.sum(x, 0.0) == ul.log_cosh.sum(x, np.zeros_like(x))
+
+
+def test_sums_are_float64():
+    x = np.full(30_000_000, 0.1, np.float32)
+    assert ul.absolute_error.sum(x, 0.0, dtype=float) == pytest.approx(float(x[0]) * len(x), rel=1e-13)
+    assert ul.squared_error.mean(np.full(1000, 255.0, np.float16), 0.0) == np.float16(65025)
+
+
+def test_masked_out_is_not_read_and_does_not_count():
+    x, where = np.array([1.0, np.nan, 3.0]), np.array([True, False, True])
+    assert ul.squared_error.mean(x, 0.0, where=where) == 5
+    assert ul.squared_error.mean(x, 0.0, where=where, weights=[1, np.nan, 3]) == 7
+    value, grad = ul.squared_error.mean.value_and_grad(x, 0.0, where=where)
+    assert grad.tolist() == [1, 0, 3]
+    assert ul.squared_error.mean(np.ma.array(x, mask=~where), 0.0) == 5
+    assert np.isnan(ul.squared_error.mean(x, 0.0, where=False))
+    assert ul.squared_error.sum(x, 0.0, where=False) == 0
+
+
+def test_ignored_labels_are_torchs_ignore_index():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(6, 10, 4, 5)), rng.integers(0, 10, (6, 4, 5))
+    labels[rng.random(labels.shape) < 0.4] = -100
+    used = labels != -100
+    each = CE(logits, labels, axis=1, where=used)
+    value, grad, weight = CE.mean.value_and_grad(logits, labels, axis=1, where=used, returned=True)
+    assert weight == used.sum()
+    assert value == pytest.approx(each.sum() / used.sum(), rel=1e-14)
+    np.testing.assert_allclose(grad, CE.grad(logits, labels, axis=1, where=used) / used.sum(), rtol=1e-14)
+    assert np.isnan(CE.mean(logits, labels * 0 - 100, axis=1, where=used & False))
+
+
+def test_class_axes_and_elements_of_rows():
+    rng = np.random.default_rng(0)
+    logits, p = rng.normal(size=(2, 7, 3, 4, 5))
+    p = abs(p)
+    where = rng.random((7, 3, 4, 5)) < 0.6
+    where[2, :, 1] = False
+    for axis in (0, -1, (0, 1), (3, 1), None):
+        each = ul.kl_divergence(logits, p, axis=axis, where=where)
+        got = ul.kl_divergence.sum.value_and_grad(logits, p, axis=axis, where=where)
+        np.testing.assert_allclose(got[0], each.sum(), rtol=1e-13)
+        np.testing.assert_array_equal(got[1], ul.kl_divergence.grad(logits, p, axis=axis, where=where))
+    each = ul.kl_divergence(logits, p, axis=(1, 3), where=where)
+    assert ul.kl_divergence.mean(logits, p, axis=(1, 3), where=where) == pytest.approx(each.sum() / (each.size - 1), rel=1e-13)
+    scores, many = rng.normal(size=3), rng.integers(0, 3, (4, 2))      # one row, many labels
+    value, grad = CE.mean.value_and_grad(scores, many)
+    assert value == pytest.approx(CE(scores, many).mean())
+    assert grad.shape == (4, 2, 3)
+
+
+def test_out():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30, 40)).astype("f4")
+    want, slope = ul.huber_loss.mean.value_and_grad(x, y, axis=1)
+    total, grad = np.empty(30, "f4"), np.empty((30, 40), "f4")
+    got = ul.huber_loss.mean.value_and_grad(x, y, axis=1, out=(total, grad))
+    assert got[0] is total and got[1] is grad
+    np.testing.assert_array_equal(total, want)
+    np.testing.assert_array_equal(grad, slope)
+    wide, own = np.empty((30, 40)), x.copy()
+    ul.huber_loss.mean.value_and_grad(x, y, axis=1, out=(None, wide))
+    np.testing.assert_array_equal(wide, slope)
+    ul.huber_loss.mean.value_and_grad(own, y, axis=1, out=(None, own))      # where the input lies
+    np.testing.assert_array_equal(own, slope)
+    with pytest.raises(ValueError, match="output has shape"):
+        ul.huber_loss.mean(x, y, out=np.empty(3))
+    with pytest.raises(ValueError, match="output has shape"):
+        ul.huber_loss.mean.value_and_grad(x, y, out=(None, np.empty(3)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: ul.huber_loss.mean([1.0], weights=[1.0, 2.0]), ValueError, "weights of shape"),
+        (lambda: ul.huber_loss.mean([1.0], weights=[1j]), TypeError, "real numbers"),
+        (lambda: ul.huber_loss.mean([1.0], where=[1.0]), TypeError, "where must be bool"),
+        (lambda: ul.huber_loss.mean([1.0], where=[True, False]), ValueError, "where of shape"),
+        (lambda: ul.huber_loss.mean([1.0], axis=1), np.exceptions.AxisError, "axis"),
+        (lambda: ul.huber_loss.mean([1.0], over=0), TypeError, "unexpected keyword argument 'over'"),
+        (lambda: ul.huber_loss.mean(), TypeError, "missing 1 required"),
+        (lambda: ul.huber_loss.mean([1.0], 0.0, 1.0, 2.0), TypeError, "by keyword"),
+        (lambda: CE.mean([[1.0, 2.0]], [5]), ValueError, "label 5 is out of range for 2 classes"),
+        (lambda: CE.mean([[1.0, 2.0]], [0], over=1), np.exceptions.AxisError, "over"),
+    ],
+)  # fmt: skip
+def test_bad_input(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_memory_is_that_of_a_block():
+    x, y = np.zeros((2, 4_000_000), np.float32)
+    ul.squared_error.mean(x, y)
+    tracemalloc.start()
+    ul.squared_error.mean(x, y)
+    ul.squared_error.mean(x.reshape(2000, 2000), y.reshape(2000, 2000), axis=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_what_they_are():
+    mean = ul.huber_loss.mean
+    assert pickle.loads(pickle.dumps(mean)) is mean
+    assert pickle.loads(pickle.dumps(mean.value_and_grad)) is mean.value_and_grad
+    assert repr(mean.value_and_grad) == "<huber_loss.mean.value_and_grad>"
+    assert list(inspect.signature(mean).parameters)[:5] == ["predictions", "targets", "delta", "weights", "axis"]
+    assert "loss_weights" in inspect.signature(ul.ranking_softmax_loss.mean).parameters
+    assert "over" in inspect.signature(CE.sum).parameters
+    assert mean.__doc__.startswith("Mean of `huber_loss`")
+    assert not hasattr(ul.softmax, "mean")
+
+
+def test_blocks_cover_an_array_once():
+    for shape in [(), (5,), (3, 4, 5), (1, 1, 7), (40, 1, 3)]:
+        for limit in (1, 2, 5, 7, 20, 1000):
+            seen = np.zeros(shape, int)
+            for block in _reduce.blocks(shape, limit):
+                seen[block] += 1
+                assert seen[block].size <= limit
+            assert (seen == 1).all()
