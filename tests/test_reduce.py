@@ -59,9 +59,9 @@ def test_every_loss(loss):
         if "value_and_grad" not in loss["outputs"]:
             continue
         grads = ufunc.grad(*args)
-        counted, total = (counted[..., None], np.expand_dims(total, axis)[..., None]) if loss["rows"] and axis is not None else (counted, np.expand_dims(total, axis) if axis is not None else total)
-        if loss["rows"] and axis is None:
-            counted = counted[..., None]
+        total = total if axis is None else np.expand_dims(total, axis)
+        if loss["rows"]:
+            counted, total = counted[..., None], np.asarray(total)[..., None]
         value, grad = ufunc.mean.value_and_grad(*args, **chosen, **{word: weights}, where=where)
         np.testing.assert_array_equal(value, got)
         np.testing.assert_allclose(grad, np.where(counted > 0, grads, 0) * counted / total, rtol=1e-12, atol=1e-14)
@@ -107,7 +107,7 @@ def test_masked_out_is_not_read_and_does_not_count():
     x, where = np.array([1.0, np.nan, 3.0]), np.array([True, False, True])
     assert ul.squared_error.mean(x, 0.0, where=where) == 5
     assert ul.squared_error.mean(x, 0.0, where=where, weights=[1, np.nan, 3]) == 7
-    value, grad = ul.squared_error.mean.value_and_grad(x, 0.0, where=where)
+    grad = ul.squared_error.mean.value_and_grad(x, 0.0, where=where)[1]
     assert grad.tolist() == [1, 0, 3]
     assert ul.squared_error.mean(np.ma.array(x, mask=~where), 0.0) == 5
     assert np.isnan(ul.squared_error.mean(x, 0.0, where=False))
@@ -152,7 +152,8 @@ def test_out():
     want, slope = ul.huber_loss.mean.value_and_grad(x, y, axis=1)
     total, grad = np.empty(30, "f4"), np.empty((30, 40), "f4")
     got = ul.huber_loss.mean.value_and_grad(x, y, axis=1, out=(total, grad))
-    assert got[0] is total and got[1] is grad
+    assert got[0] is total
+    assert got[1] is grad
     np.testing.assert_array_equal(total, want)
     np.testing.assert_array_equal(grad, slope)
     wide, own = np.empty((30, 40)), x.copy()

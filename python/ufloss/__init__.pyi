@@ -122,6 +122,15 @@ class _RowKeywords(TypedDict, total=False):
     subok: bool
     signature: str | tuple[DTypeLike | None, ...]
 
+# `sum` and `mean` of a loss take its arguments; how many results there are depends on `returned`, and their shapes on the axes.
+@type_check_only
+class _Reduced:
+    def __call__(self, *args: ArrayLike, **kwargs: Any) -> Any: ...
+
+@type_check_only
+class _Reduction(_Reduced):
+    value_and_grad: _Reduced
+
 @type_check_only
 class _Dice(Generic[_A]):
     def __call__(
@@ -203,6 +212,8 @@ class _SquaredError(_SquaredErrorUfunc[_Scalar, _Array, _Out]):  # type: ignore[
     value_and_grads: _SquaredErrorUfunc[_Scalar3, _Array3, _Out3]
     hess_bound: _SquaredErrorUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _SquaredErrorUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 squared_error: Final[_SquaredError]
 
@@ -228,6 +239,8 @@ class _L2Loss(_L2LossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
     grad_and_hess: _L2LossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _L2LossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _L2LossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 l2_loss: Final[_L2Loss]
 
@@ -253,6 +266,8 @@ class _AbsoluteError(_AbsoluteErrorUfunc[_Scalar, _Array, _Out]):  # type: ignor
     grad_and_hess: _AbsoluteErrorUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _AbsoluteErrorUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _AbsoluteErrorUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 absolute_error: Final[_AbsoluteError]
 
@@ -278,6 +293,8 @@ class _HuberLoss(_HuberLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
     grad_and_hess: _HuberLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _HuberLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _HuberLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 huber_loss: Final[_HuberLoss]
 
@@ -303,6 +320,8 @@ class _SmoothL1Loss(_SmoothL1LossUfunc[_Scalar, _Array, _Out]):  # type: ignore[
     grad_and_hess: _SmoothL1LossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _SmoothL1LossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _SmoothL1LossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 smooth_l1_loss: Final[_SmoothL1Loss]
 
@@ -328,6 +347,8 @@ class _LogCosh(_LogCoshUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
     grad_and_hess: _LogCoshUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _LogCoshUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _LogCoshUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 log_cosh: Final[_LogCosh]
 
@@ -353,6 +374,8 @@ class _PseudoHuberLoss(_PseudoHuberLossUfunc[_Scalar, _Array, _Out]):  # type: i
     grad_and_hess: _PseudoHuberLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _PseudoHuberLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _PseudoHuberLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 pseudo_huber_loss: Final[_PseudoHuberLoss]
 
@@ -378,6 +401,8 @@ class _PinballLoss(_PinballLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[mi
     grad_and_hess: _PinballLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _PinballLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _PinballLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 pinball_loss: Final[_PinballLoss]
 
@@ -403,6 +428,8 @@ class _HingeLoss(_HingeLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
     grad_and_hess: _HingeLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _HingeLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _HingeLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 hinge_loss: Final[_HingeLoss]
 
@@ -428,6 +455,8 @@ class _SquaredHingeLoss(_SquaredHingeLossUfunc[_Scalar, _Array, _Out]):  # type:
     grad_and_hess: _SquaredHingeLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _SquaredHingeLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _SquaredHingeLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 squared_hinge_loss: Final[_SquaredHingeLoss]
 
@@ -453,6 +482,8 @@ class _PerceptronLoss(_PerceptronLossUfunc[_Scalar, _Array, _Out]):  # type: ign
     grad_and_hess: _PerceptronLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _PerceptronLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _PerceptronLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 perceptron_loss: Final[_PerceptronLoss]
 
@@ -478,6 +509,8 @@ class _LogisticLoss(_LogisticLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[
     grad_and_hess: _LogisticLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _LogisticLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _LogisticLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 logistic_loss: Final[_LogisticLoss]
 
@@ -505,6 +538,8 @@ class _SigmoidBinaryCrossEntropy(_SigmoidBinaryCrossEntropyUfunc[_Scalar, _Array
     grad_and_hess_bound: _SigmoidBinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
     grads: _SigmoidBinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
     value_and_grads: _SigmoidBinaryCrossEntropyUfunc[_Scalar3, _Array3, _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 sigmoid_binary_cross_entropy: Final[_SigmoidBinaryCrossEntropy]
 
@@ -530,6 +565,8 @@ class _BinaryCrossEntropy(_BinaryCrossEntropyUfunc[_Scalar, _Array, _Out]):  # t
     grad_and_hess: _BinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _BinaryCrossEntropyUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _BinaryCrossEntropyUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 binary_cross_entropy: Final[_BinaryCrossEntropy]
 
@@ -555,6 +592,8 @@ class _SigmoidFocalLoss(_SigmoidFocalLossUfunc[_Scalar, _Array, _Out]):  # type:
     grad_and_hess: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 sigmoid_focal_loss: Final[_SigmoidFocalLoss]
 
@@ -580,6 +619,8 @@ class _SparsemaxLoss(_SparsemaxLossUfunc[_Scalar, _Array, _Out]):  # type: ignor
     grad_and_hess: _SparsemaxLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _SparsemaxLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _SparsemaxLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 sparsemax_loss: Final[_SparsemaxLoss]
 
@@ -605,6 +646,8 @@ class _PoissonNllLoss(_PoissonNllLossUfunc[_Scalar, _Array, _Out]):  # type: ign
     grad_and_hess: _PoissonNllLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _PoissonNllLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _PoissonNllLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 poisson_nll_loss: Final[_PoissonNllLoss]
 
@@ -630,6 +673,8 @@ class _PoissonLoss(_PoissonLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[mi
     grad_and_hess: _PoissonLossUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _PoissonLossUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _PoissonLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 poisson_loss: Final[_PoissonLoss]
 
@@ -649,6 +694,8 @@ class _StirlingTermUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
 @type_check_only
 class _StirlingTerm(_StirlingTermUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
     """Stirling's approximation of log(targets!), 0 up to 1."""
+    sum: _Reduction
+    mean: _Reduction
 
 stirling_term: Final[_StirlingTerm]
 
@@ -674,6 +721,8 @@ class _HalfPoissonDeviance(_HalfPoissonDevianceUfunc[_Scalar, _Array, _Out]):  #
     grad_and_hess: _HalfPoissonDevianceUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _HalfPoissonDevianceUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _HalfPoissonDevianceUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 half_poisson_deviance: Final[_HalfPoissonDeviance]
 
@@ -699,6 +748,8 @@ class _HalfGammaDeviance(_HalfGammaDevianceUfunc[_Scalar, _Array, _Out]):  # typ
     grad_and_hess: _HalfGammaDevianceUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _HalfGammaDevianceUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _HalfGammaDevianceUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 half_gamma_deviance: Final[_HalfGammaDeviance]
 
@@ -724,6 +775,8 @@ class _HalfTweedieDeviance(_HalfTweedieDevianceUfunc[_Scalar, _Array, _Out]):  #
     grad_and_hess: _HalfTweedieDevianceUfunc[_Scalar2, _Array2, _Out2]
     hess_bound: _HalfTweedieDevianceUfunc[_Scalar, _Array, _Out]
     grad_and_hess_bound: _HalfTweedieDevianceUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 half_tweedie_deviance: Final[_HalfTweedieDeviance]
 
@@ -751,6 +804,8 @@ class _KlDiv(_KlDivUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
     grad_and_hess_bound: _KlDivUfunc[_Scalar2, _Array2, _Out2]
     grads: _KlDivUfunc[_Scalar2, _Array2, _Out2]
     value_and_grads: _KlDivUfunc[_Scalar3, _Array3, _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 kl_div: Final[_KlDiv]
 
@@ -778,6 +833,8 @@ class _MarginRankingLoss(_MarginRankingLossUfunc[_Scalar, _Array, _Out]):  # typ
     grad_and_hess_bound: _MarginRankingLossUfunc[_Scalar2, _Array2, _Out2]
     grads: _MarginRankingLossUfunc[_Scalar2, _Array2, _Out2]
     value_and_grads: _MarginRankingLossUfunc[_Scalar3, _Array3, _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 margin_ranking_loss: Final[_MarginRankingLoss]
 
@@ -797,6 +854,8 @@ class _Logsumexp(_LogsumexpUfunc[Any, _Out]):  # type: ignore[misc]
     grad_and_hess: _LogsumexpUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _LogsumexpUfunc[_Array, _Out]
     grad_and_hess_bound: _LogsumexpUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 logsumexp: Final[_Logsumexp]
 
@@ -844,6 +903,8 @@ class _SoftmaxCrossEntropy(_SoftmaxCrossEntropyUfunc[Any, _Out]):  # type: ignor
     grad_and_hess_bound: _SoftmaxCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
     grads: _SoftmaxCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _SoftmaxCrossEntropyUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 softmax_cross_entropy: Final[_SoftmaxCrossEntropy]
 
@@ -863,6 +924,8 @@ class _SoftmaxCrossEntropyWithIntegerLabels(_SoftmaxCrossEntropyWithIntegerLabel
     grad_and_hess: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
     grad_and_hess_bound: _SoftmaxCrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 softmax_cross_entropy_with_integer_labels: Final[_SoftmaxCrossEntropyWithIntegerLabels]
 
@@ -882,6 +945,8 @@ class _PolyLossCrossEntropy(_PolyLossCrossEntropyUfunc[Any, _Out]):  # type: ign
     grad_and_hess: _PolyLossCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _PolyLossCrossEntropyUfunc[_Array, _Out]
     grad_and_hess_bound: _PolyLossCrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 poly_loss_cross_entropy: Final[_PolyLossCrossEntropy]
 
@@ -903,6 +968,8 @@ class _SoftmaxKlDivergence(_SoftmaxKlDivergenceUfunc[Any, _Out]):  # type: ignor
     grad_and_hess_bound: _SoftmaxKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
     grads: _SoftmaxKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _SoftmaxKlDivergenceUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 softmax_kl_divergence: Final[_SoftmaxKlDivergence]
 
@@ -924,6 +991,8 @@ class _KlDivergence(_KlDivergenceUfunc[Any, _Out]):  # type: ignore[misc]
     grad_and_hess_bound: _KlDivergenceUfunc[tuple[_Array, _Array], _Out2]
     grads: _KlDivergenceUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _KlDivergenceUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 kl_divergence: Final[_KlDivergence]
 
@@ -945,6 +1014,8 @@ class _KlDivergenceWithLogTargets(_KlDivergenceWithLogTargetsUfunc[Any, _Out]): 
     grad_and_hess_bound: _KlDivergenceWithLogTargetsUfunc[tuple[_Array, _Array], _Out2]
     grads: _KlDivergenceWithLogTargetsUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _KlDivergenceWithLogTargetsUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 kl_divergence_with_log_targets: Final[_KlDivergenceWithLogTargets]
 
@@ -966,6 +1037,8 @@ class _GeneralizedKlDivergence(_GeneralizedKlDivergenceUfunc[Any, _Out]):  # typ
     grad_and_hess_bound: _GeneralizedKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
     grads: _GeneralizedKlDivergenceUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _GeneralizedKlDivergenceUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 generalized_kl_divergence: Final[_GeneralizedKlDivergence]
 
@@ -985,6 +1058,8 @@ class _CrossEntropy(_CrossEntropyUfunc[Any, _Out]):  # type: ignore[misc]
     grad_and_hess: _CrossEntropyUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _CrossEntropyUfunc[_Array, _Out]
     grad_and_hess_bound: _CrossEntropyUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 cross_entropy: Final[_CrossEntropy]
 
@@ -1004,6 +1079,8 @@ class _CrossEntropyWithIntegerLabels(_CrossEntropyWithIntegerLabelsUfunc[Any, _O
     grad_and_hess: _CrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _CrossEntropyWithIntegerLabelsUfunc[_Array, _Out]
     grad_and_hess_bound: _CrossEntropyWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 cross_entropy_with_integer_labels: Final[_CrossEntropyWithIntegerLabels]
 
@@ -1023,6 +1100,8 @@ class _NllLoss(_NllLossUfunc[Any, _Out]):  # type: ignore[misc]
     grad_and_hess: _NllLossUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _NllLossUfunc[_Array, _Out]
     grad_and_hess_bound: _NllLossUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 nll_loss: Final[_NllLoss]
 
@@ -1042,6 +1121,8 @@ class _NllLossWithIntegerLabels(_NllLossWithIntegerLabelsUfunc[Any, _Out]):  # t
     grad_and_hess: _NllLossWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _NllLossWithIntegerLabelsUfunc[_Array, _Out]
     grad_and_hess_bound: _NllLossWithIntegerLabelsUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 nll_loss_with_integer_labels: Final[_NllLossWithIntegerLabels]
 
@@ -1061,6 +1142,8 @@ class _MulticlassHingeLoss(_MulticlassHingeLossUfunc[Any, _Out]):  # type: ignor
     grad_and_hess: _MulticlassHingeLossUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _MulticlassHingeLossUfunc[_Array, _Out]
     grad_and_hess_bound: _MulticlassHingeLossUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 multiclass_hinge_loss: Final[_MulticlassHingeLoss]
 
@@ -1080,6 +1163,8 @@ class _MulticlassPerceptronLoss(_MulticlassPerceptronLossUfunc[Any, _Out]):  # t
     grad_and_hess: _MulticlassPerceptronLossUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _MulticlassPerceptronLossUfunc[_Array, _Out]
     grad_and_hess_bound: _MulticlassPerceptronLossUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 multiclass_perceptron_loss: Final[_MulticlassPerceptronLoss]
 
@@ -1099,6 +1184,8 @@ class _CategoricalHinge(_CategoricalHingeUfunc[Any, _Out]):  # type: ignore[misc
     grad_and_hess: _CategoricalHingeUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _CategoricalHingeUfunc[_Array, _Out]
     grad_and_hess_bound: _CategoricalHingeUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 categorical_hinge: Final[_CategoricalHinge]
 
@@ -1118,6 +1205,8 @@ class _MulticlassSparsemaxLoss(_MulticlassSparsemaxLossUfunc[Any, _Out]):  # typ
     grad_and_hess: _MulticlassSparsemaxLossUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _MulticlassSparsemaxLossUfunc[_Array, _Out]
     grad_and_hess_bound: _MulticlassSparsemaxLossUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 multiclass_sparsemax_loss: Final[_MulticlassSparsemaxLoss]
 
@@ -1137,6 +1226,8 @@ class _RankingSoftmaxLoss(_RankingSoftmaxLossUfunc[Any, _Out]):  # type: ignore[
     grad_and_hess: _RankingSoftmaxLossUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _RankingSoftmaxLossUfunc[_Array, _Out]
     grad_and_hess_bound: _RankingSoftmaxLossUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 ranking_softmax_loss: Final[_RankingSoftmaxLoss]
 
@@ -1158,6 +1249,8 @@ class _CosineSimilarity(_CosineSimilarityUfunc[Any, _Out]):  # type: ignore[misc
     grad_and_hess_bound: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
     grads: _CosineSimilarityUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _CosineSimilarityUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 cosine_similarity: Final[_CosineSimilarity]
 
@@ -1179,6 +1272,8 @@ class _CosineDistance(_CosineDistanceUfunc[Any, _Out]):  # type: ignore[misc]
     grad_and_hess_bound: _CosineDistanceUfunc[tuple[_Array, _Array], _Out2]
     grads: _CosineDistanceUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _CosineDistanceUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 cosine_distance: Final[_CosineDistance]
 
@@ -1200,6 +1295,8 @@ class _CosineEmbeddingLoss(_CosineEmbeddingLossUfunc[Any, _Out]):  # type: ignor
     grad_and_hess_bound: _CosineEmbeddingLossUfunc[tuple[_Array, _Array], _Out2]
     grads: _CosineEmbeddingLossUfunc[tuple[_Array, _Array], _Out2]
     value_and_grads: _CosineEmbeddingLossUfunc[tuple[Any, _Array, _Array], _Out3]
+    sum: _Reduction
+    mean: _Reduction
 
 cosine_embedding_loss: Final[_CosineEmbeddingLoss]
 
@@ -1221,6 +1318,8 @@ class _TripletMarginLoss(_TripletMarginLossUfunc[Any, _Out]):  # type: ignore[mi
     grad_and_hess_bound: _TripletMarginLossUfunc[tuple[_Array, _Array], _Out2]
     grads: _TripletMarginLossUfunc[tuple[_Array, _Array, _Array], _Out3]
     value_and_grads: _TripletMarginLossUfunc[tuple[Any, _Array, _Array, _Array], _Out4]
+    sum: _Reduction
+    mean: _Reduction
 
 triplet_margin_loss: Final[_TripletMarginLoss]
 
@@ -1242,6 +1341,8 @@ class _SquaredTripletLoss(_SquaredTripletLossUfunc[Any, _Out]):  # type: ignore[
     grad_and_hess_bound: _SquaredTripletLossUfunc[tuple[_Array, _Array], _Out2]
     grads: _SquaredTripletLossUfunc[tuple[_Array, _Array, _Array], _Out3]
     value_and_grads: _SquaredTripletLossUfunc[tuple[Any, _Array, _Array, _Array], _Out4]
+    sum: _Reduction
+    mean: _Reduction
 
 squared_triplet_loss: Final[_SquaredTripletLoss]
 
@@ -1261,6 +1362,8 @@ class _TverskyLoss(_TverskyLossUfunc[Any, _Out]):  # type: ignore[misc]
     grad_and_hess: _TverskyLossUfunc[tuple[_Array, _Array], _Out2]
     hess_bound: _TverskyLossUfunc[_Array, _Out]
     grad_and_hess_bound: _TverskyLossUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
 
 tversky_loss: Final[_TverskyLoss]
 

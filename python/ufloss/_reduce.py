@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from . import _core
 from ._front import Rows, bind, check_mask, outputs
 
-BLOCK = 32768  # elements: with their operands they fit a second-level cache
+BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
 
 @lru_cache(maxsize=64, typed=True)
@@ -189,8 +189,8 @@ class Reduction:
             wanted = outs[1]
             if wanted is not None and wanted.shape != source.full:
                 raise ValueError(f"{name}: output has shape {wanted.shape}, the gradient {source.full}")
-            fits = wanted is not None and wanted.dtype == kind and not any(isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in source.inputs)
-            target = wanted if fits else np.empty(source.full, kind)
+            apart = wanted is not None and not any(isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in source.inputs)
+            target = wanted if apart and wanted.dtype == kind else np.empty(source.full, kind)
             laid = source.lay_grad(target, order)
             if laid is None:
                 laid = np.empty((*shape, source.width), kind)
@@ -210,7 +210,8 @@ class Reduction:
             total[here] += s
             weight[here] += t
             if laid is not None:
-                scale(laid[*block, ...], None if weights is None else weights[block], None if divisor is None else divisor[here], len(shape) - len(kept), loss["rows"])
+                own, whole = None if weights is None else weights[block], None if divisor is None else divisor[here]
+                scale(laid[*block, ...], own, whole, len(shape) - len(kept), loss["rows"])
         if laid is not None:
             target = source.unlay_grad(laid, order) if target is None else target
             if wanted is not None and target is not wanted:
@@ -291,9 +292,11 @@ SUM = _core.make_sum(_core.choose_isa())
 
 
 def signature(loss, weights):
-    params = [Parameter(a["name"], Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if a["default"] is None else a["default"]) for a in loss["args"]]
-    words = {weights: None, **({"over": None, "axis": -1} if loss["rows"] else {"axis": None}), "where": True, "keepdims": False, "dtype": None, "out": None, "returned": False}
-    return Signature(params + [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, d in words.items()])
+    words = {weights: None, **({"over": None, "axis": -1} if loss["rows"] else {"axis": None})}
+    words |= {"where": True, "keepdims": False, "dtype": None, "out": None, "returned": False}
+    params = [(a["name"], Parameter.POSITIONAL_OR_KEYWORD, Parameter.empty if a["default"] is None else a["default"]) for a in loss["args"]]
+    params += [(n, Parameter.KEYWORD_ONLY, d) for n, d in words.items()]
+    return Signature([Parameter(n, how, default=d) for n, how, d in params])
 
 
 def docstring(loss, kind, with_grad, weights):
@@ -306,19 +309,23 @@ def docstring(loss, kind, with_grad, weights):
     lines += ["Parameters", "----------", f"{', '.join(a['name'] for a in loss['args'])}", f"    As in `{name}`."]
     lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default."]
     if rows:
-        lines += ["over : int, tuple of int or None, optional", "    Axes of the losses that are reduced, counted without the class axis; all of them by default.",
+        lines += ["over : int, tuple of int or None, optional",
+                  "    Axes of the losses that are reduced, counted without the class axis; all of them by default.",
                   "axis : int, tuple of int or None, optional", f"    The class axis, as in `{name}`."]  # fmt: skip
     else:
         lines += ["axis : int, tuple of int or None, optional", "    Axes that are reduced; all of them by default."]
     lines += ["where : array_like of bool, optional",
-              f"    {'Elements of the rows, or whole rows, that take part; a row without elements' if rows else 'Losses that take part; what is masked out is not read and'} does not count.",
+              "    Elements of the rows, or whole rows, that take part; a row without elements does not count." if rows else
+              "    Losses that take part; what is masked out is not read and does not count.",
               "keepdims : bool, optional", "    Keep reduced axes as axes of length 1.",
               "dtype : dtype, optional", "    Of the result; that of the losses by default.",
               f"out : {'tuple of ndarray or None' if with_grad else 'ndarray'}, optional", f"    Where to put the result{'s' if with_grad else ''}.",
               "returned : bool, optional", "    Give the sum of the weights too.", ""]  # fmt: skip
-    lines += ["Returns", "-------", f"{kind} : ndarray or scalar", "    " + ("Sum of weights times losses." if kind == "sum" else "The sum of weights times losses over the sum of weights; NaN where that is empty.")]
+    result = {"sum": "Sum of weights times losses.", "mean": "The sum of weights times losses over the sum of weights; NaN where that is 0."}
+    lines += ["Returns", "-------", f"{kind} : ndarray or scalar", f"    {result[kind]}"]
     if with_grad:
-        lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where masked out."]
+        lines += ["grad : ndarray",
+                  f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts;", "    0 where masked out."]  # fmt: skip
     lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`."]
     return "\n".join(lines) + "\n"
 

@@ -67,6 +67,15 @@ class _RowKeywords(TypedDict, total=False):
     subok: bool
     signature: str | tuple[DTypeLike | None, ...]
 
+# `sum` and `mean` of a loss take its arguments; how many results there are depends on `returned`, and their shapes on the axes.
+@type_check_only
+class _Reduced:
+    def __call__(self, *args: ArrayLike, **kwargs: Any) -> Any: ...
+
+@type_check_only
+class _Reduction(_Reduced):
+    value_and_grad: _Reduced
+
 @type_check_only
 class _Dice(Generic[_A]):
     def __call__(
@@ -190,7 +199,8 @@ def declare(loss):
         numbers=arguments(loss, "_Number"),
         arrays=arguments(loss, "ArrayLike"),
         value=kind(title, value),
-        attributes="".join(f"    {name}: {kind(title, ufunc)}\n" for name, ufunc in derivatives.items()),
+        attributes="".join(f"    {name}: {kind(title, ufunc)}\n" for name, ufunc in derivatives.items())
+        + "".join(f"    {name}: _Reduction\n" for name in ("sum", "mean") if hasattr(value, name)),
     )
 
 

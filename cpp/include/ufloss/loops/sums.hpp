@@ -18,7 +18,9 @@ template <class S> UFL_NOINLINE void weighted_sum(std::ptrdiff_t n, const char* 
   W s[C::packs], t[C::packs];
   C::each([&](int i) UFL_INLINE { s[i] = t[i] = W(0); });
   const bool masked = n > 0 && (mask_step != 0 || !*mask);
+  const bool plain = !masked && weight_step == 0 && n > 0 && *reinterpret_cast<const double*>(weights) == 1;       // the same bits in fewer steps
   const auto add = [&](const T* x, const double* y) UFL_INLINE {
+    if (plain) return C::each([&](int i) UFL_INLINE { s[i] = s[i] + widen(load(x + i * lanes<T>)); });
     C::each([&](int i) UFL_INLINE {
       const W by = doubles<W>::load(y + i * lanes<T>);
       s[i] = s[i] + widen(load(x + i * lanes<T>)) * by;
@@ -51,7 +53,7 @@ template <class S> UFL_NOINLINE void weighted_sum(std::ptrdiff_t n, const char* 
   }
   UFL_UNROLL for (int k = C::packs / 2; k >= 1; k /= 2) UFL_UNROLL for (int i = 0; i < k; ++i) { s[i] = s[i] + s[i + k]; t[i] = t[i] + t[i + k]; }
   *sum = sum_of_doubles(s[0]);
-  *weight = sum_of_doubles(t[0]);
+  *weight = plain ? double(n) : sum_of_doubles(t[0]);
 }
 
 UFL_END
