@@ -325,7 +325,7 @@ def docstring(loss, kind, with_grad, weights):
     lines += ["Returns", "-------", f"{kind} : ndarray or scalar", f"    {result[kind]}"]
     if with_grad:
         lines += ["grad : ndarray",
-                  f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts;", "    0 where masked out."]  # fmt: skip
+                  f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}`\n    broadcasts; 0 where masked out."]  # fmt: skip
     lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`."]
     return "\n".join(lines) + "\n"
 
