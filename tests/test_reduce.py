@@ -21,7 +21,7 @@ CE = ul.softmax_cross_entropy_with_integer_labels
 def operands(loss, shape, classes=5, dtype=np.float64):
     """Usual arguments of a loss: its values have that shape; a row has `classes` elements."""
     rng = np.random.default_rng(0)
-    if not loss["rows"]:
+    if loss["kind"] != "row":
         size = int(np.prod(shape))
         return [np.clip(np.where(np.isfinite(a), a, 1), -50, 50).reshape(shape) for a in draw(loss, size, dtype)]
     made = []
@@ -45,7 +45,7 @@ def test_every_loss(loss):
     ufunc, args, shape = UFUNCS[loss["name"]], operands(loss, (4, 3, 6)), (4, 3, 6)
     rng = np.random.default_rng(1)
     weights, where = rng.random(shape), rng.random(shape) < 0.7
-    values, word, along = ufunc(*args), weights_word(loss), "over" if loss["rows"] else "axis"
+    values, word, along = ufunc(*args), weights_word(loss), "over" if loss["kind"] == "row" else "axis"
     for axis in (None, 0, -1, (0, 2), (1, 0)):
         chosen = {along: axis}
         np.testing.assert_allclose(ufunc.sum(*args, **chosen), values.sum(axis), rtol=1e-13, atol=1e-13)
@@ -60,7 +60,7 @@ def test_every_loss(loss):
             continue
         grads = ufunc.grad(*args)
         total = total if axis is None else np.expand_dims(total, axis)
-        if loss["rows"]:
+        if loss["kind"] == "row":
             counted, total = counted[..., None], np.asarray(total)[..., None]
         value, grad = ufunc.mean.value_and_grad(*args, **chosen, **{word: weights}, where=where)
         np.testing.assert_array_equal(value, got)

@@ -149,6 +149,19 @@ def test_fenchel_young_of_logsumexp_keeps_confident_rows():
     np.testing.assert_array_equal(loss([[20.0, 0, 0]], [[1.0, 0, 0]]), ul.softmax_cross_entropy([[20.0, 0, 0]], [[1.0, 0, 0]]))
 
 
+def test_fenchel_young_hands_further_arguments_on():
+    def scaled(x, scale=1.0, *, shift=0.0):
+        return scale * x.max() + shift
+
+    scaled.grad = lambda x, scale=1.0, *, shift=0.0: scale * (x == x.max())
+    loss = ul.make_fenchel_young_loss(scaled)
+    x, p = np.array([[1.0, 3.0], [5.0, 2.0]]), np.array([[0.5, 0.5], [0.0, 1.0]])
+    want = 2 * x.max(-1) + 1 - (x * p).sum(-1)
+    np.testing.assert_allclose(loss(x, p, 2.0, shift=1.0), want)
+    np.testing.assert_allclose(loss(x, p, scale=2.0, shift=1.0), want)
+    np.testing.assert_allclose(loss.grad(x, p, 2.0), 2 * (x == x.max(-1, keepdims=True)) - p)
+
+
 def test_fenchel_young_wants_a_function():
     with pytest.raises(TypeError, match="3 is not callable"):
         ul.make_fenchel_young_loss(3)

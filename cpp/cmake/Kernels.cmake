@@ -1,4 +1,4 @@
-# kernels.cpp, rows.cpp, ctc.cpp and sums.cpp once per instruction set, and the code that chooses one of them.
+# kernels.cpp, rows.cpp, ctc.cpp, sums.cpp and batch.cpp once per instruction set, and the code that chooses one of them.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(_isas x86_64_v2 x86_64_v3 x86_64_v4)
   set(_machine UFL_X86)
@@ -29,11 +29,11 @@ target_compile_definitions(ufloss_kernels PRIVATE ${_machine})
 
 set(UFLOSS_KERNEL_OBJECTS "")
 if(NOT MSVC)      # the copies that bring rows side by side are twice as fast
-  set_source_files_properties(cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp PROPERTIES COMPILE_OPTIONS -O3)
+  set_source_files_properties(cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp cpp/src/batch.cpp PROPERTIES COMPILE_OPTIONS -O3)
 endif()
 set(_kernel_targets "")
 foreach(_isa IN LISTS _isas)
-  add_library(ufloss_kernels_${_isa} OBJECT cpp/src/kernels.cpp cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp)
+  add_library(ufloss_kernels_${_isa} OBJECT cpp/src/kernels.cpp cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp cpp/src/batch.cpp)
   target_link_libraries(ufloss_kernels_${_isa} PRIVATE ufloss::ufloss)
   target_include_directories(ufloss_kernels_${_isa} PRIVATE cpp/src)
   set_target_properties(ufloss_kernels_${_isa} PROPERTIES POSITION_INDEPENDENT_CODE ON

@@ -38,7 +38,7 @@ struct kernel_table {
 };
 
 // What is compiled once an instruction set exports a table named after both.
-#define UFL_KINDS(X, isa) X(table, isa) X(rows, isa) X(ctc, isa) X(sums, isa)
+#define UFL_KINDS(X, isa) X(table, isa) X(rows, isa) X(ctc, isa) X(sums, isa) X(batch, isa)
 #if defined(UFL_X86)
 #define UFL_ISAS(X) X(isa_x86_64_v2) X(isa_x86_64_v3) X(isa_x86_64_v4)
 #elif defined(UFL_NEON)
@@ -48,7 +48,7 @@ struct kernel_table {
 #endif
 
 namespace dispatch {
-enum kind { losses_kind, rows_kind, ctc_kind, sums_kind, kinds };      ///< in the order of UFL_KINDS
+enum kind { losses_kind, rows_kind, ctc_kind, sums_kind, batch_kind, kinds };      ///< in the order of UFL_KINDS
 int count() noexcept;                              ///< instruction sets built in, lowest first
 const kernel_table& table(int i, int kind = losses_kind) noexcept;
 bool supported(int i) noexcept;                    ///< may this processor run it?

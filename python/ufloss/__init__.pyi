@@ -50,6 +50,7 @@ __all__ = [
     "multiclass_sparsemax_loss",
     "nll_loss",
     "nll_loss_with_integer_labels",
+    "ntxent_loss",
     "perceptron_loss",
     "pinball_loss",
     "poisson_loss",
@@ -72,6 +73,7 @@ __all__ = [
     "squared_hinge_loss",
     "squared_triplet_loss",
     "stirling_term",
+    "supervised_contrastive_loss",
     "triplet_margin_loss",
     "tversky_loss",
 ]
@@ -130,6 +132,16 @@ class _Reduced:
 @type_check_only
 class _Reduction(_Reduced):
     value_and_grad: _Reduced
+
+@type_check_only
+class _BatchKeywords(TypedDict, total=False):
+    where: ArrayLike
+    axes: list[Any]
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    dtype: DTypeLike | None
+    subok: bool
+    signature: str | tuple[DTypeLike | None, ...]
 
 @type_check_only
 class _Dice(Generic[_A]):
@@ -1379,6 +1391,36 @@ class _SmoothLabels(_SmoothLabelsUfunc[_Array, _Out]):  # type: ignore[misc]
     """Labels mixed with the uniform distribution."""
 
 smooth_labels: Final[_SmoothLabels]
+
+@type_check_only
+class _NtxentLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, embeddings: ArrayLike, labels: ArrayLike, temperature: ArrayLike = 0.07,
+        *, out: _O | None = None, **kwargs: Unpack[_BatchKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _NtxentLoss(_NtxentLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Normalised temperature-scaled cross-entropy (NT-Xent): each pair that belongs together against all vectors of other labels."""
+    grad: _NtxentLossUfunc[_Array, _Out]
+    value_and_grad: _NtxentLossUfunc[tuple[Any, _Array], _Out2]
+
+ntxent_loss: Final[_NtxentLoss]
+
+@type_check_only
+class _SupervisedContrastiveLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, embeddings: ArrayLike, labels: ArrayLike, temperature: ArrayLike = 0.07,
+        *, out: _O | None = None, **kwargs: Unpack[_BatchKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SupervisedContrastiveLoss(_SupervisedContrastiveLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Supervised contrastive loss: each pair that belongs together against all other vectors."""
+    grad: _SupervisedContrastiveLossUfunc[_Array, _Out]
+    value_and_grad: _SupervisedContrastiveLossUfunc[tuple[Any, _Array], _Out2]
+
+supervised_contrastive_loss: Final[_SupervisedContrastiveLoss]
 
 safe_softmax_cross_entropy = softmax_cross_entropy
 convex_kl_divergence = generalized_kl_divergence

@@ -209,6 +209,7 @@ cdef object make(const loss_record *r, str name, str doc):
 
 
 cdef list DOMAINS = ["real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power", "tweedie_target", "label"]
+cdef dict KINDS = {0: "elementwise", 1: "row", 4: "batch"}      # CTC has a module of its own
 cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 32: "grad3", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
 
 
@@ -222,13 +223,13 @@ def read_registry(int which):
     cdef const loss_record *r
     cdef int i, k, kind
     losses = {}
-    for kind, i in [(kind, i) for kind in range(2) for i in range(table(which, kind).size)]:
+    for kind, i in [(kind, i) for kind in KINDS for i in range(table(which, kind).size)]:
         r = &table(which, kind).records[i]
         loss = losses.setdefault(r.info.name, dict(
             name=r.info.name.decode(), summary=r.info.summary.decode(), formula=r.info.formula.decode(), notes=r.info.notes.decode(),
             source=r.info.source.decode(), example=r.info.example.decode(), exponent=r.info.exponent.decode(),
             parts=part_names(r.info.parts), vanishing=part_names(r.info.vanishing), convex=bool(r.info.properties & 1),
-            nonnegative=bool(r.info.properties & 2), rows=kind == 1, row_value=bool(r.info.properties & 8), outputs={}, masked={}, args=[]))
+            nonnegative=bool(r.info.properties & 2), kind=KINDS[kind], row_value=bool(r.info.properties & 8), outputs={}, masked={}, args=[]))
         if not loss["args"]:
             for k in range(r.info.nargs):
                 a = &r.info.args[k]
@@ -258,7 +259,7 @@ def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple de
 
 
 def make_masked(int which, tuple record, str name):
-    """The ufunc of a row loss with a mask as its last input."""
+    """The ufunc of a row or batch loss with a mask as its last input."""
     cdef int kind = record[0], row = record[1]
     return make(&table(which, kind).records[row], name, "")
 

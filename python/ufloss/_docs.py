@@ -22,7 +22,15 @@ OUTPUT_TEXT = {
     "hess_bound": "Positive upper bound of the second derivative with respect to `{first}`.",
 }
 
-ROW_SHAPE = {True: " Lies along `axis`.", False: " One for each row: of the batch's shape."}
+BATCH_SHAPE = {"prediction": " Of shape (..., batch, numbers).", "label": " Of shape (..., batch).", "parameter": " One for each batch: of shape (...)."}
+WHERE = [
+    "where : array_like of bool, optional",
+    "    Elements to compute; the others keep what `out` holds.",
+]
+BATCH_WHERE = [
+    "where : array_like of bool, optional",
+    "    Vectors that take part, of shape (..., batch); others are not read, and have a gradient of 0.",
+]
 ROW_KEYWORDS = [
     "axis : int, tuple of int or None, optional",
     "    The class axis, the last one by default. Several axes make one row, in the order of the tuple; None takes all. Nothing is copied",
@@ -52,6 +60,13 @@ def argument_text(arg):
     return " ".join(filter(None, [arg["doc"], text and text + ("; NaN outside." if arg["checked"] else ".")]))
 
 
+def shape_text(loss, arg):
+    """How an argument lies."""
+    if loss["kind"] == "row":
+        return " Lies along `axis`." if arg["along"] else " One for each row: of the batch's shape."
+    return BATCH_SHAPE[arg["role"]] if loss["kind"] == "batch" else ""
+
+
 def has_labels(loss):
     return any(a["role"] == "label" for a in loss["args"])
 
@@ -62,14 +77,16 @@ def format_default(value):
 
 def call_signature(loss):
     args = [a["name"] if a["default"] is None else f"{a['name']}={format_default(a['default'])}" for a in loss["args"]]
-    rows = "axis=-1, where=True, keepdims=False, " if loss["rows"] else "where=True, "
+    rows = {"elementwise": "where=True, ", "row": "axis=-1, where=True, keepdims=False, ", "batch": "where=True, "}[loss["kind"]]
     return f"{', '.join(args)}, out=None, *, {rows}casting='same_kind', order='K', dtype=None, subok=True"
 
 
 def accuracy_note(loss, parts):
     text = "Within 4 ulp of the exact result in float32 and float64"
-    if loss["rows"]:
+    if loss["kind"] == "row":
         text = "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of the row's largest entry"
+    elif loss["kind"] == "batch":
+        text = "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, or of one below 1 its relative error"
     if loss["exponent"]:
         text += f" (more beyond an exponent of 1 in `{loss['exponent']}`: 4 ulp times the exponent)"
     vanishing = [p for p in parts if p in loss["vanishing"]]
@@ -93,22 +110,24 @@ def docstring(loss, attribute, parts):
     for a in args:
         optional = "" if a["default"] is None else f", default {format_default(a['default'])}"
         kind = "array_like of int" if a["role"] == "label" else "array_like"
-        lines += [f"{a['name']} : {kind}{optional}", "    " + argument_text(a) + ROW_SHAPE[a["along"]] * loss["rows"]]
+        lines += [f"{a['name']} : {kind}{optional}", "    " + argument_text(a) + shape_text(loss, a)]
     outs = "ndarray or None" if len(parts) == 1 else "tuple of ndarray or None"
     lines += [
         f"out : {outs}, optional", "    Where to put the result.",
-        *(ROW_KEYWORDS if loss["rows"] else ["where : array_like of bool, optional", "    Elements to compute; the others keep what `out` holds."]),
-        "**kwargs", "    The other keywords of a ufunc: `casting`, `order`, `dtype`, `subok`, `signature`.",
+        *{"elementwise": WHERE, "row": ROW_KEYWORDS, "batch": BATCH_WHERE}[loss["kind"]],
+        "**kwargs", f"    The other keywords of a ufunc: {'`axes`, ' * (loss['kind'] == 'batch')}`casting`, `order`, `dtype`, `subok`, `signature`.",
         "", "Returns", "-------",
     ]
     for p in parts:
         text = OUTPUT_TEXT[p].format(**words)
         shape = "that the arguments broadcast to"
-        if loss["rows"]:
+        if loss["kind"] == "batch":
+            shape = "(...), one for each batch" if p == "value" else "of the first argument"
+        elif loss["kind"] == "row":
             shape = "of the batch: that of the first argument without `axis`" if p == "value" and not loss["row_value"] else "of the first argument"
         lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", f"    {text} Of the shape {shape}."]
     lines += ["", "Raises", "------", "TypeError", "    If an argument is complex, longdouble, object or a string."]
-    if loss["rows"]:
+    if loss["kind"] == "row":
         lines += ["ValueError", "    If the class axis is empty" + (", or a label of a row that takes part is not a class." if has_labels(loss) else ".")]
     lines += ["", "Notes", "-----"]
     lines += [loss["notes"], "", accuracy_note(loss, parts), "", f"Source: {loss['source']}"]

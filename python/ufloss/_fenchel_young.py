@@ -41,7 +41,7 @@ def make_fenchel_young_loss(max_fun):
         raise TypeError(f"make_fenchel_young_loss: {max_fun!r} is not callable")
 
     def by_rows(f, signature):
-        return f if isinstance(f, np.ufunc) else lambda x, *args, axis, **kwargs: along(np.vectorize(f, signature=signature), x, args, axis, kwargs)
+        return f if isinstance(f, np.ufunc) else lambda x, *args, axis, **kwargs: along(lambda row: f(row, *args, **kwargs), signature, x, axis)
 
     value_of = by_rows(max_fun, "(n)->()")
     grad_of = getattr(max_fun, "grad", None)
@@ -70,7 +70,7 @@ def make_fenchel_young_loss(max_fun):
     return loss
 
 
-def along(f, x, args, axis, kwargs):
+def along(f, signature, x, axis):
     """f over the rows along `axis`, which np.vectorize wants last."""
-    result = f(np.moveaxis(np.asanyarray(x), axis, -1), *args, **kwargs)
-    return result if f.signature.endswith("()") else np.moveaxis(result, -1, axis)
+    result = np.vectorize(f, signature=signature)(np.moveaxis(np.asanyarray(x), axis, -1))
+    return result if signature.endswith("()") else np.moveaxis(result, -1, axis)

@@ -1,4 +1,5 @@
-"""What NumPy's gufuncs lack and row losses have: where, keepdims, a tuple of axes, axis=None, targets that broadcast along the row.
+"""What NumPy's gufuncs lack and row losses have: where, keepdims, a tuple of axes, axis=None, targets that broadcast along the row; and where
+of losses over a batch.
 
 The class axes are moved to the end and merged, which copies nothing where they merge to one stride, and the gufunc, or its twin with a
 mask, does the rest.
@@ -45,6 +46,20 @@ def overrides(ufunc, operands):
         if type(x).__array_ufunc__ is None:
             raise TypeError(f"operand '{type(x).__name__}' does not support ufuncs (__array_ufunc__=None)")
     return own
+
+
+def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs):
+    """What an operand that handles ufuncs itself makes of the call; NotImplemented: there is none."""
+    given = out if isinstance(out, tuple) else (out,)
+    others = overrides(ufunc, [*inputs, *by_position, *given])
+    filled = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
+    for x in others:
+        result = x.__array_ufunc__(ufunc, "__call__", *filled, *by_position, **kwargs, **({} if out is None else {"out": given}))
+        if result is not NotImplemented:
+            return result
+    if others:
+        raise TypeError(f"{name}: no operand takes the call: {', '.join(sorted({type(x).__name__ for x in others}))}")
+    return NotImplemented
 
 
 class Rows:
@@ -138,14 +153,8 @@ def make_slow(loss, attribute, parts, masked):
     def slow(ufunc, *args, **kwargs):
         inputs, by_position = bind(loss, full_name, args, kwargs)
         out = kwargs.pop("out", None)
-        given = out if isinstance(out, tuple) else (out,)
-        if others := overrides(ufunc, [*inputs, *by_position, *given]):
-            filled = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
-            for x in others:
-                result = x.__array_ufunc__(ufunc, "__call__", *filled, *by_position, **kwargs, **({} if out is None else {"out": given}))
-                if result is not NotImplemented:
-                    return result
-            raise TypeError(f"{full_name}: no operand takes the call: {', '.join(sorted({type(x).__name__ for x in others}))}")
+        if (result := call_overrides(ufunc, loss, full_name, inputs, by_position, out, kwargs)) is not NotImplemented:
+            return result
         axis, where, keepdims = kwargs.pop("axis", -1), kwargs.pop("where", True), kwargs.pop("keepdims", False)
         outs = outputs(parts, by_position, out, full_name)
         for word in ("axes", "signature"):
@@ -175,5 +184,31 @@ def make_slow(loss, attribute, parts, masked):
                 result = result if o is None else store(result, o, kwargs.get("casting", "same_kind"), full_name)
             shaped.append(result if o is None else o)
         return tuple(shaped) if len(shaped) > 1 else shaped[0]
+
+    return slow
+
+
+def make_batch_slow(loss, name, masked):
+    """The way of one ufunc of a loss over a batch; `masked` is its twin."""
+
+    def slow(ufunc, *args, **kwargs):
+        for word in ("axis", "keepdims"):
+            if word in kwargs:
+                raise TypeError(f"{name}() got an unexpected keyword argument '{word}'")
+        inputs, by_position = bind(loss, name, args, kwargs)
+        out = kwargs.pop("out", None)
+        if (result := call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs)) is not NotImplemented:
+            return result
+        if "axes" in kwargs:
+            raise TypeError(f"{name}(): axes does not go with where")
+        where = check_mask(kwargs.pop("where", True), name)
+        inputs = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
+        if np.ndim(inputs[0]) < 2:
+            raise ValueError(f"{name}: {loss['args'][0]['name']} do not have enough dimensions, (batch, numbers) at least")
+        try:
+            where = np.broadcast_to(where, (*where.shape[:-1], np.shape(inputs[0])[-2]), subok=True)
+        except ValueError:
+            raise ValueError(f"{name}: where of shape {where.shape} does not broadcast to {np.shape(inputs[0])[:-1]}") from None
+        return masked(*inputs, where, *by_position, out=out, **kwargs) if out is not None else masked(*inputs, where, *by_position, **kwargs)
 
     return slow

@@ -166,16 +166,16 @@ class Reduction:
             raise TypeError(f"{name}() takes at most {len(inputs)} positional arguments; weights, axis, where and out go by keyword")
         weights, where, keepdims = kwargs.pop(self._weights, None), kwargs.pop("where", True), kwargs.pop("keepdims", False)
         dtype, out, returned = kwargs.pop("dtype", None), kwargs.pop("out", None), kwargs.pop("returned", False)
-        over = kwargs.pop("over", None) if loss["rows"] else kwargs.pop("axis", None)
+        over = kwargs.pop("over", None) if loss["kind"] == "row" else kwargs.pop("axis", None)
         axis = kwargs.pop("axis", -1)
         if kwargs:
             raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
         outs = outputs(("value", "grad")[: 1 + self._with_grad], (), out, name)
         inputs, where = as_plain(loss, inputs, where, name)
-        source = (RowsOfLoss if loss["rows"] else Elements)(loss, name, inputs, axis, where)
+        source = (RowsOfLoss if loss["kind"] == "row" else Elements)(loss, name, inputs, axis, where)
         shape = source.shape
         weights = None if weights is None else spread(as_weights(weights, name), shape, name, "weights")
-        axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["rows"] else "axis")))
+        axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["kind"] == "row" else "axis")))
         kept = tuple(i for i in range(len(shape)) if i not in axes)
         order = (*kept, *axes)
         source.lay(order)
@@ -211,7 +211,7 @@ class Reduction:
             weight[here] += t
             if laid is not None:
                 own, whole = None if weights is None else weights[block], None if divisor is None else divisor[here]
-                scale(laid[*block, ...], own, whole, len(shape) - len(kept), loss["rows"])
+                scale(laid[*block, ...], own, whole, len(shape) - len(kept), (loss["kind"] == "row"))
         if laid is not None:
             target = source.unlay_grad(laid, order) if target is None else target
             if wanted is not None and target is not wanted:
@@ -240,11 +240,11 @@ def as_plain(loss, inputs, where, name):
         if x is None:
             x = a["default"]
         if isinstance(x, np.ma.MaskedArray):
-            if loss["rows"] and not a["along"]:
+            if loss["kind"] == "row" and not a["along"]:
                 raise TypeError(f"{name}: a masked array lies along the rows or is given as where")
             where = ~np.ma.getmaskarray(x) if where is True else where & ~np.ma.getmaskarray(x)
             x = x.data
-        plain.append(x if isinstance(x, (int, float)) and not isinstance(x, bool) and not loss["rows"] else np.asarray(x))
+        plain.append(x if isinstance(x, (int, float)) and not isinstance(x, bool) and loss["kind"] != "row" else np.asarray(x))
     return plain, np.asarray(where) if where is not True else True
 
 
@@ -292,7 +292,7 @@ SUM = _core.make_sum(_core.choose_isa())
 
 
 def signature(loss, weights):
-    words = {weights: None, **({"over": None, "axis": -1} if loss["rows"] else {"axis": None})}
+    words = {weights: None, **({"over": None, "axis": -1} if loss["kind"] == "row" else {"axis": None})}
     words |= {"where": True, "keepdims": False, "dtype": None, "out": None, "returned": False}
     params = [(a["name"], Parameter.POSITIONAL_OR_KEYWORD, Parameter.empty if a["default"] is None else a["default"]) for a in loss["args"]]
     params += [(n, Parameter.KEYWORD_ONLY, d) for n, d in words.items()]
@@ -303,7 +303,7 @@ def docstring(loss, kind, with_grad, weights):
     """The numpydoc text."""
     name, first = loss["name"], loss["args"][0]["name"]
     noun = {"sum": "Sum", "mean": "Mean"}[kind]
-    rows = loss["rows"]
+    rows = loss["kind"] == "row"
     lines = [f"{noun} of `{name}`{' and its gradient with respect to `' + first + '`' if with_grad else ''}, weighted, in one pass.", ""]
     lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides.", ""]
     lines += ["Parameters", "----------", f"{', '.join(a['name'] for a in loss['args'])}", f"    As in `{name}`."]
@@ -324,13 +324,13 @@ def docstring(loss, kind, with_grad, weights):
     result = {"sum": "Sum of weights times losses.", "mean": "The sum of weights times losses over the sum of weights; NaN where that is 0."}
     lines += ["Returns", "-------", f"{kind} : ndarray or scalar", f"    {result[kind]}"]
     if with_grad:
-        lines += ["grad : ndarray",
-                  f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}`\n    broadcasts; 0 where masked out."]  # fmt: skip
+        lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where",
+                  "    masked out."]  # fmt: skip
     lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`."]
     return "\n".join(lines) + "\n"
 
 
 def attach(loss, ufunc):
-    """Give a loss its `sum` and `mean`, unless it gives rows."""
-    if not loss["row_value"]:
+    """Give a loss its `sum` and `mean`, unless it gives rows, or one number for a batch."""
+    if not loss["row_value"] and loss["kind"] != "batch":
         ufunc.sum, ufunc.mean = (Reduction(loss, ufunc, kind) for kind in ("sum", "mean"))

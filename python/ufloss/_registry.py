@@ -6,20 +6,23 @@ from . import _core, _docs, _front, _reduce
 
 ISA = _core.choose_isa()
 ALL = _core.read_registry(ISA)
-LOSSES = [loss for loss in ALL if not loss["rows"]]
-ROW_LOSSES = [loss for loss in ALL if loss["rows"]]
-KEYWORDS = {"where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
-ROW_KEYWORDS = {"axis": -1, "where": True, "keepdims": False, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+LOSSES, ROW_LOSSES, BATCH_LOSSES = ([loss for loss in ALL if loss["kind"] == kind] for kind in ("elementwise", "row", "batch"))
+NUMPY_KEYWORDS = {"casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+KEYWORDS = {
+    "elementwise": {"where": True, **NUMPY_KEYWORDS},
+    "row": {"axis": -1, "where": True, "keepdims": False, **NUMPY_KEYWORDS},
+    "batch": {"where": True, "axes": None, **NUMPY_KEYWORDS},
+}
 
 
 def signature(loss):
-    """What inspect.signature shows: the inputs by name, then NumPy's own keywords and those of a row loss."""
+    """What inspect.signature shows: the inputs by name, then the keywords of its kind."""
     params = [
         Parameter(a["name"], Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if a["default"] is None else a["default"])
         for a in loss["args"]
     ]
     params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None))
-    params += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in (ROW_KEYWORDS if loss["rows"] else KEYWORDS).items()]
+    params += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in KEYWORDS[loss["kind"]].items()]
     return Signature(params)
 
 
@@ -33,9 +36,9 @@ def make_loss(loss):
         full = f"{loss['name']}.{attribute}" if attribute else loss["name"]
         doc = _docs.docstring(loss, attribute, parts)
         slow = None
-        if loss["rows"]:
+        if attribute in loss["masked"]:
             masked = _core.make_masked(ISA, loss["masked"][attribute][0], full)
-            slow = _front.make_slow(loss, attribute, parts, masked)
+            slow = _front.make_slow(loss, attribute, parts, masked) if loss["kind"] == "row" else _front.make_batch_slow(loss, full, masked)
         ufunc = _core.make_ufunc(ISA, record, full, doc, names, defaults, slow)
         ufunc.__doc__ = doc  # NumPy would put its own first line above it
         ufunc.__signature__ = shown

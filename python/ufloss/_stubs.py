@@ -77,6 +77,16 @@ class _Reduction(_Reduced):
     value_and_grad: _Reduced
 
 @type_check_only
+class _BatchKeywords(TypedDict, total=False):
+    where: ArrayLike
+    axes: list[Any]
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    dtype: DTypeLike | None
+    subok: bool
+    signature: str | tuple[DTypeLike | None, ...]
+
+@type_check_only
 class _Dice(Generic[_A]):
     def __call__(
         self, predictions: ArrayLike, targets: ArrayLike, *, class_weights: ArrayLike | None = None, smooth: ArrayLike = 1.0,
@@ -134,13 +144,13 @@ multiclass_generalized_dice_loss: Final[_GeneralizedDiceLoss]
 def make_fenchel_young_loss(max_fun: Callable[..., Any]) -> Any: ...
 '''
 
-# Whether the value of a row loss is a scalar depends on the shapes, which have no types.
+# Whether the value of a row or batch loss is a scalar depends on the shapes, which have no types.
 ROW_LOSS = '''
 @type_check_only
 class _{title}Ufunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
     def __call__(
         self, {arrays},
-        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+        *, out: _O | None = None, **kwargs: Unpack[{keywords}],
     ) -> _A: ...
 
 @type_check_only
@@ -191,11 +201,12 @@ def declare(loss):
     """A loss: the class of its calls, the class with its derivatives, and itself."""
     value, title = UFUNCS[loss["name"]], loss["name"].title().replace("_", "")
     derivatives = {name: ufunc for name, ufunc in vars(value).items() if isinstance(ufunc, np.ufunc)}
-    shape, kind = (ROW_LOSS, row_type) if loss["rows"] else (LOSS, ufunc_type)
+    shape, kind = (LOSS, ufunc_type) if loss["kind"] == "elementwise" else (ROW_LOSS, row_type)
     return shape.format(
         title=title,
         name=loss["name"],
         summary=loss["summary"],
+        keywords={"row": "_RowKeywords", "batch": "_BatchKeywords"}.get(loss["kind"]),
         numbers=arguments(loss, "_Number"),
         arrays=arguments(loss, "ArrayLike"),
         value=kind(title, value),

@@ -1,5 +1,6 @@
 // One sequence as the recursions see it: its frames, its labels, what they sum up to, and where derivatives go.
 #pragma once
+#include "../loops/arena.hpp"
 #include "../loops/row_tools.hpp"
 #include "cell.hpp"
 
@@ -10,17 +11,6 @@ template <class T> UFL_FN void store_padded(native<T> v, T* p, std::ptrdiff_t k)
   if (k >= lanes<T>) store(v, p);
   else if (k > 0) store_some(v, p, int(k));
 }
-
-/// Deals out the caller's memory, each piece from a cache line on; without memory it only counts.
-struct arena {
-  char* base = nullptr;
-  std::size_t used = 0;
-  template <class X> X* take(std::ptrdiff_t n) {
-    char* const p = base ? base + used : nullptr;
-    used += (std::size_t(n) * sizeof(X) + 63) / 64 * 64;
-    return reinterpret_cast<X*>(p);
-  }
-};
 
 /// Rows of numbers T in memory, one a frame that takes part; steps in bytes.
 struct frame_rows {

@@ -1,0 +1,125 @@
+// Losses over a batch: near the textbook's sums over all pairs, the same bits for every layout, and nothing touched outside the operands
+// and the memory that was asked for.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+#include <vector>
+#include "check.hpp"
+#include "ufloss/loops/batch.hpp"
+#include "ufloss/registry_batch.hpp"
+
+using namespace ufloss;
+
+namespace {
+
+std::mt19937_64 engine{5};
+double normal() { return std::normal_distribution<double>()(engine); }
+
+using real = long double;
+/// The loss in long double from S, an array of all pairs.
+template <class L> double textbook(const std::vector<double>& x, const std::vector<long long>& label, std::size_t n, std::size_t width, double temperature) {
+  std::vector<real> length(n), size(n);
+  real pairs = 0, anchors = 0, loss = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t k = 0; k < width; ++k) length[i] += real(x[i * width + k]) * x[i * width + k];
+    for (std::size_t j = 0; j < n; ++j) size[i] += j != i && label[j] == label[i];
+    pairs += size[i];
+    anchors += size[i] > 0;
+  }
+  const auto product = [&](std::size_t i, std::size_t j) {
+    real s = 0;
+    for (std::size_t k = 0; k < width; ++k) s += real(x[i * width + k]) * x[j * width + k];
+    return s / std::sqrt(length[i] * length[j]) / temperature;
+  };
+  for (std::size_t i = 0; i < n; ++i) {
+    real others = 0;      // against exp(1 / temperature)
+    for (std::size_t k = 0; k < n; ++k) if (k != i && (L::inclusive || label[k] != label[i])) others += std::exp(product(i, k) - 1 / temperature);
+    for (std::size_t j = 0; j < n; ++j) {
+      if (j == i || label[j] != label[i]) continue;
+      const real e = std::exp(product(i, j) - 1 / temperature);
+      loss += std::log((others + (L::inclusive ? 0 : e)) / e) / (L::by_row ? size[i] * anchors : pairs);
+    }
+  }
+  return double(loss);
+}
+
+/// Two batches, the second of twice the vectors: `gap` elements from number to number.
+template <class L, class T> void compare(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int classes) {
+  constexpr unsigned both = part_value | part_grad;
+  std::vector<double> x(std::size_t(n * width));
+  std::vector<long long> label(static_cast<std::size_t>(n));
+  for (double& v : x) v = double(T(normal()));
+  for (long long& l : label) l = (long long)(engine() % std::size_t(classes)) - 1;
+  label[std::size_t(n - 1)] = label[0];
+  const double want = textbook<L>(x, label, std::size_t(n), std::size_t(width), double(T(temperature)));
+  std::vector<T> first;
+  for (const std::ptrdiff_t gap : {1, 3}) {
+    const std::ptrdiff_t extent = (n * width - 1) * gap + 1, dims[] = {2, n, width};
+    // Heap blocks of exactly their extent: the address sanitizer sees a step beyond.
+    const std::unique_ptr<T[]> in(new T[std::size_t(2 * extent)]), slope(new T[std::size_t(2 * extent)]());
+    for (std::ptrdiff_t k = 0; k < n * width; ++k) {
+      in[std::size_t(k * gap)] = T(x[std::size_t(k)]);
+      in[std::size_t(extent + k * gap)] = T(2 * x[std::size_t(k)]);
+    }
+    T value[2] = {}, alone[2] = {}, heat = T(temperature);
+    const std::ptrdiff_t size = sizeof(T), row = size * gap * width, element = size * gap;
+    const auto run = [&](auto parts, char* value_to, char* slope_to) {
+      constexpr unsigned which = decltype(parts)::value;
+      const std::size_t bytes = batch_bytes<L, which, T>(dims);
+      const std::unique_ptr<char[]> block(new char[bytes + 64]);
+      char* const workspace = block.get() + (64 - reinterpret_cast<std::uintptr_t>(block.get()) % 64) % 64;
+      std::memset(workspace, 0xff, bytes);      // what is read before it is written is NaN
+      char* args[] = {reinterpret_cast<char*>(in.get()), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(&heat), value_to, slope_to};
+      const std::ptrdiff_t steps[] = {extent * size, 0, 0, size, extent * size, row, element, 8, row, element};
+      const std::ptrdiff_t value_steps[] = {extent * size, 0, 0, size, row, element, 8};
+      batches<L, which, T>(args, dims, which == both ? steps : value_steps, false, workspace);
+    };
+    run(std::integral_constant<unsigned, both>{}, reinterpret_cast<char*>(value), reinterpret_cast<char*>(slope.get()));
+    run(std::integral_constant<unsigned, part_value>{}, reinterpret_cast<char*>(alone), nullptr);
+    const double bound = (sizeof(T) == 4 ? 1e-6 : 2e-15) / temperature;
+    check(std::fabs(double(value[0]) - want) <= bound * std::fmax(1, want), "%s: %.9g, not %.9g (%td vectors of %td, temperature %g)", L::name, double(value[0]), want, n, width, temperature);
+    check(value[0] == alone[0] && value[0] == value[1] && alone[1] == value[1], "%s: %.9g %.9g %.9g", L::name, double(value[0]), double(alone[0]), double(value[1]));
+    std::vector<T> dense;
+    for (std::ptrdiff_t k = 0; k < n * width; ++k) {
+      dense.push_back(slope[std::size_t(k * gap)]);
+      check(std::fabs(2 * double(slope[std::size_t(extent + k * gap)]) - double(dense.back())) <= 2 * double(std::numeric_limits<T>::denorm_min()), "%s: the gradient of vectors twice as long is half", L::name);
+    }
+    if (gap == 1) first = dense;
+    check(!std::memcmp(first.data(), dense.data(), dense.size() * sizeof(T)), "%s: other bits for another layout (%td vectors of %td)", L::name, n, width);
+    for (std::ptrdiff_t i = 0; i < n; ++i) {      // no slope along the vector itself
+      double along = 0, length = 0, steepness = 0;
+      for (std::ptrdiff_t k = 0; k < width; ++k) {
+        const double v = x[std::size_t(i * width + k)], g = double(dense[std::size_t(i * width + k)]);
+        along += v * g; length += v * v; steepness += g * g;
+      }
+      check(std::fabs(along) <= (sizeof(T) == 4 ? 1e-6 : 1e-14) * std::sqrt(length) * (std::sqrt(steepness) + 1 / (temperature * std::sqrt(length))), "%s: a slope of %g along row %td", L::name, along, i);
+    }
+  }
+}
+
+#ifdef UFLOSS_TEST_SANITIZED
+constexpr bool is_sanitized = true;      // then this takes minutes to compile, so for fewer types
+#else
+constexpr bool is_sanitized = false;
+#endif
+
+template <class L> void all() {
+  for (const std::ptrdiff_t n : {2, 3, 7, 31, 64, 97, 130})
+    for (const std::ptrdiff_t width : {1, 4, 33})
+      for (const double temperature : {0.5, 0.07, 0.0101})
+        for (const int classes : {1, 4, 60}) {
+          compare<L, float>(n, width, temperature, classes);
+          if constexpr (!is_sanitized) compare<L, double>(n, width, temperature, classes);
+        }
+}
+
+}  // namespace
+
+int run_tests(int, char**);
+int run_tests(int, char**) {
+  all<ntxent_loss>();
+  if constexpr (!is_sanitized) all<supervised_contrastive_loss>();
+  return report("batch_test");
+}
