@@ -1,5 +1,6 @@
 // The sum behind fused reductions, as kernels.cpp has its loops.
 #include "kernel_unit.hpp"
+#include "line.hpp"
 #include "ufloss/loops/sums.hpp"
 
 UFL_BEGIN
@@ -16,12 +17,51 @@ template <class S> int loop(void*, char* const* args, const std::ptrdiff_t* n, c
   }
   return 0;
 }
-constexpr loss_record records[] = {{&about, "", 3, 2, part_value, {loop<half>, loop<float>, loop<double>}, "(n),(n),(n)->(),()", false, "FDBDD"}};
+
+/// A chunk of values at a time, which stays in the first-level cache; what is added is what weighted_sum says of each segment.
+template <class T> int add_line(void* context, char* const* results, const std::ptrdiff_t*, const std::ptrdiff_t*, void*) {
+  const quiet flags;
+  const line& l = *static_cast<const line*>(context);
+  constexpr std::ptrdiff_t chunk = 2048;
+  alignas(64) T values[chunk];
+  alignas(64) double weights[chunk];
+  char* args[sizeof(l.args) / sizeof(l.args[0]) + 2];
+  std::ptrdiff_t steps[sizeof(l.args) / sizeof(l.args[0]) + 2];
+  for (std::ptrdiff_t begin = 0; begin < l.n; begin += l.segment) {
+    const std::ptrdiff_t end = l.n - begin < l.segment ? l.n : begin + l.segment;
+    weighted_lanes<T> all;
+    for (std::ptrdiff_t from = begin; from < end; from += chunk) {
+      const std::ptrdiff_t m = end - from < chunk ? end - from : chunk;
+      for (int k = 0; k < l.inputs; ++k) { args[k] = l.args[k] + from * l.steps[k]; steps[k] = l.steps[k]; }
+      args[l.inputs] = reinterpret_cast<char*>(values);
+      steps[l.inputs] = sizeof(T);
+      char* const grad = l.grad ? l.grad + from * l.grad_step : nullptr;
+      args[l.inputs + 1] = grad;
+      steps[l.inputs + 1] = l.grad_step;
+      l.loop(nullptr, args, &m, steps, nullptr);
+      if (l.weights) gather<double>(weights, l.weights + from * l.weight_step, l.weight_step, m);
+      all.add(m, values, l.weights ? weights : nullptr);
+      if (!grad || (!l.weights && l.divisor == 1)) continue;
+      for (std::ptrdiff_t i = 0; i < m; ++i) {
+        T& g = *reinterpret_cast<T*>(grad + i * l.grad_step);
+        g = l.weights ? T(double(g) * (weights[i] / l.divisor)) : g / T(l.divisor);
+      }
+    }
+    double s, t;
+    all.fold(&s, &t);
+    *reinterpret_cast<double*>(results[0]) += s;
+    *reinterpret_cast<double*>(results[1]) += l.weights ? t : double(end - begin);
+  }
+  return 0;
+}
+
+constexpr loss_record records[] = {{&about, "", 3, 2, part_value, {loop<half>, loop<float>, loop<double>}, "(n),(n),(n)->(),()", false, "FDBDD"},
+                                   {&about, "line", 0, 2, part_value, {nullptr, add_line<float>, add_line<double>}}};
 
 }  // namespace
 UFL_END
 
 namespace ufloss::dispatch {
 extern const kernel_table UFL_JOIN(sums_, UFL_ISA);
-const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records, 1};
+const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records, 2};
 }  // namespace ufloss::dispatch

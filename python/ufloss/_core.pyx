@@ -44,6 +44,16 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         const char *signature
         bint masked
         const char *roles
+    ctypedef struct line:
+        int inputs
+        char *args[8]
+        ptrdiff_t steps[8]
+        ptrdiff_t n, segment
+        const char *weights
+        ptrdiff_t weight_step
+        char *grad
+        ptrdiff_t grad_step
+        double divisor
     ctypedef struct kernel_table:
         const char *isa
         const loss_record *records
@@ -84,6 +94,8 @@ cdef extern from *:
     object descr "(PyObject*)PyArray_DescrFromType"(int)
     PyObject *PY_INT "(PyObject*)&PyArray_PyLongDType"
     PyObject *PY_FLOAT "(PyObject*)&PyArray_PyFloatDType"
+    char *start "ufloss::python::start"(object)
+    void run_line "ufloss::python::run_line"(const loss_record *, const loss_record *, int, line *, double *, double *) nogil
     object common_dtype "(PyObject*)PyArray_CommonDType"(DTypeMeta *, DTypeMeta *)
     int _import_array() except -1
     int _import_umath() except -1
@@ -282,6 +294,28 @@ def read_ctc(int which):
 def make_sum(int which):
     """The gufunc (values, weights, mask) -> (sum, sum of weights)."""
     return make(&table(which, 3).records[0], "weighted_sum", "")
+
+
+def add_line(int which, tuple record, int loop_type, list operands, list steps, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
+    """A loss added up along a line, to a sum and that of the weights.
+
+    Operands are those of the loss, of the loop's type, then float64 weights and the gradient, each an array or None; each step is the
+    distance of two elements in bytes.
+    """
+    cdef line l
+    cdef int i, kind = record[0], row = record[1]
+    l.inputs = len(operands) - 2
+    if l.inputs > 8:
+        raise ValueError("too many operands")
+    for i in range(l.inputs):
+        l.args[i], l.steps[i] = start(operands[i]), steps[i]
+    weights, grad = operands[-2], operands[-1]
+    l.weights, l.weight_step = start(weights), steps[l.inputs]
+    l.grad, l.grad_step = start(grad), steps[l.inputs + 1]
+    l.n, l.segment, l.divisor = n, segment, divisor
+    with nogil:
+        run_line(&table(which, 3).records[1], &table(which, kind).records[row], loop_type, &l, &total, &weight)
+    return total, weight
 
 
 def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, int states):

@@ -1,10 +1,12 @@
 // What row loops ask of Python: to let other threads run during long work, and to raise.  And what NumPy must know of their outputs.
 #pragma once
 #include <Python.h>
+#include <numpy/arrayobject.h>
 #include <numpy/dtype_api.h>
 #include <numpy/ufuncobject.h>
 #include "_vectorcall.hpp"
 #include "dispatch.hpp"
+#include "line.hpp"
 
 namespace ufloss::python {
 
@@ -27,6 +29,14 @@ inline void prepare_rows(PyObject* ufunc) {
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
   for (int i = u->nin; i < u->nargs; ++i)
     u->op_flags[i] = NPY_ITER_WRITEONLY | NPY_ITER_UPDATEIFCOPY | NPY_ITER_ALIGNED | NPY_ITER_ALLOCATE | NPY_ITER_NO_BROADCAST | NPY_ITER_NO_SUBTYPE;
+}
+
+inline char* start(PyObject* array) { return array == Py_None ? nullptr : PyArray_BYTES(reinterpret_cast<PyArrayObject*>(array)); }
+/// A loss added up along a line.
+inline void run_line(const loss_record* sum, const loss_record* loss, int type, line* l, double* total, double* weight) {
+  l->loop = loss->loops[type];
+  char* const results[] = {reinterpret_cast<char*>(total), reinterpret_cast<char*>(weight)};
+  sum->loops[type](l, results, nullptr, nullptr, nullptr);
 }
 
 /// Core dimensions that follow from n, the third: the last one is p = n + 1 or s = 2 n + 1.

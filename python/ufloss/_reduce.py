@@ -23,21 +23,39 @@ def everywhere(value, shape):
     return np.broadcast_to(np.array(value), shape)
 
 
-def blocks(shape, limit):
-    """Slices that cut an array into blocks of at most `limit` elements (at least one step of an axis), in C order."""
-    split, inner = 0, math.prod(shape)
-    while split < len(shape):
+def split_of(shape, limit):
+    """The axis at which an array is cut into blocks of at most `limit` elements, and how many one step of it has."""
+    for split in range(len(shape)):
         inner = math.prod(shape[split + 1 :])
         if inner <= limit:
-            break
-        split += 1
-    else:
+            return split, inner
+    return len(shape), 1
+
+
+def blocks(shape, limit):
+    """Slices that cut an array into blocks of at most `limit` elements (at least one step of an axis), in C order."""
+    split, inner = split_of(shape, limit)
+    if split == len(shape):
         yield ()
         return
     step = max(1, limit // max(1, inner))
     for outer in np.ndindex(shape[:split]):
         for i in range(0, shape[split], step):
             yield (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
+
+
+def step_of(a, split):
+    """The distance in bytes of neighbours along the axes from `split` on, taken together in C order; None: it is not the same everywhere."""
+    step, expected = 0, None
+    for n, stride in zip(reversed(a.shape[split:]), reversed(a.strides[split:]), strict=True):
+        if n == 1:
+            continue
+        if expected is None:
+            step = stride
+        elif stride != expected:
+            return None
+        expected = stride * n
+    return step
 
 
 def size_of(block, shape):
@@ -184,7 +202,6 @@ class Reduction:
         kind = source.dtype(self._ufunc)
 
         laid = target = None
-        evaluated = self._ufunc.value_and_grad if self._with_grad else self._ufunc
         if self._with_grad:
             wanted = outs[1]
             if wanted is not None and wanted.shape != source.full:
@@ -200,18 +217,8 @@ class Reduction:
         divisor = None
         if self._with_grad and mean:
             divisor = weigh(source, weights, shape, kept_shape, limit)
-        buffer = np.empty(min(math.prod(shape), limit), kind)
-        for block in blocks(shape, limit):
-            size = size_of(block, shape)
-            values = buffer[: math.prod(size)].reshape(size)
-            source.evaluate(evaluated, block, (values,) if laid is None else (values, laid[*block, ...]))
-            here = block[: len(kept)]
-            s, t = add_up(values, None if weights is None else weights[block], source.counts(block), len(kept))
-            total[here] += s
-            weight[here] += t
-            if laid is not None:
-                own, whole = None if weights is None else weights[block], None if divisor is None else divisor[here]
-                scale(laid[*block, ...], own, whole, len(shape) - len(kept), (loss["kind"] == "row"))
+        if not self._by_lines(source, shape, len(kept), limit, kind, weights, laid, divisor, total, weight):
+            self._by_blocks(source, shape, len(kept), limit, kind, weights, laid, divisor, total, weight)
         if laid is not None:
             target = source.unlay_grad(laid, order) if target is None else target
             if wanted is not None and target is not wanted:
@@ -230,6 +237,41 @@ class Reduction:
         found += (target,) if self._with_grad else ()
         found += (weight[()],) if returned else ()
         return found if len(found) > 1 else found[0]
+
+    def _by_lines(self, source, shape, kept, limit, kind, weights, laid, divisor, total, weight):
+        """Long lines in one call each, where operands lie in even steps and in the type they are computed in; says whether it was done."""
+        split, inner = split_of(shape, limit)
+        operands = [np.asarray(x, kind) if np.ndim(x) == 0 else x for x in source.inputs]
+        even = source.mask is None and kind.char in "fd" and kept <= split < len(shape)
+        even = even and all(x.dtype == kind and x.flags.aligned for x in operands) and (weights is None or weights.dtype == np.float64)
+        if not even or self._loss["kind"] == "row":
+            return False
+        operands += [weights, laid]
+        steps = [0 if x is None or x.ndim == 0 else step_of(x, split) for x in operands]
+        if None in steps:
+            return False
+        record, n, segment = self._loss["outputs"]["value_and_grad" if self._with_grad else ""][0], shape[split] * inner, max(1, limit // max(1, inner)) * inner
+        for outer in np.ndindex(shape[:split]):
+            views = [x if x is None or x.ndim == 0 else x[*outer, ...] for x in operands]
+            here = outer[:kept]
+            by = 1.0 if divisor is None else divisor[here]
+            total[here], weight[here] = _core.add_line(ISA, record, "efd".index(kind.char), views, steps, n, segment, by, total[here], weight[here])
+        return True
+
+    def _by_blocks(self, source, shape, kept, limit, kind, weights, laid, divisor, total, weight):
+        """Any operands, a block at a time."""
+        evaluated = self._ufunc if laid is None else self._ufunc.value_and_grad
+        buffer = np.empty(min(math.prod(shape), limit), kind)
+        for block in blocks(shape, limit):
+            size = size_of(block, shape)
+            values = buffer[: math.prod(size)].reshape(size)
+            source.evaluate(evaluated, block, (values,) if laid is None else (values, laid[*block, ...]))
+            here, own = block[:kept], None if weights is None else weights[block]
+            s, t = add_up(values, own, source.counts(block), kept)
+            total[here] += s
+            weight[here] += t
+            if laid is not None:
+                scale(laid[*block, ...], own, None if divisor is None else divisor[here], len(shape) - kept, self._loss["kind"] == "row")
 
 
 def as_plain(loss, inputs, where, name):
@@ -288,7 +330,8 @@ def scale(grad, weights, divisor, reduced, rows):
             np.divide(grad, divisor.astype(grad.dtype) if grad.itemsize > 2 else divisor.astype(np.float32), out=grad, casting="same_kind")
 
 
-SUM = _core.make_sum(_core.choose_isa())
+ISA = _core.choose_isa()
+SUM = _core.make_sum(ISA)
 
 
 def signature(loss, weights):
