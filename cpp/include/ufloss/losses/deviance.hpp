@@ -70,11 +70,15 @@ struct poisson_loss {
   static constexpr auto source = "Axon poisson before its mean (eps=1e-7); gluon PoissonNLLLoss(from_logits=False).";
   static constexpr auto example = ">>> ul.poisson_loss([1.0, 2.0], [2, 2])\narray([1.        , 0.61370564])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V eps) {
-    const V s = x + eps, h = select(y == V(0), V(0), over_square(y, s));
-    return only(y == y, jet<V>{
-            in_double([](auto x, auto y, auto eps) UFL_INLINE { return select((x == inf<decltype(x)>()) & (y < x), x, x - weigh(y, log(two_sum(x, eps)))); }, x, y, eps),
-            in_double([](auto x, auto y, auto eps) UFL_INLINE { using D = decltype(x); return select(y == D(0), D(1), D(1) - y / (x + eps)); }, x, y, eps),
-            h, select(y > s, h, V(1) / s)});
+    // 0/0 is 0 here; every other quotient says what it is itself, NaN included.
+    const V s = x + eps, h = select((y == V(0)) & (s == V(0)), V(0), over_square(y, s));
+    return {in_double([](auto x, auto y, auto eps) UFL_INLINE { return select((x == inf<decltype(x)>()) & (y < x), x, x - weigh(y, log(two_sum(x, eps)))); }, x, y, eps),
+            in_double([](auto x, auto y, auto eps) UFL_INLINE {
+              using D = decltype(x);
+              const D s = x + eps;
+              return D(1) - select((y == D(0)) & (s == D(0)), D(0), y / s);
+            }, x, y, eps),
+            h, select(y > s, h, V(1) / s)};
   }
 };
 
