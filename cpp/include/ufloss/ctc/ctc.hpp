@@ -66,7 +66,8 @@ template <class T, class E> bool ctc_fast(const sequence<T>& s, ctc_rows wanted,
   cell<double> total{1, 0};
   *loss = fast.forward(&total);
   if (!(*loss >= least)) return false;
-  return wanted == ctc_rows::none || *loss == __builtin_inf() || fast.backward(total);
+  if (wanted != ctc_rows::none && *loss < __builtin_inf()) fast.backward(total);
+  return true;
 }
 
 /// The loss of one sequence whose label is set; rows of what is wanted go to `out`, all of them.  No path: inf, and rows of 0.

@@ -3,12 +3,13 @@
 // Blocks of eight pairs share one exponent R, renewed every eight frames: the largest exponent of this block and the one before it, since
 // nothing comes from further away within eight frames.  Then a step is three fused multiply-adds and two products for two cells.
 // Nothing is ever lost silently:
-// a) Renewal brings the largest cell to 2^900.  One that is not 0 lies d bits below it, or below that of the next block it may come to;
-//    the smallest emissions of the eight frames that are not 0 multiply to 2^-m.  As long as d + m <= 1880, every single way through an
-//    epoch stays a normal number, and sums of all ways stay below 2^924.
-// b) A posterior alpha u 2^x takes its power of two in halves of at most 2^96, so that no factor overflows.  A block needs more only where
-//    alpha is 0 beside every large u.
-// Where that fails the sequence goes the exact way, from its start.
+// a) Renewal brings the largest cell to 2^800.  One that is not 0 lies d bits below it, or below that of the next block it may come to;
+//    the smallest emissions of the eight frames that are not 0 multiply to 2^-m.  As long as d + m <= 1780, every single way through an
+//    epoch stays a normal number, and sums of all ways stay below 2^824.
+// b) Backward, units mirror those of alpha: alpha times beta is the posterior itself, times 2^spare.  Where alpha is not 0 it is above 2^-980, so
+//    beta is below 2^1000; elsewhere it does not matter and is held down.  Posteriors below 2^-100 are left out, and blocks without others:
+//    up to two thirds of the work.
+// Where a) fails the sequence goes the exact way, from its start.
 //
 // Emissions E are floats where the logits are: the same number stands in a frame's sum and in the recursion, so that the error of the
 // loss is that of the float times the gradient, and small losses alone need doubles.
@@ -48,7 +49,8 @@ template <class T, class E> struct fast_ctc {
   using D = native<double>;
   using emissions = emission_pack<E>;
   static constexpr int step = lanes<double>, packs = block_pairs / step, epoch = 8;
-  static constexpr double height = 900, range = height + 980, most = 96, none = -1e9;
+  static constexpr double height = 800, range = height + 980, none = -1e9;
+  static constexpr double spare = 20, cap = 0x1p1000, negligible = 0x1p-904;      // b); alpha is below 2^824
   static constexpr std::ptrdiff_t checkpoint = 32, kept_bytes = 1 << 20;
   static constexpr bool in_float = sizeof(E) == 4;
 
@@ -58,8 +60,8 @@ template <class T, class E> struct fast_ctc {
   std::ptrdiff_t width, blocks, epochs, chunk;     ///< chunk: frames whose alphas are held at once
   double *b, *l, *f, *skip_f, *level, *low, *r;    ///< the state, its factors from the pair before, and per block
   E* em;                                           ///< of one epoch; with rows, of all frames
-  double *blank, *x, *sums, *costs, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *rb, *gamma;
-  std::ptrdiff_t *place, *first, *kind, *index, *seen;
+  double *blank, *x, *sums, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *gamma;
+  std::ptrdiff_t *place, *first, *kind, *index, *live_from, *live_to;
   T *buffer, *raw;                                 ///< raw: exponentials of an epoch, where no row of the gradient can hold them
   bool good = true;
   double cost = 0;                                 ///< bits that the frames of an epoch may take
@@ -81,11 +83,10 @@ template <class T, class E> struct fast_ctc {
     x = a.template take<double>(s.pairs + 2 * block_pairs);
     buffer = a.template take<T>(epoch * s.classes);
     raw = a.template take<T>(epoch * s.classes);
-    sums = costs = all_r = rows = kept = ub = ul = g = skip_g = rb = gamma = nullptr;
-    place = first = kind = index = seen = nullptr;
+    sums = all_r = rows = kept = ub = ul = g = skip_g = gamma = nullptr;
+    place = first = kind = index = live_from = live_to = nullptr;
     if (!backward) return;
     sums = a.template take<double>(s.frames);
-    costs = a.template take<double>(epochs);
     all_r = a.template take<double>(epochs * blocks);
     rows = a.template take<double>(chunk * 2 * width);
     kept = a.template take<double>((s.frames + chunk - 1) / (chunk ? chunk : 1) * 2 * s.pairs);
@@ -93,12 +94,12 @@ template <class T, class E> struct fast_ctc {
     ul = padded(s.pairs);
     g = padded(s.pairs);
     skip_g = padded(s.pairs);
-    rb = padded(blocks);
     gamma = a.template take<double>(epoch * s.pairs);
     place = a.template take<std::ptrdiff_t>(s.pairs);
     first = a.template take<std::ptrdiff_t>(s.pairs + 1);
     kind = a.template take<std::ptrdiff_t>(s.pairs);
-    seen = a.template take<std::ptrdiff_t>(s.pairs);
+    live_from = a.template take<std::ptrdiff_t>(s.pairs);
+    live_to = a.template take<std::ptrdiff_t>(s.pairs);
     index = a.template take<std::ptrdiff_t>(s.classes);
   }
 
@@ -185,27 +186,32 @@ template <class T, class E> struct fast_ctc {
         to[q] = home ? reinterpret_cast<float*>(out.at(t0 + q)) : raw + q * s.classes;
       }
       exponentials(from, to, n, s.classes, sum);
+      gather_emissions(to, n, emission(t0), j0, j1);
       for (int q = 0; q < n; ++q) {
-        gather_row(to[q], emission(t0 + q), j0, j1);
         blank[slot(t0 + q)] = to[q][s.blank];
         if (wanted != ctc_rows::none) begin_row(t0 + q, to[q], 1 / sum[q]);
       }
-      for (int q = 0; q < n; ++q) check_emissions(t0 + q, j0, j1);
+      check_emissions(t0, n, j0, j1);
     } else {
       for (int q = 0; q < n; ++q) sum[q] = emit_in_double(t0 + q, j0, j1, scale);
     }
     for (int q = 0; q < n; ++q) {
-      if (j1 < s.pairs) for (int i = 0; i < block_pairs; ++i) emission(t0 + q)[j1 + i] = 0;      // backward() goes one block further, where alpha is 0
       scale->times(sum[q]);
       if (sums) sums[t0 + q] = sum[q];
     }
   }
-  void gather_row(const float* y, E* to, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
-    const std::ptrdiff_t end = j1 < s.labels ? j1 : s.labels;
-    std::ptrdiff_t n = j0;
-    for (; n + 8 <= end; n += 8) UFL_UNROLL for (int i = 0; i < 8; ++i) to[n + i] = E(y[s.label[n + i]]);
-    for (; n < end; ++n) to[n] = E(y[s.label[n]]);
-    for (; n < j1; ++n) to[n] = 0;
+  /// Of n rows y those numbers that labels name; each label is looked up once for all of them.
+  UFL_NOINLINE void gather_emissions(const float* const* y, int n, E* to, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+    for (std::ptrdiff_t j = j0; j < j1; j += block_pairs) {
+      std::ptrdiff_t label[block_pairs];
+      UFL_UNROLL for (int i = 0; i < block_pairs; ++i) label[i] = s.label[j + i];
+      for (int q = 0; q < n; ++q) {
+        const float* const from = y[q];
+        E* const e = to + q * s.pairs + j;
+        UFL_UNROLL for (int i = 0; i < block_pairs; ++i) e[i] = E(from[label[i]]);
+      }
+      for (std::ptrdiff_t i = s.labels; i < j + block_pairs; ++i) for (int q = 0; q < n; ++q) to[q * s.pairs + i] = 0;
+    }
   }
   /// A row of what is wanted before posteriors are in it, from a frame's exponentials, which may lie in it.
   void begin_row(std::ptrdiff_t t, const float* y, double share) const {
@@ -215,19 +221,25 @@ template <class T, class E> struct fast_ctc {
     chunks<float, frame_lanes>::over(s.classes, [&](int, std::ptrdiff_t j, std::ptrdiff_t m) UFL_INLINE { store_padded(load_padded(y + j, m, 0.0f) * v, to + j, m); });
     out.template put<float>(t, s.classes, to);
   }
-  /// What a way through the epoch may lose in a frame, in bits: its smallest emission that is not 0.
-  void check_emissions(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1) {
+  /// What a way through n frames may lose, in bits: in each its smallest emission that is not 0.
+  UFL_NOINLINE void check_emissions(std::ptrdiff_t t0, int n, std::ptrdiff_t j0, std::ptrdiff_t j1) {
     using V = native<E>;
-    const E* const e = emission(t);
-    const double own = blank[slot(t)];
-    V smallest = V(own > 0 ? E(own) : E(1));
-    for (std::ptrdiff_t j = j0; j < j1; j += lanes<E>) {
-      const V v = load_padded(e + j, j1 - j, E(1));
-      smallest = min(smallest, select(v > V(0), v, V(1)));
+    double bits = 0;
+    E least = 1;
+    for (int q = 0; q < n; ++q) {
+      const E* const e = emission(t0 + q);
+      const E own = E(blank[slot(t0 + q)]);
+      V smallest = V(own > 0 ? own : E(1));
+      for (std::ptrdiff_t j = j0; j < j1; j += lanes<E>) {
+        const V v = load(e + j);
+        smallest = min(smallest, select(v > V(0), v, V(1)));
+      }
+      const E of_frame = -max_of_lanes(neg(smallest));
+      least = min(least, of_frame);
+      bits -= exponent(double(of_frame));
     }
-    const E least = -max_of_lanes(neg(smallest));
     good &= least > E(0x1p-120);                              // below, floats are not what they should be
-    cost -= exponent(double(least));
+    cost += bits;
   }
   double emit_in_double(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, log_product* scale) {
     frame_sum all = {0, 1};
@@ -268,49 +280,47 @@ template <class T, class E> struct fast_ctc {
   // --- the two recursions ---------------------------------------------------------------------------------------------------------------
   static UFL_FN double exponent(double v) { return double(int(to_bits(v) >> 52)) - 1023; }      // v > 0
   /// Exponents of the largest and the smallest cell of each block that is not 0.
-  UFL_NOINLINE void levels(const double* p, const double* q, const double* unit, std::ptrdiff_t k0, std::ptrdiff_t k1) const {
+  UFL_NOINLINE void levels(std::ptrdiff_t k0, std::ptrdiff_t k1) const {
     for (std::ptrdiff_t k = k0; k < k1; ++k) {
       D most = D(0), least = D(1e300);
       UFL_UNROLL for (int i = 0; i < packs; ++i) {
-        const D v = load(p + k * block_pairs + i * step), w = load(q + k * block_pairs + i * step);
+        const D v = load(b + k * block_pairs + i * step), w = load(l + k * block_pairs + i * step);
         most = max(most, max(v, w));
         least = min(least, min(select(v > D(0), v, D(1e300)), select(w > D(0), w, D(1e300))));
       }
       const double m = max_of_lanes(most);
-      level[k] = m > 0 ? exponent(m) + unit[k] : none;
-      low[k] = m > 0 ? exponent(-max_of_lanes(neg(least))) + unit[k] : -none;
+      level[k] = m > 0 ? exponent(m) + r[k] : none;
+      low[k] = m > 0 ? exponent(-max_of_lanes(neg(least))) + r[k] : -none;
     }
   }
-  /// New units of the blocks [k0, k1), which `from` (-1 or 1) says where mass comes from; a).
-  void renew(double* p, double* q, double* unit, double* factor, double* skip_factor, const double* skip, std::ptrdiff_t k0, std::ptrdiff_t k1, int from) {
-    levels(p, q, unit, k0, k1);
-    const std::ptrdiff_t outside = from < 0 ? k0 - 1 : k1;
-    level[outside] = none;
-    low[outside] = -none;
+  /// New units of the blocks [k0, k1); a).
+  void renew(std::ptrdiff_t k0, std::ptrdiff_t k1) {
+    levels(k0, k1);
+    level[k0 - 1] = none;
+    low[k0 - 1] = -none;
     for (std::ptrdiff_t k = k0; k < k1; ++k) {
-      const double top = max(level[k], level[k + from]), bottom = min(low[k], low[k + from]), now = top > none ? top - height : none;
-      good &= top - bottom <= range - cost && (level[k] == none || abs(unit[k] - now) <= most_power);
-      scale_block(p, q, k, unit[k] - now);
-      unit[k] = now;
+      const double top = max(level[k], level[k - 1]), bottom = min(low[k], low[k - 1]), now = top > none ? top - height : none;
+      good &= top - bottom <= range - cost && (level[k] == none || abs(r[k] - now) <= most_power);
+      scale_block(k, r[k] - now);
+      r[k] = now;
     }
-    for (std::ptrdiff_t k = k0; k < k1; ++k) good &= level[k + from] == none || abs(unit[k + from] - unit[k]) <= most_power;
-    set_factors(unit, factor, skip_factor, skip, k0, k1, from);
+    for (std::ptrdiff_t k = k0; k < k1; ++k) good &= level[k - 1] == none || abs(r[k - 1] - r[k]) <= most_power;
+    set_factors(r, f, skip_f, k0, k1);
   }
-  void scale_block(double* p, double* q, std::ptrdiff_t k, double by) const {
+  void scale_block(std::ptrdiff_t k, double by) const {
     const D v = D(power(by));
     UFL_UNROLL for (int i = 0; i < packs; ++i) {
-      double *const pi = p + k * block_pairs + i * step, *const qi = q + k * block_pairs + i * step;
-      store(load(pi) * v, pi);
-      store(load(qi) * v, qi);
+      double *const p = b + k * block_pairs + i * step, *const q = l + k * block_pairs + i * step;
+      store(load(p) * v, p);
+      store(load(q) * v, q);
     }
   }
-  /// The factor at the edge of each block, from its neighbour's unit.
-  void set_factors(const double* unit, double* factor, double* skip_factor, const double* skip, std::ptrdiff_t k0, std::ptrdiff_t k1, int from) const {
+  /// The factor of what comes from the block before, in the first pair of each.
+  void set_factors(const double* unit, double* factor, double* skip_factor, std::ptrdiff_t k0, std::ptrdiff_t k1) const {
     for (std::ptrdiff_t k = k0; k < k1; ++k) {
-      const std::ptrdiff_t n = from < 0 ? k * block_pairs : k * block_pairs + block_pairs - 1;
-      const bool edge = from < 0 ? k == k0 : k == k1 - 1;
-      factor[n] = edge ? 1 : power(unit[k + from] - unit[k]);
-      skip_factor[n] = factor[n] * skip[n];
+      const std::ptrdiff_t n = k * block_pairs;
+      factor[n] = k == k0 ? 1 : power(unit[k - 1] - unit[k]);
+      skip_factor[n] = factor[n] * s.skip[n];
     }
   }
   struct state { double *b, *l; };
@@ -324,18 +334,14 @@ template <class T, class E> struct fast_ctc {
       store(nl, to.l + j);
     }
   }
-  /// One epoch of alphas from the state in b, l; their rows are kept from the given one on, or nowhere (-1).
-  void advance_epoch(std::ptrdiff_t t0, int n, std::ptrdiff_t to_row) const {
-    const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n);
+  /// One epoch of alphas of the pairs [j0, j1) from the state in b, l; their rows are kept from the given one on, or nowhere (-1).
+  void advance_epoch(std::ptrdiff_t t0, int n, std::ptrdiff_t j0, std::ptrdiff_t j1, std::ptrdiff_t to_row) const {
     const state own = {b, l};
     state from = own;
     for (int q = 0; q < n; ++q) {
       const state to = to_row < 0 ? own : row(to_row + q);
       advance(from, to, emission(t0 + q), blank[slot(t0 + q)], j0, j1);
-      if (to_row >= 0) {
-        to.l[j0 - 1] = 0;
-        if (j1 < s.pairs) for (int i = 0; i < block_pairs; ++i) to.b[j1 + i] = to.l[j1 + i] = 0;
-      }
+      to.l[j0 - 1] = 0;
       from = to;
     }
     if (to_row >= 0)
@@ -343,7 +349,7 @@ template <class T, class E> struct fast_ctc {
   }
   void start() {
     for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { b[n] = l[n] = 0; f[n] = 1; skip_f[n] = s.skip[n]; }
-    for (std::ptrdiff_t k = -1; k <= blocks; ++k) { r[k] = k < 2 ? -height : none; level[k] = none; low[k] = -none; }
+    for (std::ptrdiff_t k = -1; k <= blocks; ++k) { r[k] = k ? none : -height; level[k] = none; low[k] = -none; }
     b[0] = power(height);
   }
   /// The loss, or NaN where the sequence must go the exact way; then `total` is the chance of the label, but for the sums of the frames.
@@ -359,12 +365,11 @@ template <class T, class E> struct fast_ctc {
       emit(t0, n, j0, j1, &scale);
       if (e > 0) {
         b[j0 - 1] = l[j0 - 1] = 0;
-        renew(b, l, r, f, skip_f, s.skip, j0 / block_pairs, j1 / block_pairs, -1);
+        renew(j0 / block_pairs, j1 / block_pairs);
       }
       if (!good || cost > range) return __builtin_nan("");
-      if (backward) costs[e] = cost;
       if (backward) for (std::ptrdiff_t k = 0; k < blocks; ++k) all_r[e * blocks + k] = r[k];
-      advance_epoch(t0, n, whole ? t0 : -1);
+      advance_epoch(t0, n, j0, j1, whole ? t0 : -1);
     }
     const std::ptrdiff_t last = s.labels ? (s.labels - 1) / block_pairs : 0, at = s.labels / block_pairs;
     const double end = b[s.labels], before = s.labels ? l[s.labels - 1] : 0;
@@ -388,94 +393,115 @@ template <class T, class E> struct fast_ctc {
     for (std::ptrdiff_t n = 0; n < s.labels; ++n) place[first[index[s.label[n]]]++] = n;
     for (std::ptrdiff_t k = kinds; k > 0; --k) first[k] = first[k - 1];
     first[0] = 0;
+    for (std::ptrdiff_t k = 0; k < kinds; ++k) live_from[k] = live_to[k] = first[k + 1];
     return kinds;
   }
-  /// Posteriors of one frame from alpha and u; beta of this frame replaces that of the next.  Returns the blank's.
-  UFL_NOINLINE double retreat(state alpha, const E* e, double y, const double* half, const double* other_half, std::ptrdiff_t j0, std::ptrdiff_t j1, double* chance) const {
+  /// Beta of the frame before from emissions times beta in ub, ul: of a blank, and of a label.
+  UFL_FN D before_blank(std::ptrdiff_t n) const { return load(ub + n) + load(ul + n); }
+  UFL_FN D before_label(std::ptrdiff_t n) const {
+    return min(fma(load(ul + n + 1), load(skip_g + n), fma(load(ub + n + 1), load(g + n), load(ul + n))), D(cap));
+  }
+  /// Posteriors of one frame, times 2^spare; ub and ul, which hold emissions times beta of the next frame (Ready: beta of this one), become
+  /// those of this frame.  Returns the blank's.
+  template <bool Ready> UFL_NOINLINE double retreat(state alpha, const E* e, double y, std::ptrdiff_t j0, std::ptrdiff_t j1, double* chance) const {
     D sum[packs];
     UFL_UNROLL for (int i = 0; i < packs; ++i) sum[i] = D(0);
     const D blank_chance = D(y);
-    for (std::ptrdiff_t j = j0; j < j1; j += block_pairs) {
-      const D h = D(half[j / block_pairs]), o = D(other_half[j / block_pairs]);
-      UFL_UNROLL for (int i = 0; i < packs; ++i) {
-        const std::ptrdiff_t n = j + i * step;
-        const D p = load(ub + n), q = load(ul + n), u = p + q, v = fma(load(ul + n + 1), load(skip_g + n), fma(load(ub + n + 1), load(g + n), q));
-        store(u * blank_chance, ub + n);
-        store(v * emissions::load(e + n), ul + n);
-        sum[i] = fma(load(alpha.b + n) * h, u * o, sum[i]);
-        store((load(alpha.l + n) * h) * (v * o), chance + n);
-      }
+    for (std::ptrdiff_t j = j0; j < j1; j += block_pairs) UFL_UNROLL for (int i = 0; i < packs; ++i) {
+      const std::ptrdiff_t n = j + i * step;
+      const D u = Ready ? load(ub + n) : before_blank(n), v = Ready ? load(ul + n) : before_label(n);
+      store(u * blank_chance, ub + n);
+      store(v * emissions::load(e + n), ul + n);
+      sum[i] = fma(load(alpha.b + n), u, sum[i]);
+      store(load(alpha.l + n) * v, chance + n);
     }
     UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) sum[i] = sum[i] + sum[i + w];
     return sum_of_lanes(sum[0]);
   }
-  /// The gradient after forward(): false where the exact way must be gone.
-  bool backward(cell<double> total) {
+  /// Blocks [begin, end) whose beta is not 0.
+  struct live_blocks { std::ptrdiff_t begin, end; };
+  /// Into epoch e from the one after: beta of its last frame, in its units.  The step is taken in the units of the epoch after, in which
+  /// alpha was when it took it.
+  live_blocks cross(std::ptrdiff_t e, live_blocks at) const {
+    const double* const now = all_r + e * blocks;
+    const double* const was = now + blocks;
+    live_blocks left = {at.end, at.begin};
+    for (std::ptrdiff_t k = at.begin; k < at.end; ++k) {
+      const bool met = now[k] > none && was[k] > none;        // alpha comes here, before and after
+      const D by = D(met ? power(now[k] - was[k]) : 0);
+      D most = D(0);
+      UFL_UNROLL for (int i = 0; i < packs; ++i) {
+        const std::ptrdiff_t n = k * block_pairs + i * step;
+        const D u = min(before_blank(n) * by, D(cap)), v = min(before_label(n) * by, D(cap));
+        most = max(most, max(u, v));
+        store(select(u > D(negligible), u, D(0)), ub + n);
+        store(select(v > D(negligible), v, D(0)), ul + n);
+      }
+      if (max_of_lanes(most) > negligible) left = {min_of(left.begin, k), k + 1};
+    }
+    return left;
+  }
+  static std::ptrdiff_t min_of(std::ptrdiff_t x, std::ptrdiff_t y) { return x < y ? x : y; }
+  /// The rows after forward().
+  void backward(cell<double> total) {
     const std::ptrdiff_t kinds = group();
     const bool whole = chunk >= s.frames;
     for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { ub[n] = ul[n] = 0; g[n] = 1; skip_g[n] = n + 1 < s.pairs ? s.skip[n + 1] : 0; }
-    for (std::ptrdiff_t k = -1; k <= blocks; ++k) rb[k] = -height;
-    for (std::ptrdiff_t n = 0; n < epoch * s.pairs; ++n) gamma[n] = 0;
-    double *const half = level, *const other_half = low;      // free between renewals
-    ub[s.labels] = power(height);                                         // after the last frame: as if one more blank followed
+    const double* const last = all_r + (epochs - 1) * blocks;
+    const auto beta_of_end = [&](std::ptrdiff_t pair) {
+      const double unit = last[pair / block_pairs];
+      return unit > none ? power(unit - total.e + spare) / total.m : 0;
+    };
+    const std::ptrdiff_t end = s.labels / block_pairs, before = s.labels ? (s.labels - 1) / block_pairs : end;
+    live_blocks live = {before, (last[end] > none ? end : before) + 1};
+    ub[s.labels] = beta_of_end(s.labels);
+    if (s.labels) ul[s.labels - 1] = beta_of_end(s.labels - 1);
+    std::ptrdiff_t found0 = 0, found1 = 0;                    // pairs that find_live() was last asked for
     for (std::ptrdiff_t t1 = s.frames; t1 > 0;) {
       const std::ptrdiff_t c0 = whole ? 0 : (t1 - 1) / chunk * chunk;
-      if (!whole) recompute(c0, t1);
+      if (!whole) recompute(c0, t1, live);
       for (std::ptrdiff_t t0 = (t1 - 1) / epoch * epoch; t0 >= c0; t0 -= epoch) {
         const int n = int(t1 - t0 < epoch ? t1 - t0 : epoch);
-        const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n + 1), e = t0 / epoch;
-        if (t0 + n < s.frames) {
-          if (j1 < s.pairs) ub[j1] = ul[j1] = 0;
-          cost = costs[e];
-          renew(ub, ul, rb, g, skip_g, skip_after(), j0 / block_pairs, j1 / block_pairs, 1);
-          if (!good) return false;
-        }
-        for (std::ptrdiff_t k = j0 / block_pairs; k < j1 / block_pairs; ++k) {
-          const double by = (all_r[e * blocks + k] + rb[k]) - total.e, a = double(std::ptrdiff_t(by / 2));
-          if (by > 2 * most) return false;
-          half[k] = power(a) / total.m;
-          other_half[k] = power(by - a);
-        }
+        const std::ptrdiff_t e = t0 / epoch;
+        if (t1 < s.frames) live = cross(e, live);
+        live.begin = max_of(live.begin - 1, begin_of(t0) / block_pairs);      // as far as beta comes within an epoch
+        const std::ptrdiff_t j0 = live.begin * block_pairs, j1 = live.end * block_pairs;
+        set_factors(all_r + e * blocks, g - 1, skip_g - 1, live.begin, live.end);
         double of_blank[epoch];
         for (int q = n - 1; q >= 0; --q) {
+          const state alpha = row(t0 + q - c0);
           double* const chance = gamma + q * s.pairs;
-          for (std::ptrdiff_t i = 0; i < j0; ++i) chance[i] = 0;
-          for (std::ptrdiff_t i = j1; i < s.pairs; ++i) chance[i] = 0;
-          of_blank[q] = retreat(row(t0 + q - c0), emission(t0 + q), blank[t0 + q], half, other_half, j0, j1, chance);
+          of_blank[q] = q == n - 1 ? retreat<true>(alpha, emission(t0 + q), blank[t0 + q], j0, j1, chance) : retreat<false>(alpha, emission(t0 + q), blank[t0 + q], j0, j1, chance);
         }
-        find_seen(kinds, j0, end_of(t0, n));
+        if (j0 != found0 || j1 != found1) find_live(kinds, found0 = j0, found1 = j1);
         put_rows(t0, n, of_blank, kinds);
         t1 = t0;
       }
     }
-    return true;
   }
-  const double* skip_after() const { return s.skip + 1; }
-  /// Alphas of the frames [t0, t1) again, from their checkpoint.
-  void recompute(std::ptrdiff_t t0, std::ptrdiff_t t1) {
+  /// Alphas of the frames [t0, t1) again, from their checkpoint: those from which beta may be met.
+  void recompute(std::ptrdiff_t t0, std::ptrdiff_t t1, live_blocks live) {
     const double* const k = kept + t0 / chunk * 2 * s.pairs;
     for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { b[j] = k[j]; l[j] = k[s.pairs + j]; }
     for (std::ptrdiff_t t = t0; t < t1; t += epoch) {
       const int n = int(t1 - t < epoch ? t1 - t : epoch);
-      const std::ptrdiff_t j0 = begin_of(t), j1 = end_of(t, n), e = t / epoch;
+      const std::ptrdiff_t j0 = max_of(begin_of(t), (live.begin - chunk / epoch) * block_pairs), j1 = min_of(end_of(t, n), live.end * block_pairs), e = t / epoch;
       const double* const now = all_r + e * blocks;
-      if (e > 0) {
-        b[j0 - 1] = l[j0 - 1] = 0;
-        for (std::ptrdiff_t i = j0 / block_pairs; i < j1 / block_pairs; ++i) scale_block(b, l, i, now[i - blocks] - now[i]);
-      }
-      set_factors(now, f, skip_f, s.skip, j0 / block_pairs, j1 / block_pairs, -1);
-      if (e == 0) start_factors();
-      advance_epoch(t, n, t - t0);
+      b[j0 - 1] = l[j0 - 1] = 0;
+      if (e > 0) for (std::ptrdiff_t i = j0 / block_pairs; i < j1 / block_pairs; ++i) scale_block(i, now[i - blocks] - now[i]);
+      set_factors(now, f, skip_f, j0 / block_pairs, j1 / block_pairs);
+      advance_epoch(t, n, j0, j1, t - t0);
     }
   }
-  void start_factors() const {
-    for (std::ptrdiff_t n = 0; n < s.pairs; ++n) { f[n] = 1; skip_f[n] = s.skip[n]; }
-  }
-  /// Of each kind a pair in [j0, j1), or -1.
-  void find_seen(std::ptrdiff_t kinds, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+  static std::ptrdiff_t max_of(std::ptrdiff_t x, std::ptrdiff_t y) { return x < y ? y : x; }
+  /// Of each kind the places of its pairs in [j0, j1), whose end never grows.
+  void find_live(std::ptrdiff_t kinds, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
     for (std::ptrdiff_t k = 0; k < kinds; ++k) {
-      seen[k] = -1;
-      for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) if (place[i] >= j0 && place[i] < j1) { seen[k] = place[i]; break; }
+      std::ptrdiff_t &from = live_from[k], &to = live_to[k];
+      while (to > first[k] && place[to - 1] >= j1) --to;
+      from = min_of(from, to);
+      while (from > first[k] && place[from - 1] >= j0) --from;
+      while (from < to && place[from] < j0) ++from;
     }
   }
   /// What labels and blank change in the rows of an epoch.
@@ -487,17 +513,19 @@ template <class T, class E> struct fast_ctc {
       share[q] = gradient && !s.log_probs ? 1 / sums[t0 + q] : 0;
       to[q] = out.template place<T>(t0 + q, nullptr);
     }
-    const double sign = gradient ? -1 : 1;
+    const double sign = (gradient ? -1 : 1) * power(-spare);
     const auto put_all = [&](auto put) UFL_INLINE {
       for (std::ptrdiff_t k = 0; k < kinds; ++k) {
-        if (seen[k] < 0) continue;
+        if (live_from[k] == live_to[k]) continue;
         double sum[epoch] = {};                               // all frames at once: additions of one would wait for each other
-        for (std::ptrdiff_t i = first[k]; i < first[k + 1]; ++i) {
+        for (std::ptrdiff_t i = live_from[k]; i < live_to[k]; ++i) {
           const double* const chance = gamma + place[i];
           UFL_UNROLL for (int q = 0; q < epoch; ++q) sum[q] += chance[q * s.pairs];
         }
-        const E* const y = emission(t0) + seen[k];
-        for (int q = 0; q < n; ++q) put(q, kind[k], T(double(y[q * s.pairs]) * share[q] + sign * sum[q]));
+        const E* const y = emission(t0) + place[live_from[k]];
+        T v[epoch];
+        UFL_UNROLL for (int q = 0; q < epoch; ++q) v[q] = T(double(y[q * s.pairs]) * share[q] + sign * sum[q]);
+        for (int q = 0; q < n; ++q) put(q, kind[k], v[q]);
       }
       for (int q = 0; q < n; ++q) put(q, s.blank, T(blank[t0 + q] * share[q] + sign * of_blank[q]));
     };
