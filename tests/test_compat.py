@@ -835,6 +835,11 @@ def test_migration_page_names_what_the_core_has():
         ("targets", lambda: optax.l2_loss(X, 0.0)),
         ("targets", lambda: optax.perceptron_loss(X, 1)),
         ("axis", lambda: optax.softmax_cross_entropy_with_integer_labels(X, L, axis=None)),
+        ("axis", lambda: optax.softmax_cross_entropy_with_integer_labels(X, L, axis=3)),
+        ("class axis", lambda: optax.multiclass_hinge_loss(1.0, 0)),
+        ("axis", lambda: optax.dice_loss(IMAGES, REGIONS, axis=-1)),
+        ("label_paddings", lambda: optax.ctc_loss(X, B[..., 0] * 0, L, L * np.nan)),
+        ("label_paddings", lambda: optax.ctc_loss(X, B[..., 0] * 0, L, L * 0 + 0.5)),
         ("reduction", lambda: optax.dice_loss(IMAGES, REGIONS, reduction="max")),
         ("class_weights", lambda: optax.dice_loss(IMAGES, REGIONS, class_weights=[1, 2])),
         ("targets", lambda: optax.multiclass_generalized_dice_loss(IMAGES, REGIONS[..., :1])),
@@ -855,6 +860,8 @@ def test_migration_page_names_what_the_core_has():
         ("class_weights", lambda: axon.categorical_cross_entropy(B[0, 0], P[0, 0], class_weights=[1, 2, 3, 4])),
         ("class_weights", lambda: axon.categorical_cross_entropy(np.array([0, 1, 2, 3]), P[0, :1].repeat(4, 0), sparse=True, class_weights=[1, 2, 3, 4])),
         ("reduction", lambda: axon.hinge(SIGNS, X, reduction="average")),
+        ("reduction", lambda: axon.hinge(SIGNS, X, reduction=["mean"])),
+        ("y_pred", lambda: axon.margin_ranking(SIGNS, X[:1])),
         ("y_true", lambda: axon.apply_label_smoothing(B[0, :, :2], X[0])),
         ("y_true", lambda: axon.connectionist_temporal_classification(([2], L[0]), X)),
         (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([-1, 2], L), X)),
@@ -869,6 +876,10 @@ def test_migration_page_names_what_the_core_has():
         ("sample_weight", lambda: gluon.L1Loss()(X[0], T[0], np.ones((2, 3, 4)))),
         ("pos_weight", lambda: gluon.SigmoidBCELoss()(X, B, pos_weight=np.ones(3))),
         ("label", lambda: gluon.SoftmaxCELoss()(X, L.T)),
+        ("label", lambda: gluon.SoftmaxCELoss()(X, L * np.nan)),
+        ("margin", lambda: gluon.HingeLoss(np.ones((2, 1, 1)))),
+        ("rho", lambda: gluon.HuberLoss("1")),
+        ("input2", lambda: gluon.CosineEmbeddingLoss()(1.0, 1.0, 1)),
         ("sample_weight", lambda: gluon.SoftmaxCELoss()(X, L, np.ones((2, 2)))),
         ("sample_weight", lambda: gluon.SoftmaxCELoss()(X, L, np.ones((2, 3, 4)))),
         ("label_format", lambda: gluon.LogisticLoss(label_format="ternary")),
@@ -900,3 +911,63 @@ def test_labels_must_be_integers():
     for f in (optax.softmax_cross_entropy_with_integer_labels, optax.multiclass_hinge_loss, optax.multiclass_sparsemax_loss):
         with pytest.raises(TypeError, match="labels must be integers"):
             f(X, L * 1.0)
+
+
+@pytest.mark.parametrize("bad", [1j, "a", None, np.timedelta64(1)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: optax.sigmoid_binary_cross_entropy(x, 0),
+        lambda x: optax.sigmoid_focal_loss([0.5], [x]),
+        lambda x: optax.smooth_labels([[x]], 0.1),
+        lambda x: optax.ranking_softmax_loss([[1.0]], [[x]]),
+        lambda x: axon.kl_divergence([[0.5]], [[x]]),
+        lambda x: axon.binary_cross_entropy([[1]], [[x]]),
+        lambda x: gluon.L2Loss()([[x]], [[1.0]]),
+        lambda x: gluon.L2Loss()([[1.0]], [[x]]),
+        lambda x: gluon.L2Loss()([[1.0]], [[1.0]], [[x]]),
+        lambda x: gluon.SoftmaxCELoss()([[1.0, 2.0]], [x]),
+        lambda x: gluon.CTCLoss()([[[1.0, x]]], [[0]]),
+    ],
+)
+def test_only_real_numbers(call, bad):
+    with pytest.raises((TypeError, ValueError), match=r"real numbers|must be a number"):
+        call(bad)
+
+
+@pytest.mark.parametrize("name", ["kl_divergence", "kl_divergence_with_log_targets", "generalized_kl_divergence", "cosine_similarity", "cosine_distance"])
+def test_optax_masks_of_sums_lie_over_elements_whatever_their_rank(name):
+    rng = np.random.default_rng(0)
+    x, y, where = np.log(rng.random((4, 4))), rng.random((4, 4)), np.array([True, True, False, True])
+    f = getattr(optax, name)
+    np.testing.assert_array_equal(f(x, y, where=where), f(x, y, where=np.broadcast_to(where, (4, 4))))
+    np.testing.assert_array_equal(f(x[0], y[0], where=where[:1]), f(x[0], y[0]))
+    with pytest.raises(TypeError, match="where must be bool"):
+        f(x, y, where=where * 1)
+
+
+def test_optax_masks_of_lists_lie_over_elements_whatever_their_rank():
+    rng = np.random.default_rng(0)
+    x, y, where = rng.random((2, 3, 4)), rng.random((2, 3, 4)), rng.random((3, 4)) < 0.6
+    got = optax.ranking_softmax_loss(x, y, where=where, reduce_fn=None)
+    np.testing.assert_array_equal(got, optax.ranking_softmax_loss(x, y, where=np.broadcast_to(where, x.shape), reduce_fn=None))
+
+
+@pytest.mark.parametrize("alpha", [[0.1, 0.2, 0.3], [[0.1], [0.2]], [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]])
+def test_optax_smooths_labels_by_an_array(alpha):
+    labels = np.eye(3, dtype="f4")[[2, 0]]
+    a = np.asarray(alpha, "f4")
+    np.testing.assert_array_equal(optax.smooth_labels(labels, alpha), (1 - a) * labels + a / np.float32(3))
+
+
+def test_gluon_clips_any_label():
+    pred, loss = np.float32([[1, 2, 4]]), gluon.SoftmaxCELoss()
+    for label in (99, 1e30, np.inf, np.uint64(2**64 - 1)):
+        assert loss(pred, np.array([label])) == loss(pred, [2])
+    assert loss(pred, [-np.inf]) == loss(pred, [-5]) == loss(pred, [0])
+
+
+def test_gluon_keeps_float32():
+    x, t = np.ones((3, 4), "f4"), np.full((3, 4), 0.5)
+    assert gluon.CosineEmbeddingLoss()(x, t.astype("f4"), [1, -1, 1]).dtype == np.float32
+    assert gluon.SDMLLoss()(x, t).dtype == gluon.SDMLLoss().grad(x, t).dtype == np.float32

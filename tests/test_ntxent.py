@@ -318,7 +318,7 @@ def test_where_selects_vectors(ufunc):
     out = tuple(np.empty_like(r) for r in got)
     assert all(a is b for a, b in zip(results(ufunc, spoiled, labels, where=keep, out=out), out, strict=True))
     np.testing.assert_array_equal(out[-1], got[-1])
-    for wrong, kind in ((keep.astype(int), TypeError), (keep[:, :5], ValueError)):
+    for wrong, kind in ((keep.astype(int), TypeError), (keep[:, :5], ValueError), (keep[:, :1], ValueError)):
         with pytest.raises(kind, match=f"{ufunc.__name__}: where"):
             ufunc(x, labels, where=wrong)
 

@@ -165,6 +165,82 @@ def test_out():
         ul.huber_loss.mean(x, y, out=np.empty(3))
     with pytest.raises(ValueError, match="output has shape"):
         ul.huber_loss.mean.value_and_grad(x, y, out=(None, np.empty(3)))
+    grad[:] = 7
+    with pytest.raises(ValueError, match="output has shape"):
+        ul.huber_loss.mean.value_and_grad(x, y, out=(np.empty(3), grad))
+    grad.flags.writeable = False
+    for one in (grad, grad.T.copy().T):
+        one.flags.writeable = False
+        with pytest.raises(ValueError, match="read-only"):
+            ul.huber_loss.mean.value_and_grad(x, y, out=(None, one))
+    assert (grad == 7).all()
+
+
+@pytest.mark.parametrize("size", [4, 100_000])
+def test_gradients_may_lie_where_weights_or_a_mask_lie(size):
+    x = np.arange(float(size))
+    weights, where = 1 + x % 3, x % 4 < 3
+    want = ul.l2_loss.mean.value_and_grad(x, 1.0, weights=weights)
+    got = ul.l2_loss.mean.value_and_grad(x, 1.0, weights=weights, out=(None, weights))
+    np.testing.assert_array_equal(got[0], want[0])
+    np.testing.assert_array_equal(weights, want[1])
+    f = np.zeros(size, "f2")
+    mask = f.view("?")[::2]
+    mask[:] = where
+    want = ul.l2_loss.mean.value_and_grad(x, 1.0, where=where)
+    got = ul.l2_loss.mean.value_and_grad(x, 1.0, where=mask, out=(None, f))
+    np.testing.assert_array_equal(got[0], want[0])
+    np.testing.assert_array_equal(f, want[1].astype("f2"))
+
+
+def test_gradients_are_0_where_masked_out():
+    x, where = np.arange(6.0).reshape(2, 3), np.array([[True, True, False], [False] * 3])
+    for axis in (None, 1):
+        value, grad = ul.l2_loss.mean.value_and_grad(x, -1.0, axis=axis, where=where, weights=np.where(where, 2.0, np.nan))
+        assert (grad[~where] == 0).all()
+        assert (grad[where] != 0).all()
+    assert np.isnan(value[1])
+    logits = np.arange(12.0).reshape(3, 4)
+    grad = CE.mean.value_and_grad(logits, [0, 1, 2], where=[True, False, True], weights=[1, np.nan, 2])[1]
+    np.testing.assert_array_equal(grad[1], 0)
+    assert np.isfinite(grad).all()
+
+
+def test_masks_of_masked_arrays_lie_where_their_elements_lie():
+    rng = np.random.default_rng(0)
+    x, y, rows = rng.normal(size=(3, 3)), np.eye(3)[[1, 2, 0]], np.array([True, True, False])
+    masked = np.ma.array(x, mask=np.eye(3))
+    want = ul.softmax_cross_entropy(x, y, where=~np.eye(3, dtype=bool))
+    assert ul.softmax_cross_entropy.mean(masked, y) == pytest.approx(want.mean())
+    assert ul.softmax_cross_entropy.mean(masked, y, where=rows) == pytest.approx(want[:2].mean())
+    classes = np.ma.array([0.2, 0.3, 0.5], mask=[0, 0, 1])
+    want = ul.softmax_cross_entropy(x, classes.data, where=np.broadcast_to(~classes.mask, x.shape))
+    assert ul.softmax_cross_entropy.mean(x, classes) == pytest.approx(want.mean())
+    assert ul.l2_loss.mean(masked, where=rows[:, None]) == pytest.approx(ul.l2_loss(x)[:2][~np.eye(3, dtype=bool)[:2]].mean())
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "labels"),
+    [
+        ((4, 3), 0, (2, 3)), ((4, 3), -2, (2, 3)), ((4,), 0, (5,)), ((4,), -1, (5,)), ((4, 2), None, (5,)),
+        ((2, 4, 3), (0, 2), (7, 4)), ((2, 4, 3), (-1, -3), (7, 4)),
+    ],
+)
+def test_more_labels_than_rows(shape, axis, labels):
+    """The plain call, the one with a mask, and the mean put the class axes of the gradient at the same place."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape)
+    classes = x.size if axis is None else int(np.prod([shape[a] for a in np.atleast_1d(axis)]))
+    labels, where = rng.integers(0, classes, labels), np.ones(shape, bool)
+    values, slopes = CE.value_and_grad(x, labels, axis=axis)
+    for other in (CE.value_and_grad(x, labels, axis=axis, where=where), CE.value_and_grad(x, labels, axis=axis, out=(None, np.empty(slopes.shape)))):
+        np.testing.assert_array_equal(other[0], values)
+        np.testing.assert_array_equal(other[1], slopes)
+    value, grad = CE.mean.value_and_grad(x, labels, axis=axis)
+    assert value == pytest.approx(values.mean(), rel=1e-15)
+    np.testing.assert_allclose(grad, slopes / values.size, rtol=1e-15)
+    where = rng.random(shape) < 0.7
+    np.testing.assert_array_equal(CE.mean(x, labels, axis=axis, where=where, over=()), CE(x, labels, axis=axis, where=where))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +250,10 @@ def test_out():
         (lambda: ul.huber_loss.mean([1.0], weights=[1j]), TypeError, "real numbers"),
         (lambda: ul.huber_loss.mean([1.0], where=[1.0]), TypeError, "where must be bool"),
         (lambda: ul.huber_loss.mean([1.0], where=[True, False]), ValueError, "where of shape"),
+        (lambda: ul.huber_loss.mean([1.0, 2.0, 3.0], [1.0, 2.0]), ValueError, r"huber_loss.mean: operands .*\(3,\) \(2,\)"),
+        (lambda: CE.mean(np.ones((3, 4)), [1, 2]), ValueError, "integer_labels.mean: operands could not"),
+        (lambda: ul.huber_loss.mean([1.0], dtype="S3"), TypeError, "dtype must be a floating-point type"),
+        (lambda: ul.huber_loss.mean([1.0], dtype=int), TypeError, "dtype must be a floating-point type"),
         (lambda: ul.huber_loss.mean([1.0], axis=1), np.exceptions.AxisError, "axis"),
         (lambda: ul.huber_loss.mean([1.0], over=0), TypeError, "unexpected keyword argument 'over'"),
         (lambda: ul.huber_loss.mean(), TypeError, "missing 1 required"),

@@ -71,6 +71,13 @@ class Rows:
         self.batch = tuple(n for i, n in enumerate(full) if i not in axes)
         self.lengths = tuple(full[i] for i in axes)
 
+    def enlarged(self, batch, axis):
+        """Where the rows lie in results for a larger batch, which labels and parameters may have."""
+        ndim = len(batch) + self.k
+        axes = normalize_axis_tuple(self.last if axis is None else axis, ndim)
+        rest, lengths = iter(batch), dict(zip(axes, self.lengths, strict=True))
+        return Rows(tuple(lengths[i] if i in lengths else next(rest) for i in range(ndim)), axes)
+
     def lay(self, a):
         """An operand along the rows; a view where the axes merge to one stride."""
         a = np.moveaxis(np.broadcast_to(a, self.full, subok=True), self.axes, self.last)
@@ -172,10 +179,14 @@ def make_slow(loss, attribute, parts, masked):
             raise ValueError(f"{full_name}: operands could not be broadcast together with shapes {lying} (signature {ufunc.signature})") from None
         axes = tuple(range(len(full))) if axis is None else normalize_axis_tuple(axis, len(full))
         rows = Rows(full, axes)
+        mask = None if mask is None else rows.lay_mask(mask, full_name)
+        batch = [x.shape for x, lies in zip(inputs, along, strict=True) if not lies]
         inputs = [rows.lay(x) if lies else x for x, lies in zip(inputs, along, strict=True)]
+        if any(batch) and (batch := np.broadcast_shapes(rows.batch, *batch)) != rows.batch:
+            rows = rows.enlarged(batch, axis)
         if any(o is not None for o in outs):
             kwargs["out"] = tuple(rows.room(o, is_row, keepdims) for o, is_row in zip(outs, row_result, strict=True))
-        results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, rows.lay_mask(mask, full_name), **kwargs)
+        results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, mask, **kwargs)
         results = results if isinstance(results, tuple) else (results,)
         shaped = []
         for result, o, room, is_row in zip(results, outs, kwargs.get("out", outs), row_result, strict=True):
@@ -205,10 +216,9 @@ def make_batch_slow(loss, name, masked):
         inputs = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
         if np.ndim(inputs[0]) < 2:
             raise ValueError(f"{name}: {loss['args'][0]['name']} do not have enough dimensions, (batch, numbers) at least")
-        try:
-            where = np.broadcast_to(where, (*where.shape[:-1], np.shape(inputs[0])[-2]), subok=True)
-        except ValueError:
-            raise ValueError(f"{name}: where of shape {where.shape} does not broadcast to {np.shape(inputs[0])[:-1]}") from None
+        where = np.broadcast_to(where, np.shape(inputs[0])[-2], subok=True) if where.ndim == 0 else where
+        if where.shape[-1] != np.shape(inputs[0])[-2]:
+            raise ValueError(f"{name}: where of shape {where.shape} does not fit {np.shape(inputs[0])[:-1]}")
         return masked(*inputs, where, *by_position, out=out, **kwargs) if out is not None else masked(*inputs, where, *by_position, **kwargs)
 
     return slow

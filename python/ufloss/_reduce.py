@@ -65,11 +65,12 @@ def size_of(block, shape):
 class Elements:
     """An elementwise loss: its values have the shape that its operands broadcast to."""
 
-    def __init__(self, loss, name, inputs, axis, where):
+    def __init__(self, loss, name, inputs, kept, axis, where):
         self.loss, self.width = loss, 1
-        self.shape = self.full = np.broadcast_shapes(*[np.shape(x) for x in inputs])
+        self.shape = self.full = common_shape([np.shape(x) for x in inputs], name)
         self.inputs = [x if np.ndim(x) == 0 else np.broadcast_to(x, self.shape) for x in inputs]
-        self.mask = None if where is True else spread(where, self.shape, name, "where")
+        masks = [np.broadcast_to(a, self.shape) for a in kept if a is not None]
+        self.mask = all_of(masks if where is True else [spread(where, self.shape, name, "where"), *masks])
 
     def lay(self, order):
         """Put the axes of all operands in that order."""
@@ -88,36 +89,31 @@ class Elements:
 
     def evaluate(self, ufunc, block, out):
         inputs = [x if np.ndim(x) == 0 else x[block] for x in self.inputs]
-        if self.mask is None:
-            ufunc(*inputs, out=out)
-            return
-        ufunc(*inputs, out=out, where=self.mask[block])
-        for grad in out[1:]:
-            np.copyto(grad, 0, where=~self.mask[block])
+        ufunc(*inputs, out=out, where=True if self.mask is None else self.mask[block])
 
 
 class RowsOfLoss:
     """A loss over rows: its values have the shape of the batch, in front of the class axis once that is last."""
 
-    def __init__(self, loss, name, inputs, axis, where):
+    def __init__(self, loss, name, inputs, kept, axis, where):
         along = [a["along"] for a in loss["args"]]
         shapes = [np.shape(x) for x, lies in zip(inputs, along, strict=True) if lies]
         if where is not True and where.ndim == max(map(len, shapes)):
             shapes.append(where.shape)
-        full = np.broadcast_shapes(*shapes)
+        full = common_shape(shapes, name)
         axes = tuple(range(len(full))) if axis is None else normalize_axis_tuple(axis, len(full))
         rows = Rows(full, axes)
-        self.shape = np.broadcast_shapes(rows.batch, *[np.shape(x) for x, lies in zip(inputs, along, strict=True) if not lies])
-        if self.shape != rows.batch:      # labels or parameters may have more rows than the logits
-            more = len(self.shape) - len(rows.batch)
-            axes, rest = tuple(a + more for a in axes), iter(self.shape)
-            lengths = {a + more: full[a] for a in rows.axes}
-            rows = Rows(tuple(lengths[i] if i in lengths else next(rest) for i in range(len(full) + more)), axes)
-        self.rows, self.full = rows, rows.full
-        self.width = max(1, math.prod(rows.lengths))
-        self.inputs = [rows.lay(np.asarray(x)) if lies else np.broadcast_to(x, self.shape) for x, lies in zip(inputs, along, strict=True)]
-        self.along = along
-        self.mask = None if where is True else rows.lay_mask(where, name)
+        masks = [rows.lay(a) for a in kept if a is not None]
+        mask = all_of(masks if where is True else [rows.lay_mask(where, name), *masks])
+        self.shape = common_shape([rows.batch, *[np.shape(x) for x, lies in zip(inputs, along, strict=True) if not lies]], name)
+        whole = (*self.shape, math.prod(rows.lengths))
+        laid = [rows.lay(np.asarray(x)) if lies else x for x, lies in zip(inputs, along, strict=True)]
+        self.inputs = [np.broadcast_to(x, whole if lies else self.shape) for x, lies in zip(laid, along, strict=True)]
+        self.mask = None if mask is None else np.broadcast_to(mask, whole)
+        self.along, self.width = along, max(1, whole[-1])
+        if self.shape != rows.batch:  # labels or parameters may have more rows than the logits
+            rows = rows.enlarged(self.shape, axis)
+        self.rows, self.full = rows, rows.full  # of the gradient
 
     def lay(self, order):
         rowwise = (*order, len(order))
@@ -140,6 +136,18 @@ class RowsOfLoss:
 
     def evaluate(self, ufunc, block, out):
         ufunc(*[x[block] for x in self.inputs], out=out, **({} if self.mask is None else {"where": self.mask[block]}))
+
+
+def all_of(masks):
+    """What all masks keep; None for no mask."""
+    return None if not masks else masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+
+
+def common_shape(shapes, name):
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}") from None
 
 
 def spread(a, shape, name, what):
@@ -189,8 +197,13 @@ class Reduction:
         if kwargs:
             raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
         outs = outputs(("value", "grad")[: 1 + self._with_grad], (), out, name)
-        inputs, where = as_plain(loss, inputs, where, name)
-        source = (RowsOfLoss if loss["kind"] == "row" else Elements)(loss, name, inputs, axis, where)
+        if not all(o is None or o.flags.writeable for o in outs):
+            raise ValueError(f"{name}: output array is read-only")
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise TypeError(f"{name}: dtype must be a floating-point type, not {np.dtype(dtype)}")
+        inputs, kept = as_plain(loss, inputs, name)
+        where = where if where is True else np.asarray(check_mask(where, name))
+        source = (RowsOfLoss if loss["kind"] == "row" else Elements)(loss, name, inputs, kept, axis, where)
         shape = source.shape
         weights = None if weights is None else spread(as_weights(weights, name), shape, name, "weights")
         axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["kind"] == "row" else "axis")))
@@ -198,6 +211,9 @@ class Reduction:
         order = (*kept, *axes)
         source.lay(order)
         weights = None if weights is None else weights.transpose(order)
+        result_shape = tuple(1 if i in axes else shape[i] for i in range(len(shape)) if keepdims or i not in axes)
+        if outs[0] is not None and outs[0].shape != result_shape:
+            raise ValueError(f"{name}: output has shape {outs[0].shape}, the result {result_shape}")
         kept_shape, shape = tuple(shape[i] for i in kept), tuple(shape[i] for i in order)
         kind = source.dtype(self._ufunc)
 
@@ -206,7 +222,8 @@ class Reduction:
             wanted = outs[1]
             if wanted is not None and wanted.shape != source.full:
                 raise ValueError(f"{name}: output has shape {wanted.shape}, the gradient {source.full}")
-            apart = wanted is not None and not any(isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in source.inputs)
+            read = [*source.inputs, source.mask, weights]
+            apart = wanted is not None and not any(isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in read)
             target = wanted if apart and wanted.dtype == kind else np.empty(source.full, kind)
             laid = source.lay_grad(target, order)
             if laid is None:
@@ -229,8 +246,6 @@ class Reduction:
         if keepdims:
             result, weight = np.expand_dims(result, axes), np.expand_dims(weight, axes)
         if outs[0] is not None:
-            if outs[0].shape != result.shape:
-                raise ValueError(f"{name}: output has shape {outs[0].shape}, the result {result.shape}")
             np.copyto(outs[0], result, casting="same_kind")
             result = outs[0]
         found = (result if outs[0] is not None else result[()],)
@@ -240,11 +255,13 @@ class Reduction:
 
     def _by_lines(self, source, shape, kept, limit, kind, weights, laid, divisor, total, weight):
         """Long lines in one call each, where operands lie in even steps and in the type they are computed in; says whether it was done."""
+        if self._loss["kind"] == "row":
+            return False
         split, inner = split_of(shape, limit)
         operands = [np.asarray(x, kind) if np.ndim(x) == 0 else x for x in source.inputs]
         even = source.mask is None and kind.char in "fd" and kept <= split < len(shape)
         even = even and all(x.dtype == kind and x.flags.aligned for x in operands) and (weights is None or weights.dtype == np.float64)
-        if not even or self._loss["kind"] == "row":
+        if not even:
             return False
         operands += [weights, laid]
         steps = [0 if x is None or x.ndim == 0 else step_of(x, split) for x in operands]
@@ -271,23 +288,23 @@ class Reduction:
             total[here] += s
             weight[here] += t
             if laid is not None:
-                scale(laid[*block, ...], own, None if divisor is None else divisor[here], len(shape) - kept, self._loss["kind"] == "row")
+                grad = laid[*block, ...]
+                scale(grad, own, None if divisor is None else divisor[here], len(shape) - kept, self._loss["kind"] == "row")
+                if source.mask is not None:
+                    np.copyto(grad, 0, where=~source.mask[block])
 
 
-def as_plain(loss, inputs, where, name):
-    """The operands as arrays, numbers of Python as they are, since they do not choose the type; masked arrays become part of the mask."""
-    where = where if where is True else check_mask(where, name)
-    plain = []
+def as_plain(loss, inputs, name):
+    """The operands as arrays, numbers of Python as they are, since they do not choose the type; and of masked arrays what they keep."""
+    plain, kept = [], []
     for a, x in zip(loss["args"], inputs, strict=True):
-        if x is None:
-            x = a["default"]
-        if isinstance(x, np.ma.MaskedArray):
-            if loss["kind"] == "row" and not a["along"]:
-                raise TypeError(f"{name}: a masked array lies along the rows or is given as where")
-            where = ~np.ma.getmaskarray(x) if where is True else where & ~np.ma.getmaskarray(x)
-            x = x.data
+        x = a["default"] if x is None else x
+        kept.append(~np.ma.getmaskarray(x) if isinstance(x, np.ma.MaskedArray) else None)
+        if kept[-1] is not None and loss["kind"] == "row" and not a["along"]:
+            raise TypeError(f"{name}: a masked array lies along the rows or is given as where")
+        x = x.data if isinstance(x, np.ma.MaskedArray) else x
         plain.append(x if isinstance(x, (int, float)) and not isinstance(x, bool) and loss["kind"] != "row" else np.asarray(x))
-    return plain, np.asarray(where) if where is not True else True
+    return plain, kept
 
 
 def as_weights(weights, name):

@@ -60,6 +60,8 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     first = int(ignore_background and classes > 1)
     weights[:first] = 0
     pixels = normalize_axis_tuple(tuple(range(1, x.ndim - 1)) if axis is None else axis, x.ndim, "axis")
+    if x.ndim - 1 in pixels:
+        raise ValueError(f"{name}: axis {axis} has the class axis among the pixels' axes")
     regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
     options = {"axis": pixels, "where": True if where is None else where}
@@ -132,7 +134,7 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     Raises
     ------
     ValueError
-        If the shapes do not fit, the reduction is unknown, or probabilities of several classes do not sum to 1.
+        If the shapes do not fit, the reduction is unknown, `axis` names the class axis, or probabilities of several classes do not sum to 1.
 
     Notes
     -----

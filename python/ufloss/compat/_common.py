@@ -5,15 +5,23 @@ import numpy as np
 import ufloss as ul
 
 
-def as_floats(x):
-    """An array of floating point; integers become float64."""
+def as_real(name, x):
+    """An array of real numbers."""
     x = np.asanyarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, not {x.dtype}")
+    return x
+
+
+def as_floats(x, name="predictions"):
+    """An array of floating point; integers become float64."""
+    x = as_real(name, x)
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
 def as_lengths(name, lengths, shape, limit):
     """Lengths as int64 of one shape, between 0 and a limit."""
-    lengths = np.asarray(lengths)
+    lengths = as_real(name, lengths)
     whole = lengths.astype(np.int64)
     if lengths.shape != shape:
         raise ValueError(f"{name} has shape {lengths.shape}, not {shape}")
@@ -24,7 +32,7 @@ def as_lengths(name, lengths, shape, limit):
 
 def as_labels(name, labels, used):
     """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used."""
-    labels = np.asarray(labels)
+    labels = as_real(name, labels)
     with np.errstate(invalid="ignore"):  # NaN as a padding
         whole = labels.astype(np.int64)
     if np.any(used & (whole != labels)):

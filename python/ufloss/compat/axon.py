@@ -21,7 +21,7 @@ REDUCTIONS = {"none": lambda loss: loss, "mean": np.mean, "sum": np.sum}
 
 
 def reduce(loss, reduction):
-    if reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not {reduction!r}")
     return REDUCTIONS[reduction](loss)
 
@@ -68,6 +68,8 @@ def categorical_hinge(y_true, y_pred, *, reduction="none"):
 
 def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
     """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last axis."""
+    if len(y_pred) != 2:
+        raise ValueError(f"y_pred must be a pair of arrays, not {len(y_pred)}")
     first, second = y_pred
     return reduce(ul.margin_ranking_loss(first, second, y_true, margin), reduction)
 

@@ -6,6 +6,7 @@ gives the gradient of the sum of these numbers with respect to the first of them
 count as float64; weights and labels do not widen float32 predictions.
 """
 
+import math
 import numbers
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 import ufloss as ul
 
-from ._common import BlankApart, as_floats, as_labels, as_lengths
+from ._common import BlankApart, as_floats, as_labels, as_lengths, as_real
 
 __all__ = [
     "CTCLoss", "CosineEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "L2Loss", "LogisticLoss", "Loss", "PoissonNLLLoss",
@@ -24,7 +25,7 @@ __all__ = [
 
 def reshape_like(name, x, pred, size_of="pred"):
     """An argument in the shape of the predictions, of which only the number of elements must agree; never wider than they are."""
-    x = np.asarray(x)
+    x = np.asarray(as_real(name, x))
     if x.size != pred.size:
         raise ValueError(f"{name} of shape {x.shape} does not have as many elements as {size_of} of shape {pred.shape}")
     return (x.astype(pred.dtype) if x.dtype.kind == "f" else x).reshape(pred.shape)
@@ -32,11 +33,25 @@ def reshape_like(name, x, pred, size_of="pred"):
 
 def spread(name, weight, shape, dtype):
     """A weight broadcast to the shape of what it weighs."""
-    weight = np.asarray(weight, dtype)
+    weight = np.asarray(as_real(name, weight), dtype)
     try:
         return np.broadcast_to(weight, shape)
     except ValueError:
         raise ValueError(f"{name} of shape {weight.shape} does not broadcast to {shape}") from None
+
+
+def number(name, x):
+    if not isinstance(x, numbers.Real):
+        raise ValueError(f"{name} must be a number, not {x!r}")
+    return x
+
+
+def as_classes(label, classes):
+    """Labels clipped into the classes, as MXNet's pick does."""
+    label = as_real("label", label)
+    if label.dtype.kind == "f" and np.isnan(label).any():
+        raise ValueError("label has NaN")
+    return np.clip(label, 0, classes - 1).astype(np.int64)
 
 
 class Loss:
@@ -53,9 +68,7 @@ class Loss:
     """
 
     def __init__(self, weight, batch_axis, prefix=None, params=None):
-        if weight is not None and not isinstance(weight, numbers.Number):
-            raise ValueError(f"weight must be a number, not {weight!r}")
-        self._weight, self._batch_axis = weight, batch_axis
+        self._weight, self._batch_axis = weight if weight is None else number("weight", weight), batch_axis
 
     def __repr__(self):
         return f"{type(self).__name__}(batch_axis={self._batch_axis}, w={self._weight})"
@@ -81,12 +94,18 @@ class Elementwise(Loss):
 
     _second = "label"
 
-    def __call__(self, pred, label, sample_weight=None, *options):
+    def __call__(self, pred, label, sample_weight=None):
+        return self._call(pred, label, sample_weight)
+
+    def grad(self, pred, label, sample_weight=None):
+        """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
+        return self._grad(pred, label, sample_weight)
+
+    def _call(self, pred, label, sample_weight, *options):
         pred, ufunc, args, factor = self._prepare(pred, label, sample_weight, *options)
         return np.mean(ufunc(pred, *args) * factor, axis=self._others(pred.ndim))
 
-    def grad(self, pred, label, sample_weight=None, *options):
-        """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
+    def _grad(self, pred, label, sample_weight, *options):
         pred, ufunc, args, factor = self._prepare(pred, label, sample_weight, *options)
         share = max(1, np.prod([pred.shape[i] for i in self._others(pred.ndim)], dtype=int))
         return ufunc.grad(pred, *args) * (factor * pred.dtype.type(1 / share))
@@ -119,7 +138,7 @@ class HuberLoss(Elementwise):
 
     def __init__(self, rho=1, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        self._rho = rho
+        self._rho = number("rho", rho)
 
     def _terms(self, pred, label):
         return ul.smooth_l1_loss, (label, self._rho)
@@ -132,7 +151,7 @@ class HingeLoss(Elementwise):
 
     def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        self._margin = margin
+        self._margin = number("margin", margin)
 
     def _terms(self, pred, label):
         return self._loss, (label, self._margin)
@@ -176,11 +195,11 @@ class SigmoidBinaryCrossEntropyLoss(Elementwise):
         return (ul.binary_cross_entropy, (label, pos_weight, 1e-12)) if self._from_sigmoid else (ul.sigmoid_binary_cross_entropy, (label, pos_weight))
 
     def __call__(self, pred, label, sample_weight=None, pos_weight=None):
-        return super().__call__(pred, label, sample_weight, pos_weight)
+        return self._call(pred, label, sample_weight, pos_weight)
 
     def grad(self, pred, label, sample_weight=None, pos_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        return super().grad(pred, label, sample_weight, pos_weight)
+        return self._grad(pred, label, sample_weight, pos_weight)
 
 
 SigmoidBCELoss = SigmoidBinaryCrossEntropyLoss
@@ -217,7 +236,7 @@ class PoissonNLLLoss(Elementwise):
 
     def grad(self, pred, target, sample_weight=None, epsilon=1e-08):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        return super().grad(pred, target, sample_weight, epsilon)
+        return self._grad(pred, target, sample_weight, epsilon)
 
 
 class KLDivLoss(Elementwise):
@@ -273,7 +292,7 @@ class SoftmaxCrossEntropyLoss(Loss):
             raise ValueError(f"label has shape {np.shape(label)}, not {batch}")
         else:
             ufunc = ul.nll_loss_with_integer_labels if self._from_logits else ul.softmax_cross_entropy_with_integer_labels
-            label = np.clip(np.asarray(label).astype(np.int64).reshape(batch), 0, pred.shape[axis] - 1)
+            label = as_classes(label, pred.shape[axis]).reshape(batch)
         if sample_weight is not None and np.ndim(sample_weight) < pred.ndim:
             sample_weight = np.expand_dims(spread("sample_weight", sample_weight, batch, pred.dtype), axis)
         return pred, ufunc, label, axis, self._factor(sample_weight, one, pred.dtype)
@@ -297,7 +316,7 @@ class TripletLoss(Loss):
 
     def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        self._margin = margin
+        self._margin = number("margin", margin)
 
     def _prepare(self, pred, positive, negative, sample_weight):
         pred = as_floats(pred)
@@ -323,19 +342,21 @@ class CosineEmbeddingLoss(Loss):
 
     def __init__(self, weight=None, batch_axis=0, margin=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        self._margin = margin
+        self._margin = number("margin", margin)
 
     def _prepare(self, input1, input2, label, sample_weight):
         second = as_floats(input2)
         first = reshape_like("input1", as_floats(input1), second, "input2")
-        rows, label = (-1, second.shape[-1]), np.asarray(label).reshape(-1)
+        if not second.ndim:
+            raise ValueError("input2 has no axis of vectors")
+        rows, label = (math.prod(second.shape[:-1]), second.shape[-1]), as_real("label", label).reshape(-1)
         first, second = first.reshape(rows), second.reshape(rows)
         if label.shape != first.shape[:1]:
             raise ValueError(f"label has {label.size} elements, not {len(first)}, one for each vector")
         if np.shape(sample_weight)[1:] == (1,):
             sample_weight = np.asarray(sample_weight)[:, 0]
         factor = self._factor(sample_weight, label.shape, first.dtype)
-        return (first, second, label, self._margin, 1e-12), np.where(abs(label) == 1, factor, first.dtype.type(0))
+        return (first, second, label.astype(first.dtype), self._margin, 1e-12), np.where(abs(label) == 1, factor, first.dtype.type(0))
 
     def __call__(self, input1, input2, label, sample_weight=None):
         args, factor = self._prepare(input1, input2, label, sample_weight)
@@ -359,7 +380,8 @@ class SDMLLoss(Loss):
         self._smoothing = smoothing_parameter
 
     def _prepare(self, x1, x2):
-        x1, x2 = as_floats(x1), as_floats(x2)
+        x1 = as_floats(x1)
+        x2 = as_floats(x2).astype(x1.dtype)
         if x1.ndim != 2 or x1.shape != x2.shape or len(x1) < 2:
             raise ValueError(f"x1 of shape {x1.shape} and x2 of shape {x2.shape}: two or more vectors each are needed")
         targets = np.full((len(x1), len(x1)), self._smoothing / (len(x1) - 1), x1.dtype)

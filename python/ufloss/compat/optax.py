@@ -10,11 +10,12 @@ import math
 import warnings
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
 from ufloss import make_fenchel_young_loss
 
-from ._common import BlankApart, as_floats, as_labels
+from ._common import BlankApart, as_floats, as_labels, as_real
 
 __all__ = [
     "binary_dice_loss", "binary_logistic_loss", "binary_sparsemax_loss", "convex_kl_divergence", "cosine_distance", "cosine_similarity",
@@ -32,7 +33,19 @@ def or_zero(targets):
 
 
 def or_true(where):
-    return True if where is None else np.asarray(where)
+    """The core's mask: one of another rank than the logits lies over the batch, as in optax's cross-entropies."""
+    if where is None:
+        return True
+    where = np.asarray(where)
+    if where.dtype != np.bool_:
+        raise TypeError(f"where must be bool, not {where.dtype}")
+    return where
+
+
+def elements(where, *arrays):
+    """A mask that lies over the elements whatever its rank, as in optax's sums."""
+    where, ndim = or_true(where), max(map(np.ndim, arrays))
+    return where if where is True or where.ndim >= ndim else where.reshape((1,) * (ndim - where.ndim) + where.shape)
 
 
 def check_shapes(first, x, second, y):
@@ -44,6 +57,12 @@ def any_kept(where, ndim, axis):
     """Whether a row has an element that `where` keeps; one of another rank than the logits lies over the batch."""
     where = np.asarray(where)
     return np.any(where if where.ndim == ndim else np.expand_dims(where, axis), axis)
+
+
+def classes_of(scores):
+    if np.ndim(scores) == 0:
+        raise ValueError("scores have no class axis")
+    return np.shape(scores)[-1]
 
 
 def clip_labels(labels, n, wrap=False):
@@ -60,7 +79,7 @@ def clip_labels(labels, n, wrap=False):
 
 def rows(logits, axis):
     """The classes as the last axis, numbered in the order of a tuple `axis`."""
-    axes = axis if isinstance(axis, tuple) else (axis,)
+    axes = normalize_axis_tuple(axis, logits.ndim, "axis")
     moved = np.moveaxis(logits, axes, range(-len(axes), 0))
     batch = moved.shape[: moved.ndim - len(axes)]
     return moved.reshape(*batch, math.prod(moved.shape[len(batch) :]))
@@ -114,13 +133,14 @@ def cosine_similarity(predictions, targets, epsilon=0.0, axis=-1, where=None):
 
     `epsilon` is the least *squared* length, although optax documents a length. A vector of zeros gives 0 (optax: NaN for ``epsilon=0``).
     """
-    return ul.cosine_similarity(predictions, targets, epsilon, axis=axis, where=or_true(where))
+    return ul.cosine_similarity(predictions, targets, epsilon, axis=axis, where=elements(where, predictions, targets))
 
 
 def cosine_distance(predictions, targets, epsilon=0.0, axis=-1, where=None):
     """One minus `cosine_similarity`, also where `where` leaves nothing of a vector (the core gives 0 there)."""
-    loss = ul.cosine_distance(predictions, targets, epsilon, axis=axis, where=or_true(where))
-    if where is None:
+    where = elements(where, predictions, targets)
+    loss = ul.cosine_distance(predictions, targets, epsilon, axis=axis, where=where)
+    if where is True:
         return loss
     return np.where(any_kept(where, max(np.ndim(predictions), np.ndim(targets)), axis), loss, loss.dtype.type(1))[()]
 
@@ -131,16 +151,16 @@ def cosine_distance(predictions, targets, epsilon=0.0, axis=-1, where=None):
 def sigmoid_binary_cross_entropy(logits, labels):
     """Binary cross-entropy of logits; labels, of any type, are cast to the type of the logits."""
     logits = as_floats(logits)
-    return ul.sigmoid_binary_cross_entropy(logits, np.asarray(labels, logits.dtype))
+    return ul.sigmoid_binary_cross_entropy(logits, as_real("labels", labels).astype(logits.dtype))
 
 
 binary_logistic_loss = deprecated("binary_logistic_loss", sigmoid_binary_cross_entropy)
 
 
 def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0):
-    """Focal loss of logits; labels are cast to the type of the logits, `alpha` of None is no class weight."""
+    """Focal loss of logits; labels are cast to the type of the logits, `alpha` of None, or a negative one, is no class weight."""
     logits = as_floats(logits)
-    return ul.sigmoid_focal_loss(logits, np.asarray(labels, logits.dtype), -1 if alpha is None else alpha, gamma)
+    return ul.sigmoid_focal_loss(logits, as_real("labels", labels).astype(logits.dtype), -1 if alpha is None else alpha, gamma)
 
 
 def hinge_loss(predictor_outputs, targets):
@@ -204,17 +224,17 @@ def poly_loss_cross_entropy(logits, labels, epsilon=2.0, axis=-1, where=None):
 
 def kl_divergence(log_predictions, targets, axis=-1, where=None):
     """Kullback-Leibler divergence of log-probabilities; a target of 0 gives 0 also where the prediction is -inf (optax: NaN)."""
-    return ul.kl_divergence(log_predictions, targets, axis=axis, where=or_true(where))
+    return ul.kl_divergence(log_predictions, targets, axis=axis, where=elements(where, log_predictions, targets))
 
 
 def kl_divergence_with_log_targets(log_predictions, log_targets, axis=-1, where=None):
     """`kl_divergence` with logarithms of the targets; a log target of -inf gives 0 (optax: NaN)."""
-    return ul.kl_divergence_with_log_targets(log_predictions, log_targets, axis=axis, where=or_true(where))
+    return ul.kl_divergence_with_log_targets(log_predictions, log_targets, axis=axis, where=elements(where, log_predictions, log_targets))
 
 
 def generalized_kl_divergence(log_predictions, targets, axis=-1, where=None):
     """Generalised Kullback-Leibler divergence, for measures that need not sum to 1."""
-    return ul.generalized_kl_divergence(log_predictions, targets, axis=axis, where=or_true(where))
+    return ul.generalized_kl_divergence(log_predictions, targets, axis=axis, where=elements(where, log_predictions, targets))
 
 
 convex_kl_divergence = deprecated("convex_kl_divergence", generalized_kl_divergence)
@@ -222,13 +242,13 @@ convex_kl_divergence = deprecated("convex_kl_divergence", generalized_kl_diverge
 
 def multiclass_hinge_loss(scores, labels):
     """Multiclass hinge loss over the last axis; a label that is no class gives NaN (optax: a loss without a true class)."""
-    labels, good = clip_labels(labels, np.shape(scores)[-1])
+    labels, good = clip_labels(labels, classes_of(scores))
     return or_nan(ul.multiclass_hinge_loss(scores, labels), good)
 
 
 def multiclass_perceptron_loss(scores, labels):
     """Multiclass perceptron loss over the last axis; a label that is no class gives NaN (optax: the largest score)."""
-    labels, good = clip_labels(labels, np.shape(scores)[-1])
+    labels, good = clip_labels(labels, classes_of(scores))
     return or_nan(ul.multiclass_perceptron_loss(scores, labels), good)
 
 
@@ -237,20 +257,21 @@ def multiclass_sparsemax_loss(scores, labels):
 
     A negative label counts from the end; any other that is no class gives NaN (optax: taken for the last class).
     """
-    labels, good = clip_labels(labels, np.shape(scores)[-1], wrap=True)
+    labels, good = clip_labels(labels, classes_of(scores), wrap=True)
     return or_nan(ul.multiclass_sparsemax_loss(scores, labels), good)
 
 
 def smooth_labels(labels, alpha, axis=-1, where=None):
-    """Labels mixed with the uniform distribution over those that `where` keeps.
+    """Labels mixed with the uniform distribution over those that `where` keeps; an array `alpha` broadcasts to the labels.
 
     With `where` the uniform part is added to all labels, also to those left out; a row without any keeps its labels (optax: inf).
     """
-    labels = as_floats(labels)
-    if where is None:
+    labels = as_floats(labels, "labels")
+    alpha = as_real("alpha", alpha).astype(labels.dtype)
+    if where is None and alpha.ndim == 0:
         return ul.smooth_labels(labels, alpha, axis=axis)
-    kept = np.sum(np.asarray(where), axis, keepdims=True)
-    alpha = np.where(kept > 0, np.asarray(alpha, labels.dtype), labels.dtype.type(0))
+    kept = np.sum(np.broadcast_to(True, labels.shape) if where is None else or_true(where), axis, keepdims=True)
+    alpha = np.where(kept > 0, alpha, labels.dtype.type(0))
     return (1 - alpha) * labels + alpha / np.maximum(kept, 1).astype(labels.dtype)
 
 
@@ -264,11 +285,12 @@ def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.
     mean, 0 where there is none. None gives the losses themselves. Labels are cast to the type of the logits.
     """
     logits = as_floats(logits)
-    factor = 1 if weights is None else np.asarray(weights, logits.dtype)
-    loss = ul.ranking_softmax_loss(logits, np.asarray(labels, logits.dtype), factor, where=or_true(where))
+    factor = 1 if weights is None else as_real("weights", weights).astype(logits.dtype)
+    kept = elements(where, logits, labels)
+    loss = ul.ranking_softmax_loss(logits, as_real("labels", labels).astype(logits.dtype), factor, where=kept)
     if reduce_fn is None:
         return loss
-    lists = np.broadcast_to(where is None or any_kept(where, logits.ndim, -1), np.shape(loss))
+    lists = np.broadcast_to(where is None or np.any(kept, -1), np.shape(loss))
     if reduce_fn is np.mean and not lists.any():
         return loss.dtype.type(0)  # NumPy's is NaN
     return reduce_fn(loss) if where is None else reduce_fn(loss, where=lists)
@@ -319,8 +341,8 @@ def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilo
     for name, x, shape in (("logit_paddings", logit_paddings, logits.shape[:2]), ("label_paddings", label_paddings, labels.shape)):
         if np.shape(x) != shape:
             raise ValueError(f"{name} has shape {np.shape(x)}, not {shape}")
-    padded, n = np.asarray(label_paddings).astype(float), labels.shape[1]
-    if np.any((padded < 0) | (padded > 1)):
+    padded, n = as_real("label_paddings", label_paddings).astype(float), labels.shape[1]
+    if not np.all((padded == 0) | (padded == 1)):
         raise ValueError("label_paddings must be 0 or 1")
     used = np.arange(n) < n - padded.sum(1)[:, None].astype(np.int64)
     problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id)
