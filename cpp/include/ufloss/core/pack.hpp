@@ -20,10 +20,14 @@ template <class T> struct pack {
 };
 
 /// Two packs side by side: what a pack of floats becomes when it is computed in double.
+/// Its copies are written out: GCC copies an aggregate of two registers by general registers, 16 bytes at a time, and what then waits for
+/// whole registers to be put together again took two thirds of a double exp.
 template <class P> struct twin {
   P lo, hi;
   twin() = default;
   UFL_FN twin(P l, P h) : lo(l), hi(h) {}
+  UFL_FN twin(const twin& t) : lo(t.lo), hi(t.hi) {}
+  UFL_FN twin& operator=(const twin& t) { lo = t.lo; hi = t.hi; return *this; }
   template <class S> UFL_FN explicit twin(S s) : lo(s), hi(s) {}
 };
 
