@@ -6,6 +6,7 @@ import inspect
 import itertools
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -419,7 +420,7 @@ BAD = [
     ({"logits": np.zeros(4)}, ValueError, "not have enough dimensions"),
     ({"logits": np.zeros((5, 0))}, ValueError, "blank 0 is out of range for 0 classes"),
     ({"where": [1, 0, 1, 1, 1]}, TypeError, "where must be bool"),
-    ({"where": [True, False]}, ValueError, "broadcast"),
+    ({"where": [True, False]}, ValueError, "where of shape"),
     ({"axis": 0}, TypeError, "axis"),
     ({"keepdims": True}, TypeError, "keepdims"),
 ]
@@ -522,3 +523,71 @@ def test_examples_of_the_docstrings_run():
         runner.run(test)
     assert count > 15
     assert runner.summarize(verbose=False).failed == 0
+
+
+def test_sequences_far_shorter_than_their_axes():
+    """What fits the workspace of the axes must fit it whatever the lengths are."""
+    rng = np.random.default_rng(0)
+    for frames, n, classes in ((5000, 30, 3), (1400, 90, 4), (300, 500, 6)):
+        x = rng.normal(size=(frames, classes)) * 4
+        labels = rng.integers(1, classes, n)
+        for used in (0, 1, 40, 200, frames // 3, frames):
+            for size in (0, 1, 9, min(n, used // 3)):
+                if size > n:
+                    continue
+                got = ul.ctc.loss.value_and_grad(x, labels, used, size)
+                want = ul.ctc.loss.value_and_grad(x[:used], labels[:size])
+                np.testing.assert_array_equal(got[0], want[0])
+                np.testing.assert_array_equal(got[1][:used], want[1])
+                assert (got[1][used:] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("gap", [80, 600, 689, 691, 709, 720, 740, 745, 746, 800, 1100, 1233, 1234, 3000])
+def test_one_frame_of_little_chance(gap, dtype):
+    for labels in ([], [1]):
+        x = np.zeros((1, 2), dtype)
+        x[0, 0 if not labels else 1] = -gap
+        loss, grad = ul.ctc.loss.value_and_grad(x, np.array(labels, int))
+        assert loss == pytest.approx(gap, rel=4e-16)
+        np.testing.assert_allclose(abs(grad), 1, rtol=1e-15)
+
+
+def test_nan_out_of_reach_counts_too():
+    log_probs, labels = np.full((40, 30), -3.0), np.arange(1, 25)
+    for frame, kind in itertools.product((0, 20, 39), (1, 12, 24, 0)):
+        for value in (np.nan, np.inf):
+            x = log_probs.copy()
+            x[frame, kind] = value
+            assert np.isnan(ul.ctc.loss_from_log_probs(x, labels))
+            assert np.isnan(ul.ctc.loss_from_log_probs.value_and_grad(x, labels)[0])
+            assert np.isnan(ul.ctc.loss_from_log_probs(x.astype("f4"), labels))
+        x[frame] = -np.inf
+        assert ul.ctc.loss_from_log_probs(x, labels) == np.inf
+    x[:, 29] = np.nan  # a class that nothing names
+    assert ul.ctc.loss_from_log_probs(np.where(np.isfinite(x), x, -3.0), labels) < np.inf
+
+
+def test_frames_too_few_are_not_looked_at():
+    x = np.full((2, 4), np.nan)
+    assert ul.ctc.loss(x, [1, 1]) == np.inf
+    assert ul.ctc.loss.forward_probs(x, [1, 1])[0] == np.inf
+    assert ul.ctc.align(x, [1, 1])[1] == -np.inf
+    assert np.isnan(ul.ctc.loss(x, [1, 2]))
+
+
+def test_labels_of_floats_that_are_none():
+    args = np.zeros((1, 3, 4)), np.zeros((1, 3))
+    for label in (np.inf, -np.inf, np.nan, 0.5):
+        with pytest.raises(ValueError, match="labels must be integers"):
+            ul.ctc_loss(*args, [[label]], [[0]], blank_id=1)
+    for label in (1e19, -1e300, 4.0):
+        with pytest.raises(ValueError, match="out of range for 4 classes"):
+            ul.ctc_loss(*args, [[label]], [[0]], blank_id=1)
+    assert np.isfinite(ul.ctc_loss(*args, [[2.0, np.nan]], [[0, 1]]))
+
+
+def test_forward_probs_of_nan_do_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(ul.ctc_loss_with_forward_probs(np.full((1, 2, 3), np.nan), np.zeros((1, 2)), [[1]], [[0]])[0])

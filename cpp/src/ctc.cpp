@@ -17,7 +17,7 @@ constexpr argument with_log_probs[] = {prediction("log_probs", domain::real, "Lo
 
 constexpr auto source = "Graves, Fernandez, Gomez and Schmidhuber, Connectionist temporal classification, 2006.";
 constexpr loss_info make_info(const char* name, const argument* args, const char* summary, const char* formula, const char* notes, const char* example) {
-  return {name, args, 5, part_value | part_grad, 0, nonnegative_value, 0, "", summary, formula, notes, source, example};
+  return {name, args, 5, part_value | part_grad, 0, args == with_logits ? nonnegative_value : 0u, 0, "", summary, formula, notes, source, example};
 }
 constexpr loss_info infos[] = {
     make_info("ctc.loss", with_logits, "Connectionist temporal classification: minus the log-probability that the frames spell the label.",

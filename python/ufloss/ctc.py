@@ -61,7 +61,10 @@ def slow(ufunc, *args, **kwargs):
     frames = np.shape(inputs[0])[-2:-1]
     if not frames:
         raise ValueError(f"{ufunc.__name__}: logits do not have enough dimensions, (frames, classes) at least")
-    where = np.broadcast_to(where, (*where.shape[:-1], *frames), subok=True)
+    try:
+        where = np.broadcast_to(where, (*where.shape[:-1], *frames), subok=True)
+    except ValueError:
+        raise ValueError(f"{ufunc.__name__}: where of shape {where.shape} does not fit {frames[0]} frames") from None
     return TWINS[ufunc.__name__](inputs[0], where, *inputs[1:], *outs, **kwargs)
 
 
@@ -102,7 +105,7 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
 
 
 RETURNS = {
-    "": "loss : ndarray or scalar\n    The loss, one a sequence; never negative, inf where no path exists.",
+    "": "loss : ndarray or scalar\n    The loss, one a sequence; inf where no path exists.",
     "grad": "grad : ndarray\n    Derivative of the loss with respect to `{first}`, of their shape; 0 in frames that take no part.",
     "value_and_grad": "loss : ndarray or scalar\n    The loss, one a sequence.\ngrad : ndarray\n    Its derivative with respect to `{first}`, of their shape.",
     "forward_probs": "loss : ndarray or scalar\n    The loss, one a sequence.\n"
@@ -129,6 +132,9 @@ def docstring(r, full, derived):
     returns = RETURNS[r["attribute"] if r["name"].startswith("ctc.loss") else r["name"].removeprefix("ctc.")]
     shapes = ["(..., frames, classes)", "(..., labels)", "(...)", "(...)", "(...)"]
     kinds = ["array_like", "array_like of int", "array_like of int, optional", "array_like of int, optional", "array_like of int, default 0"]
+    nan = "NaN, +inf or nothing but -inf in a frame that takes part gives NaN; frames too few for the label are not looked at."
+    if first == "log_probs":
+        nan = "NaN or +inf at a class that the label or the blank names gives NaN; frames too few for the label are not looked at."
     lines = [f"{full}({first}, labels, logit_length=None, label_length=None, blank=0, out=None, *, where=True, **kwargs)", ""]
     lines += [SUMMARY[r["attribute"]].format(**words) if r["attribute"] else r["summary"], "", f"{r['name']} is", "", "::", "", "    " + r["formula"]]
     lines += ["", "Parameters", "----------"]
@@ -138,12 +144,12 @@ def docstring(r, full, derived):
         "out : ndarray, tuple of ndarray or None, optional", "    Where to put the result.",
         "where : array_like of bool, optional",
         "    Frames that take part, of shape (..., frames); others are skipped, wherever they are, and not read. Goes together with lengths.",
-        "**kwargs", "    The other keywords of a gufunc: `axes`, `casting`, `order`, `dtype`, `subok`, `signature`.",
+        "**kwargs", "    The other keywords of a gufunc: `axes` (without `where`), `casting`, `order`, `dtype`, `subok`, `signature`.",
         "", "Returns", "-------", *returns.format(**words).splitlines(),
         "", "Raises", "------", "ValueError", "    If a label is no class or is the blank, the blank no class, or a length beyond its axis; it says where.",
         "TypeError", "    If labels, lengths or blank are not integers, or an argument is complex, longdouble, object or a string.",
         "", "Notes", "-----", *r["notes"].splitlines(),
-        "", f"NaN, +inf or nothing but -inf in a frame that takes part gives NaN. float16 is computed in float32. Source: {r['source']}",
+        "", nan + f" float16 is computed in float32. Source: {r['source']}",
     ]  # fmt: skip
     if not r["attribute"]:
         if derived:
@@ -212,6 +218,8 @@ def feasible(labels, logit_length, label_length=None):
     array([ True, False])
     """
     labels, logit_length = np.asarray(labels), np.asarray(logit_length)
+    if not labels.ndim:
+        raise ValueError("ctc.feasible: labels have no axis")
     n = labels.shape[-1]
     label_length = np.asarray(n if label_length is None else label_length)
     for what, numbers in (("labels", labels), ("logit_length", logit_length), ("label_length", label_length)):
@@ -254,11 +262,12 @@ def call_with_paddings(twin, name, logits, logit_paddings, labels, label_padding
         at = tuple(int(i) for i in np.argwhere(gap)[0])
         raise ValueError(f"{name}: label_paddings must be on the right" + f"; those of batch index {at[:-1]} are not" * (len(at) > 1))
     if np.issubdtype(labels.dtype, np.floating):      # which optax takes
-        whole = labels == np.floor(labels)
-        if not (whole | beyond).all():
+        if not (np.isfinite(labels) & (labels == np.floor(labels)) | beyond).all():
             raise ValueError(f"{name}: labels must be integers")
-        labels = np.where(whole & (abs(labels) < 2**62), labels, 0).astype(np.int64)
+        labels = np.clip(np.where(beyond, 0, labels), -(2.0**62), 2.0**62).astype(np.int64)
     length = np.subtract(labels.shape[-1], beyond.sum(-1))
+    if np.asarray(blank_id).dtype.kind not in "iu":
+        raise TypeError(f"{name}: blank_id must be an integer, not {np.asarray(blank_id).dtype}")
     try:
         return twin(logits, ~skipped, labels, DEFAULTS[2], length, blank_id)
     except ValueError as error:
@@ -347,7 +356,8 @@ def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, 
     value, blanks, letters = call_with_paddings(twin, "ctc_loss_with_forward_probs", logits, logit_paddings, labels, label_paddings, blank_id)
     blanks, letters = np.moveaxis(blanks, -2, 0), np.moveaxis(letters, -2, 0)
     if len(blanks):
-        blanks[-1, ..., 1:] = np.logaddexp(blanks[-1, ..., 1:], letters[-1])
+        with np.errstate(invalid="ignore"):
+            blanks[-1, ..., 1:] = np.logaddexp(blanks[-1, ..., 1:], letters[-1])
     return value, blanks, letters
 
 

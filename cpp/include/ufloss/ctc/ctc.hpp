@@ -66,7 +66,7 @@ template <class T, class E> bool ctc_fast(const sequence<T>& s, ctc_rows wanted,
   cell<double> total{1, 0};
   *loss = fast.forward(&total);
   if (!(*loss >= least)) return false;
-  if (wanted != ctc_rows::none && *loss < __builtin_inf()) fast.backward(total);
+  if (wanted != ctc_rows::none && s.frames > 0 && *loss < __builtin_inf()) fast.backward(total);
   return true;
 }
 

@@ -11,17 +11,16 @@ UFL_BEGIN
 template <class T> struct exact_ctc {
   using D = native<double>;
   static constexpr int step = lanes<double>;
-  static constexpr std::ptrdiff_t checkpoint = 32;      ///< frames
-  static constexpr std::ptrdiff_t kept_bytes = 1 << 20;
 
   const sequence<T> s;
   std::ptrdiff_t width;                          ///< from one array of a row of cells to the next
+  held_rows held;
   double *x, *pm, *pe, *sums, *tops, *state, *next, *rows, *kept, *taken, *gamma;
   T* buffer;
   bool ranked = false, far = false;              ///< how exponents are counted (see exp_cell), and whether it mattered
 
   /// Room for what is wanted; the same text counts it and deals it out.
-  exact_ctc(const sequence<T>& q, bool backward, arena& a) : s(q), width(q.pairs + 2 * block_pairs) {
+  exact_ctc(const sequence<T>& q, bool backward, arena& a) : s(q), width(q.pairs + 2 * block_pairs), held(q.frames, 4 * width) {
     x = a.take<double>(s.pairs + block_pairs);
     pm = a.take<double>(s.pairs + block_pairs);
     pe = a.take<double>(s.pairs + block_pairs);
@@ -32,13 +31,11 @@ template <class T> struct exact_ctc {
     sums = a.take<double>(s.frames);
     tops = a.take<double>(s.frames);
     next = a.take<double>(4 * width);
-    rows = a.take<double>((chunk() + 1) * 4 * width);
-    kept = a.take<double>((s.frames + chunk() - 1) / chunk() * 4 * width);
+    rows = a.take<double>(held.room + 4 * width);
+    kept = a.take<double>(held.checkpoints * 4 * width);
     taken = a.take<double>(s.classes + 2 * frame_lanes);
     gamma = a.take<double>(2 * s.pairs);
   }
-  /// Frames whose alphas are held at once: all where they are few, else they are computed again from checkpoints.
-  std::ptrdiff_t chunk() const { return s.frames * 4 * width * 8 <= kept_bytes && s.frames > 0 ? s.frames : checkpoint; }
 
   /// A row of cells: mantissas and exponents of blanks and labels.
   struct cells {
@@ -70,6 +67,7 @@ template <class T> struct exact_ctc {
     for (std::ptrdiff_t n = j0; n < j1; n += step) put_emission(n);
     x[s.pairs] = number(s.blank);
     good &= x[s.pairs] < __builtin_inf();
+    if (s.log_probs) for (std::ptrdiff_t n = 0; n < s.labels; ++n) good &= number(s.label[n]) < __builtin_inf();      // out of reach too
     far |= x[s.pairs] < -far_logit && x[s.pairs] > -__builtin_inf();
     for (int i = 1; i < step; ++i) x[s.pairs + i] = 0;
     put_emission(s.pairs);
@@ -132,8 +130,8 @@ template <class T> struct exact_ctc {
     start(c);
     log_product scale;
     bool good = true;
-    const std::ptrdiff_t many = chunk();
-    const bool whole = backward && many >= s.frames;            // every row is kept
+    const std::ptrdiff_t many = held.chunk;
+    const bool whole = backward && held.whole;                  // every row is kept
     if (whole) { copy(state, rows); }
     for (std::ptrdiff_t t = 0; t < s.frames; ++t) {
       if (backward && !whole && t % many == 0) copy(state, kept + t / many * 4 * width);
@@ -179,8 +177,8 @@ template <class T> struct exact_ctc {
       loss = value();
       ranked = true;
     }
-    const std::ptrdiff_t many = chunk();
-    const bool whole = many >= s.frames;
+    const std::ptrdiff_t many = held.chunk;
+    const bool whole = held.whole;
     const cells b = row(next);
     b.clear(-block_pairs, s.pairs + block_pairs);
     b.be[s.labels] = 0;                                         // after the last frame: as if one more blank followed

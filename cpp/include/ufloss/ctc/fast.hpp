@@ -51,13 +51,13 @@ template <class T, class E> struct fast_ctc {
   static constexpr int step = lanes<double>, packs = block_pairs / step, epoch = 8;
   static constexpr double height = 800, range = height + 980, none = -1e9;
   static constexpr double spare = 20, cap = 0x1p1000, negligible = 0x1p-904;      // b); alpha is below 2^824
-  static constexpr std::ptrdiff_t checkpoint = 32, kept_bytes = 1 << 20;
   static constexpr bool in_float = sizeof(E) == 4;
 
   const sequence<T> s;
   const ctc_rows wanted;
   const frame_rows out;                            ///< rows of what is wanted
-  std::ptrdiff_t width, blocks, epochs, chunk;     ///< chunk: frames whose alphas are held at once
+  std::ptrdiff_t width, blocks, epochs;
+  held_rows held;
   double *b, *l, *f, *skip_f, *level, *low, *r;    ///< the state, its factors from the pair before, and per block
   E* em;                                           ///< of one epoch; with rows, of all frames
   double *blank, *x, *sums, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *gamma;
@@ -67,9 +67,8 @@ template <class T, class E> struct fast_ctc {
   double cost = 0;                                 ///< bits that the frames of an epoch may take
 
   fast_ctc(const sequence<T>& q, ctc_rows w, const frame_rows& o, arena& a)
-      : s(q), wanted(w), out(o), width(q.pairs + 2 * block_pairs), blocks(q.pairs / block_pairs), epochs((q.frames + epoch - 1) / epoch) {
+      : s(q), wanted(w), out(o), width(q.pairs + 2 * block_pairs), blocks(q.pairs / block_pairs), epochs((q.frames + epoch - 1) / epoch), held(epochs * epoch, 2 * width) {
     const bool backward = wanted != ctc_rows::none;
-    chunk = backward ? (s.frames * s.pairs * 16 <= kept_bytes ? epochs * epoch : checkpoint) : epoch;
     const auto padded = [&](std::ptrdiff_t n) { double* const p = a.template take<double>(n + 2 * block_pairs); return p ? p + block_pairs : p; };
     b = padded(s.pairs);
     l = padded(s.pairs);
@@ -88,8 +87,8 @@ template <class T, class E> struct fast_ctc {
     if (!backward) return;
     sums = a.template take<double>(s.frames);
     all_r = a.template take<double>(epochs * blocks);
-    rows = a.template take<double>(chunk * 2 * width);
-    kept = a.template take<double>((s.frames + chunk - 1) / (chunk ? chunk : 1) * 2 * s.pairs);
+    rows = a.template take<double>(held.room);
+    kept = a.template take<double>(held.checkpoints * 2 * s.pairs);
     ub = padded(s.pairs);
     ul = padded(s.pairs);
     g = padded(s.pairs);
@@ -251,8 +250,9 @@ template <class T, class E> struct fast_ctc {
     const double own = double(s.logits.template number<T>(t, s.blank));
     if (s.log_probs) {                                        // their largest is the reference
       double top = own;
-      for (std::ptrdiff_t n = j0; n < end; ++n) { top = x[n] > top ? x[n] : top; good &= x[n] == x[n]; }
-      good &= top < __builtin_inf() && own == own;
+      for (std::ptrdiff_t n = j0; n < end; ++n) top = x[n] > top ? x[n] : top;
+      good &= own < __builtin_inf();
+      for (std::ptrdiff_t n = 0; n < s.labels; ++n) good &= s.logits.template number<T>(t, s.label[n]) < T(__builtin_inf());      // out of reach too
       all.top = top == -__builtin_inf() ? 0 : top;
       scale->sum -= all.top;
     }
@@ -264,6 +264,7 @@ template <class T, class E> struct fast_ctc {
       put_emission(exp_nonpositive(d), e + j);
     }
     const double least = min(-max_of_lanes(neg(smallest)), own > -__builtin_inf() ? own - all.top : 0);
+    good &= least > -690;                                     // below, exp is no normal number
     cost += 1 - least * 1.4426950408889634;
     blank[slot(t)] = exp_nonpositive(own - all.top);
     if (wanted != ctc_rows::none) {
@@ -323,6 +324,7 @@ template <class T, class E> struct fast_ctc {
       skip_factor[n] = factor[n] * s.skip[n];
     }
   }
+  double* checkpoint(std::ptrdiff_t t) const { return kept + t / held.chunk * 2 * s.pairs; }
   struct state { double *b, *l; };
   state row(std::ptrdiff_t slot) const { double* const p = rows + slot * 2 * width + block_pairs; return {p, p + width}; }
   UFL_NOINLINE void advance(state from, state to, const E* e, double y, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
@@ -356,12 +358,12 @@ template <class T, class E> struct fast_ctc {
   double forward(cell<double>* total) {
     log_product scale;
     start();
-    const bool backward = wanted != ctc_rows::none, whole = backward && chunk >= s.frames;
+    const bool backward = wanted != ctc_rows::none, whole = backward && held.whole;
     for (std::ptrdiff_t e = 0, t0 = 0; t0 < s.frames; ++e, t0 += epoch) {
       const int n = int(s.frames - t0 < epoch ? s.frames - t0 : epoch);
       const std::ptrdiff_t j0 = begin_of(t0), j1 = end_of(t0, n);
-      if (backward && !whole && t0 % chunk == 0)
-        for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { kept[t0 / chunk * 2 * s.pairs + j] = b[j]; kept[(t0 / chunk * 2 + 1) * s.pairs + j] = l[j]; }
+      if (backward && !whole && t0 % held.chunk == 0)
+        for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { checkpoint(t0)[j] = b[j]; checkpoint(t0)[s.pairs + j] = l[j]; }
       emit(t0, n, j0, j1, &scale);
       if (e > 0) {
         b[j0 - 1] = l[j0 - 1] = 0;
@@ -445,7 +447,6 @@ template <class T, class E> struct fast_ctc {
   /// The rows after forward().
   void backward(cell<double> total) {
     const std::ptrdiff_t kinds = group();
-    const bool whole = chunk >= s.frames;
     for (std::ptrdiff_t n = -block_pairs; n < s.pairs + block_pairs; ++n) { ub[n] = ul[n] = 0; g[n] = 1; skip_g[n] = n + 1 < s.pairs ? s.skip[n + 1] : 0; }
     const double* const last = all_r + (epochs - 1) * blocks;
     const auto beta_of_end = [&](std::ptrdiff_t pair) {
@@ -458,8 +459,8 @@ template <class T, class E> struct fast_ctc {
     if (s.labels) ul[s.labels - 1] = beta_of_end(s.labels - 1);
     std::ptrdiff_t found0 = 0, found1 = 0;                    // pairs that find_live() was last asked for
     for (std::ptrdiff_t t1 = s.frames; t1 > 0;) {
-      const std::ptrdiff_t c0 = whole ? 0 : (t1 - 1) / chunk * chunk;
-      if (!whole) recompute(c0, t1, live);
+      const std::ptrdiff_t c0 = held.whole ? 0 : (t1 - 1) / held.chunk * held.chunk;
+      if (!held.whole) recompute(c0, t1, live);
       for (std::ptrdiff_t t0 = (t1 - 1) / epoch * epoch; t0 >= c0; t0 -= epoch) {
         const int n = int(t1 - t0 < epoch ? t1 - t0 : epoch);
         const std::ptrdiff_t e = t0 / epoch;
@@ -481,11 +482,10 @@ template <class T, class E> struct fast_ctc {
   }
   /// Alphas of the frames [t0, t1) again, from their checkpoint: those from which beta may be met.
   void recompute(std::ptrdiff_t t0, std::ptrdiff_t t1, live_blocks live) {
-    const double* const k = kept + t0 / chunk * 2 * s.pairs;
-    for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { b[j] = k[j]; l[j] = k[s.pairs + j]; }
+    for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { b[j] = checkpoint(t0)[j]; l[j] = checkpoint(t0)[s.pairs + j]; }
     for (std::ptrdiff_t t = t0; t < t1; t += epoch) {
       const int n = int(t1 - t < epoch ? t1 - t : epoch);
-      const std::ptrdiff_t j0 = max_of(begin_of(t), (live.begin - chunk / epoch) * block_pairs), j1 = min_of(end_of(t, n), live.end * block_pairs), e = t / epoch;
+      const std::ptrdiff_t j0 = max_of(begin_of(t), (live.begin - held.chunk / epoch) * block_pairs), j1 = min_of(end_of(t, n), live.end * block_pairs), e = t / epoch;
       const double* const now = all_r + e * blocks;
       b[j0 - 1] = l[j0 - 1] = 0;
       if (e > 0) for (std::ptrdiff_t i = j0 / block_pairs; i < j1 / block_pairs; ++i) scale_block(i, now[i - blocks] - now[i]);

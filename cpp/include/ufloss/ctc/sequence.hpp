@@ -65,6 +65,20 @@ template <class T> struct sequence {
   static std::ptrdiff_t max_of(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? b : a; }
 };
 
+/// Rows of alphas that are held at once: those of all frames where they take little room, else from one checkpoint to the next.
+/// A sequence's own lengths decide, so that a batch changes no bits; but room never shrinks as frames or rows grow, since the workspace is
+/// that of the longest sequence of a batch.
+struct held_rows {
+  static constexpr std::ptrdiff_t checkpoint = 32, whole_bytes = 1 << 20;
+  bool whole;
+  std::ptrdiff_t chunk, room, checkpoints;       ///< frames; numbers that the rows take, each of `row`; checkpoints there may be
+  held_rows(std::ptrdiff_t frames, std::ptrdiff_t row)
+      : whole(frames * row <= whole_bytes / 8), chunk(!whole ? checkpoint : frames ? frames : 1), checkpoints(frames / checkpoint + 1) {
+    const std::ptrdiff_t all = frames * row, some = checkpoint * row, most = some < whole_bytes / 8 ? whole_bytes / 8 : some;
+    room = all < most ? all : most;
+  }
+};
+
 /// What is wanted beside the loss.
 enum class ctc_rows : int {
   none,

@@ -18,7 +18,7 @@ constexpr long long whole_length = LLONG_MIN;
 struct ctc_operands {
   char *logits, *mask, *labels, *logit_length, *label_length, *blank, *out[3];
   std::ptrdiff_t step_logits, step_mask, step_labels, step_logit_length, step_label_length, step_blank, step_out[3];
-  std::ptrdiff_t batch, frames, classes, labels_axis, frame_step, class_step, mask_core, label_core, core_out[5];
+  std::ptrdiff_t batch, frames, classes, labels_axis, frame_step, class_step, mask_core, label_core;
   /// args, dims and steps as NumPy hands them over; logits, the mask where there is one, labels, the two lengths, blank, outputs.
   ctc_operands(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked, int nout) {
     const int nin = 5 + masked;
@@ -37,7 +37,6 @@ struct ctc_operands {
     class_step = *core++;
     mask_core = masked ? *core++ : 0;
     label_core = *core++;
-    for (int i = 0; i < 5; ++i) core_out[i] = 0;
     outputs_core = core;
   }
   const std::ptrdiff_t* outputs_core;
@@ -142,13 +141,14 @@ template <class S> void ctc_loop(ctc_output output, bool log_probs, const ctc_op
       });
       if (loss == loss) repeat_until(o.frames);
       else for (; row < o.frames; ++row) { blanks.template fill<T>(row, o.labels_axis + 1, T(loss)); letters.template fill<T>(row, o.labels_axis, T(loss)); }
-      put(number(0, i), loss);
+      put(number(0, i), m < labels + repeats ? __builtin_inf() : loss);
     } else if (output == ctc_output::path_and_score) {
       const auto state = [&](std::ptrdiff_t t) -> long long& { return *reinterpret_cast<long long*>(o.out[0] + i * o.step_out[0] + t * o.outputs_core[0]); };
       for (std::ptrdiff_t t = 0; t < o.frames; ++t) state(t) = -1;
       arena rest = a;
       ctc_path<T> path(make_sequence<T>(in, label), rest);
-      put(number(1, i), path.find([&](std::ptrdiff_t v, std::ptrdiff_t at) { state(chosen ? which[v] : v) = at; }));
+      if (m < labels + repeats) put(number(1, i), -__builtin_inf());
+      else put(number(1, i), path.find([&](std::ptrdiff_t v, std::ptrdiff_t at) { state(chosen ? which[v] : v) = at; }));
     }
   }
 }
