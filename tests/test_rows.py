@@ -652,3 +652,99 @@ def test_other_threads_run_during_a_long_call():
     running.set()
     other.join()
     assert during > 1000
+
+
+# Axes and masks mean the same on every way to call
+
+
+CE, INTEGER = ul.softmax_cross_entropy, ul.softmax_cross_entropy_with_integer_labels
+
+
+@pytest.mark.parametrize(
+    ("shape", "target", "axis"), [((3, 3), (3,), 0), ((3, 4), (3,), 0), ((4, 3), (3,), -1), ((2, 3, 4), (3, 4), 1), ((2, 3, 4), (3, 1), -2)]
+)
+def test_class_axes_are_those_of_each_operand(shape, target, axis):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=shape), rng.random(target)
+    try:
+        want, slope = CE.value_and_grad(x, y, axis=axis)
+    except ValueError:
+        with pytest.raises(ValueError, match="softmax_cross_entropy"):
+            CE(x, y, axis=(axis,))
+        return
+    for options in ({"axis": (axis,)}, {"axis": axis, "where": np.ones(shape, bool)}, {"axis": axis, "where": np.True_}):
+        np.testing.assert_array_equal(CE(x, y, **options), want)
+        np.testing.assert_array_equal(CE.grad(x, y, **options), slope)
+    np.testing.assert_array_equal(np.squeeze(CE(x, y, axis=axis, keepdims=True), axis), want)
+    np.testing.assert_array_equal(CE.mean(x, y, axis=axis, over=()), want)
+    np.testing.assert_allclose(CE.mean.value_and_grad(x, y, axis=axis)[1] * want.size, slope, rtol=1e-15)
+
+
+def test_an_axis_that_an_operand_lacks():
+    for options in ({}, {"keepdims": True}, {"where": np.ones((4, 3), bool)}):
+        with pytest.raises(np.exceptions.AxisError):
+            CE(np.ones((4, 3)), np.ones(3), axis=1, **options)
+
+
+def test_a_mask_of_the_first_operands_shape_lies_over_its_elements():
+    rng = np.random.default_rng(0)
+    x, where = rng.normal(size=4), np.array([True, True, False, True])
+    for rows in (4, 3):
+        y = rng.dirichlet(np.ones(4), rows)
+        want = CE(np.broadcast_to(x, y.shape), y, where=np.broadcast_to(where, y.shape))
+        np.testing.assert_array_equal(CE(x, y, where=where), want)
+        np.testing.assert_array_equal(CE.mean(x, y, where=where, over=()), want)
+    chosen = np.array([True, False, True])
+    want = np.where(chosen, CE(x, y), 0)
+    np.testing.assert_array_equal(CE(x, y, where=chosen), want)      # no four elements: rows
+
+
+def test_a_mask_may_enlarge_the_batch():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1, 3, 4)), rng.dirichlet(np.ones(4), (1, 3))
+    where = np.array([[True, False, True], [False, True, True]])
+    np.testing.assert_array_equal(CE(x, y, where=where), np.where(where, CE(x, y), 0))
+    np.testing.assert_array_equal(CE.grad(x, y, where=where), np.where(where[..., None], CE.grad(x, y), 0))
+    with pytest.raises(ValueError, match=r"where of shape \(2, 4\) broadcasts neither"):
+        CE(x, y, where=where[:, [0, 1, 2, 2]])
+
+
+def test_none_is_no_operand():
+    x = np.ones((2, 3))
+    for call in (lambda **o: CE(x, None, **o), lambda **o: ul.softmax(None, **o), lambda **o: ul.triplet_margin_loss(x, x, None, **o)):
+        for options in ({}, {"keepdims": True}, {"where": np.ones((2, 3), bool)}, {"axis": (1,)}):
+            with pytest.raises(TypeError):
+                call(**options)
+
+
+def test_a_number_is_a_row_of_no_axis():
+    assert ul.softmax(0.5, axis=None) == 1
+    assert ul.softmax(0.5, axis=None).shape == ()
+    np.testing.assert_array_equal(CE.grad(0.5, 1.0, axis=None), 0)
+
+
+# Limits
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_what_cannot_be_on_both_sides_counts_nothing(dtype):
+    x, y = np.array([[-np.inf, 0.0]], dtype), np.array([[-np.inf, 0.0]], dtype)
+    assert ul.kl_divergence_with_log_targets(x, y) == 0
+    np.testing.assert_array_equal(ul.kl_divergence_with_log_targets.grad(x, y), [[0, -1]])
+    assert np.isnan(ul.kl_divergence_with_log_targets(np.array([[np.nan, 0]], dtype), y))
+    for loss in (ul.kl_divergence, ul.softmax_kl_divergence):
+        assert loss.grads(x, np.exp(y))[1][0, 0] == -np.inf
+
+
+def test_cosines_of_tiny_vectors_with_a_floor():
+    b = np.array([1.0, 2.0, 3.0])
+    slope = b / math.sqrt(0.5 * 14)
+    for size in (0.0, 5e-324, 1e-300, 1e-160, 1e-155, 1e-100, 1e-30):
+        a = np.full(3, size)
+        np.testing.assert_allclose(ul.cosine_similarity(a, b, 0.5), size * b.sum() / math.sqrt(0.5 * 14), rtol=1e-14)
+        np.testing.assert_allclose(ul.cosine_similarity.grad(a, b, 0.5), slope, rtol=1e-14)
+        np.testing.assert_allclose(ul.cosine_similarity.grads(b, a, 0.5)[1], slope, rtol=1e-14)
+        np.testing.assert_allclose(ul.cosine_similarity.grad(a, b, 0.0, 0.5), b / 0.5, rtol=1e-14)
+        np.testing.assert_allclose(ul.cosine_similarity.grad(a, a, 0.5), a / 0.5, rtol=1e-14)
+        np.testing.assert_allclose(ul.cosine_distance(a, b, 0.5), 1, atol=1e-25)
+    np.testing.assert_array_equal(ul.cosine_similarity.grad(np.zeros(3), b), 0)

@@ -162,6 +162,43 @@ def test_fenchel_young_hands_further_arguments_on():
     np.testing.assert_allclose(loss.grad(x, p, 2.0), 2 * (x == x.max(-1, keepdims=True)) - p)
 
 
+def test_fenchel_young_of_logsumexp_with_masks_and_axes():
+    rng = np.random.default_rng(0)
+    loss = ul.make_fenchel_young_loss(ul.logsumexp)
+    x, y, where = rng.normal(size=(5, 4)), rng.random((5, 4)), rng.random((5, 4)) < 0.6
+    where[2] = False
+    for axis in (0, 1):
+        top = np.where(where, np.exp(x), 0).sum(axis)
+        want = np.where(where.any(axis), np.log(np.where(top > 0, top, 1)) - np.where(where, x * y, 0).sum(axis), 0)
+        np.testing.assert_allclose(loss(x, y, axis=axis, where=where), want, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(loss(x, y, axis=axis, where=where, keepdims=True), np.expand_dims(want, axis), rtol=1e-13, atol=1e-15)
+        slope = np.where(where, np.exp(x) / np.expand_dims(np.where(top > 0, top, 1), axis) - y, 0)
+        np.testing.assert_allclose(loss.grad(x, y, axis=axis, where=where), slope, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(loss.value_and_grad(x, y, axis=axis, where=where, keepdims=True)[1], slope, rtol=1e-13, atol=1e-15)
+    rows = np.array([True, False, True, True, True])
+    np.testing.assert_allclose(loss(x, 2 * y, where=rows), np.where(rows, np.log(np.exp(x).sum(1)) - 2 * (x * y).sum(1), 0), rtol=1e-13)
+    np.testing.assert_allclose(loss(x, 0.25), np.log(np.exp(x).sum(1)) - 0.25 * x.sum(1), rtol=1e-13)
+    np.testing.assert_allclose(loss(x, y[0], axis=None), np.log(np.exp(x).sum()) - (x * y[0]).sum(), rtol=1e-13)
+    assert loss(x.astype("f4"), y.astype("f4")).dtype == loss.grad(x.astype("f4"), y.astype("f4")).dtype == np.float32
+    with pytest.raises(TypeError, match="unexpected keyword argument 'out'"):
+        loss(x, y, out=np.empty(5))
+
+
+def test_fenchel_young_of_another_gufunc_with_a_mask():
+    rng = np.random.default_rng(0)
+    norm = ul.make_fenchel_young_loss(np.max)
+    x, y = rng.normal(size=(5, 4)), rng.random((5, 4))
+    np.testing.assert_allclose(norm(x, y), x.max(1) - (x * y).sum(1), rtol=1e-14)
+
+
+def test_dice_wants_real_numbers():
+    for bad in (np.ones((1, 2, 3)) * 1j, np.ones((1, 2, 3), object)):
+        with pytest.raises(TypeError, match="dice_loss: predictions must be real numbers"):
+            ul.dice_loss(bad, np.ones((1, 2, 3)))
+        with pytest.raises(TypeError, match="dice_loss: targets must be real numbers"):
+            ul.dice_loss(np.ones((1, 2, 3)), bad)
+
+
 def test_fenchel_young_wants_a_function():
     with pytest.raises(TypeError, match="3 is not callable"):
         ul.make_fenchel_young_loss(3)

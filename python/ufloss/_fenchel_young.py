@@ -20,8 +20,8 @@ def make_fenchel_young_loss(max_fun):
     -------
     callable
         ``loss(scores, targets, *args, axis=-1, **kwargs)``, which is ``max_fun(scores) - sum(scores * targets)``; further arguments go to
-        `max_fun`. Where `max_fun` has a gradient, the loss has the attributes `grad` and `value_and_grad`, the derivative with respect to
-        the scores: ``max_fun.grad(scores) - targets``.
+        `max_fun`, among them `where` and `keepdims` if it takes them, which then hold for the sum too. Where `max_fun` has a gradient, the
+        loss has the attributes `grad` and `value_and_grad`, the derivative with respect to the scores: ``max_fun.grad(scores) - targets``.
 
     Notes
     -----
@@ -48,26 +48,44 @@ def make_fenchel_young_loss(max_fun):
     if grad_of is not None:
         grad_of = by_rows(grad_of, "(n)->(n)")
 
-    def loss(scores, targets, *args, axis=-1, **kwargs):
-        if max_fun is logsumexp:
-            surplus = 1 - np.sum(targets, axis)
-            return softmax_cross_entropy(scores, targets, axis=axis, **kwargs) + np.where(surplus == 0, 0, surplus * logsumexp(scores, axis=axis))
-        return value_of(scores, *args, axis=axis, **kwargs) + nll_loss(scores, targets, axis=axis)
+    def missing(scores, targets, **kwargs):
+        """1 - sum(targets) of each row, 0 where no element of it takes part."""
+        ones = -np.ones_like(scores, dtype=float)
+        kept = nll_loss(ones, 1.0, **kwargs)
+        return np.where(kept > 0, 1 - nll_loss(ones, targets, **kwargs), 0.0)
 
-    def grad(scores, targets, *args, axis=-1, **kwargs):
+    def loss(scores, targets, *args, **kwargs):
         if max_fun is logsumexp:
-            surplus = 1 - np.sum(targets, axis, keepdims=True)
-            return softmax_cross_entropy.grad(scores, targets, axis=axis, **kwargs) + np.where(surplus == 0, 0, surplus * softmax(scores, axis=axis))
-        return grad_of(scores, *args, axis=axis, **kwargs) - targets
+            only(kwargs, "axis", "where", "keepdims")
+            surplus, log_sum = missing(scores, targets, **kwargs), logsumexp(scores, *args, **kwargs)
+            entropy = softmax_cross_entropy(scores, targets, **kwargs)
+            return (entropy + np.where(surplus == 0, 0, surplus * log_sum)).astype(entropy.dtype)[()]
+        shared = {word: kwargs[word] for word in ("axis", "where", "keepdims") if word in kwargs}
+        return value_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss(scores, targets, **shared)
 
-    def value_and_grad(scores, targets, *args, axis=-1, **kwargs):
-        return loss(scores, targets, *args, axis=axis, **kwargs), grad(scores, targets, *args, axis=axis, **kwargs)
+    def grad(scores, targets, *args, **kwargs):
+        if max_fun is logsumexp:
+            only(kwargs, "axis", "where")
+            surplus, slope = missing(scores, targets, keepdims=True, **kwargs), softmax_cross_entropy.grad(scores, targets, **kwargs)
+            return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(slope.dtype)
+        shared = {word: kwargs[word] for word in ("axis", "where") if word in kwargs}
+        return grad_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss.grad(scores, targets, **shared)
+
+    def value_and_grad(scores, targets, *args, **kwargs):
+        sloped = {word: x for word, x in kwargs.items() if word != "keepdims"}
+        return loss(scores, targets, *args, **kwargs), grad(scores, targets, *args, **sloped)
 
     loss.__name__ = loss.__qualname__ = "fenchel_young_loss"
     loss.__doc__ = f"Fenchel-Young loss of `{getattr(max_fun, '__name__', max_fun)}`: ``max_fun(scores) - sum(scores * targets)``."
     if grad_of is not None:
         loss.grad, loss.value_and_grad = grad, value_and_grad
     return loss
+
+
+def only(kwargs, *words):
+    for word in kwargs:
+        if word not in words:
+            raise TypeError(f"fenchel_young_loss() got an unexpected keyword argument '{word}'")
 
 
 def along(f, signature, x, axis):

@@ -20,6 +20,9 @@ def bind(loss, full, args, kwargs):
             if name in inputs:
                 raise TypeError(f"{full}() got multiple values for argument '{name}'")
             inputs[name] = kwargs.pop(name)
+    for a in loss["args"]:
+        if a["default"] is None and a["name"] in inputs and inputs[a["name"]] is None:
+            raise TypeError(f"{full}(): {a['name']} is None")
     missing = [f"'{a['name']}'" for a in loss["args"] if a["name"] not in inputs and a["default"] is None]
     if missing:
         text = missing[0] if len(missing) == 1 else ", ".join(missing[:-1]) + "," * (len(missing) > 2) + " and " + missing[-1]
@@ -63,45 +66,73 @@ def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs):
 
 
 class Rows:
-    """How operands come into the form (batch, n), and results back."""
+    """How operands come into the form (batch, n), and results back.
 
-    def __init__(self, full, axes):
-        self.full, self.axes, self.k = full, axes, len(axes)
+    As for NumPy's gufuncs the class axes are axes of each operand for itself, whatever the ranks of others; with axis=None they are all axes
+    of all operands broadcast.
+    """
+
+    def __init__(self, name, operands, axis, where=None, signature=""):
+        self.name, self.axis = name, axis
+        ranks = [a.ndim for a in operands]
+        self.rank = max(ranks)
+        self.k = self.rank if axis is None else len(axis) if isinstance(axis, tuple | list) else 1
         self.last = tuple(range(-self.k, 0))
-        self.batch = tuple(n for i, n in enumerate(full) if i not in axes)
-        self.lengths = tuple(full[i] for i in axes)
+        moved = [self.move(a).shape for a in operands]
+        try:
+            full = np.broadcast_shapes(*moved)
+        except ValueError:
+            shapes = " ".join(str(a.shape) for a in operands)
+            raise ValueError(f"{name}: operands could not be broadcast together with shapes {shapes}{signature and f' (signature {signature})'}") from None
+        mask = None
+        for mask in () if where is None else self.readings(where, ranks[0]):
+            try:
+                full = np.broadcast_shapes(full, mask.shape)
+                break
+            except ValueError:
+                continue
+        else:
+            if where is not None:
+                raise ValueError(f"{name}: where of shape {where.shape} broadcasts neither to the operands nor to the batch {full[: len(full) - self.k]}")
+        self.batch, self.lengths = full[: len(full) - self.k], full[len(full) - self.k :]
+        self.n = math.prod(self.lengths)
+        self.mask = None if mask is None else self.merge(mask)
+        self.place(self.batch)
 
-    def enlarged(self, batch, axis):
-        """Where the rows lie in results for a larger batch, which labels and parameters may have."""
+    def place(self, batch):
+        """Where the rows lie in results for a batch, which labels and parameters may make larger."""
         ndim = len(batch) + self.k
-        axes = normalize_axis_tuple(self.last if axis is None else axis, ndim)
-        rest, lengths = iter(batch), dict(zip(axes, self.lengths, strict=True))
-        return Rows(tuple(lengths[i] if i in lengths else next(rest) for i in range(ndim)), axes)
+        self.axes = normalize_axis_tuple(self.last if self.axis is None else self.axis, ndim)
+        rest, lengths = iter(batch), dict(zip(self.axes, self.lengths, strict=True))
+        self.full = tuple(lengths[i] if i in lengths else next(rest) for i in range(ndim))
+        self.whole = batch
+
+    def move(self, a):
+        """An operand with its class axes last."""
+        if self.axis is None or a.ndim == 0:
+            return a.reshape((1,) * (self.k - a.ndim) + a.shape)
+        return np.moveaxis(a, normalize_axis_tuple(self.axis, a.ndim, self.name), self.last)
+
+    def readings(self, where, rank):
+        """What a mask may mean, the likelier first: elements where it has the rank of the first operand or of the largest, else whole rows."""
+        elements = [self.move(where)] if where.ndim in (0, rank, self.rank) else []
+        return elements if where.ndim == self.rank else [*elements, where.reshape(where.shape + (1,) * self.k)]
+
+    def merge(self, a):
+        """An operand with its class axes last, in the form (batch, n); a view where they merge to one stride."""
+        a = np.broadcast_to(a, self.batch + self.lengths, subok=True)
+        return a if self.k == 1 else a.reshape(*self.batch, self.n)
 
     def lay(self, a):
-        """An operand along the rows; a view where the axes merge to one stride."""
-        a = np.moveaxis(np.broadcast_to(a, self.full, subok=True), self.axes, self.last)
-        return a if self.k == 1 else a.reshape(*self.batch, math.prod(self.lengths))
+        """An operand along the rows."""
+        return self.merge(self.move(a))
 
     def unlay(self, a):
         """A result along the rows, in the shape of the logits."""
-        if self.k != 1:
-            a = a.reshape(*self.batch, *self.lengths)
-        return np.moveaxis(a, self.last, self.axes)
+        return np.moveaxis(a if self.k == 1 else a.reshape(self.whole + self.lengths), self.last, self.axes)
 
     def keep(self, a):
         return np.expand_dims(a, tuple(sorted(self.axes)))
-
-    def lay_mask(self, where, name):
-        """The mask along the rows.  One of the logits' rank lies over the logits; any other over the batch, and selects whole rows."""
-        if where.ndim not in (0, len(self.full)):
-            if where.ndim > len(self.batch):
-                raise ValueError(f"{name}: where of shape {where.shape} broadcasts neither to {self.full} nor to the batch {self.batch}")
-            where = self.keep(where.reshape((1,) * (len(self.batch) - where.ndim) + where.shape))
-        try:
-            return self.lay(where)
-        except ValueError:
-            raise ValueError(f"{name}: where of shape {where.shape} does not broadcast to {self.full}") from None
 
     def room(self, out, along, keepdims):
         """Where a result can be computed in `out` itself: a view of it in the form of the result, else None."""
@@ -109,8 +140,15 @@ class Rows:
             return None
         if along:
             return np.moveaxis(out, self.axes, self.last) if self.k == 1 and out.shape == self.full else None
-        shape = tuple(1 if i in self.axes else n for i, n in enumerate(self.full)) if keepdims else self.batch
+        shape = tuple(1 if i in self.axes else n for i, n in enumerate(self.full)) if keepdims else self.whole
         return None if out.shape != shape else np.squeeze(out, self.axes) if keepdims else out
+
+
+def common_shape(shapes, name):
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}") from None
 
 
 def check_mask(where, name):
@@ -169,24 +207,14 @@ def make_slow(loss, attribute, parts, masked):
                 raise TypeError(f"{full_name}(): {word} goes with neither where nor keepdims nor several axes")
         inputs = as_arrays(loss, inputs)
         mask = None if where is True else check_mask(where, full_name)
-        shapes = [x.shape for x, lies in zip(inputs, along, strict=True) if lies]
-        if mask is not None and mask.ndim == max(map(len, shapes)):
-            shapes.append(mask.shape)
-        try:
-            full = np.broadcast_shapes(*shapes)
-        except ValueError:
-            lying = " ".join(map(str, shapes))
-            raise ValueError(f"{full_name}: operands could not be broadcast together with shapes {lying} (signature {ufunc.signature})") from None
-        axes = tuple(range(len(full))) if axis is None else normalize_axis_tuple(axis, len(full))
-        rows = Rows(full, axes)
-        mask = None if mask is None else rows.lay_mask(mask, full_name)
+        rows = Rows(full_name, [x for x, lies in zip(inputs, along, strict=True) if lies], axis, mask, ufunc.signature)
         batch = [x.shape for x, lies in zip(inputs, along, strict=True) if not lies]
         inputs = [rows.lay(x) if lies else x for x, lies in zip(inputs, along, strict=True)]
-        if any(batch) and (batch := np.broadcast_shapes(rows.batch, *batch)) != rows.batch:
-            rows = rows.enlarged(batch, axis)
+        if any(batch):
+            rows.place(common_shape([rows.batch, *batch], full_name))
         if any(o is not None for o in outs):
             kwargs["out"] = tuple(rows.room(o, is_row, keepdims) for o, is_row in zip(outs, row_result, strict=True))
-        results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, mask, **kwargs)
+        results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, rows.mask, **kwargs)
         results = results if isinstance(results, tuple) else (results,)
         shaped = []
         for result, o, room, is_row in zip(results, outs, kwargs.get("out", outs), row_result, strict=True):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import Rows, bind, check_mask, outputs
+from ._front import Rows, bind, check_mask, common_shape, outputs
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -97,22 +97,15 @@ class RowsOfLoss:
 
     def __init__(self, loss, name, inputs, kept, axis, where):
         along = [a["along"] for a in loss["args"]]
-        shapes = [np.shape(x) for x, lies in zip(inputs, along, strict=True) if lies]
-        if where is not True and where.ndim == max(map(len, shapes)):
-            shapes.append(where.shape)
-        full = common_shape(shapes, name)
-        axes = tuple(range(len(full))) if axis is None else normalize_axis_tuple(axis, len(full))
-        rows = Rows(full, axes)
-        masks = [rows.lay(a) for a in kept if a is not None]
-        mask = all_of(masks if where is True else [rows.lay_mask(where, name), *masks])
+        rows = Rows(name, [np.asarray(x) for x, lies in zip(inputs, along, strict=True) if lies], axis, None if where is True else where)
         self.shape = common_shape([rows.batch, *[np.shape(x) for x, lies in zip(inputs, along, strict=True) if not lies]], name)
-        whole = (*self.shape, math.prod(rows.lengths))
+        whole = (*self.shape, rows.n)
         laid = [rows.lay(np.asarray(x)) if lies else x for x, lies in zip(inputs, along, strict=True)]
         self.inputs = [np.broadcast_to(x, whole if lies else self.shape) for x, lies in zip(laid, along, strict=True)]
+        mask = all_of([m for m in (rows.mask, *[rows.lay(a) for a in kept if a is not None]) if m is not None])
         self.mask = None if mask is None else np.broadcast_to(mask, whole)
-        self.along, self.width = along, max(1, whole[-1])
-        if self.shape != rows.batch:  # labels or parameters may have more rows than the logits
-            rows = rows.enlarged(self.shape, axis)
+        self.along, self.width = along, max(1, rows.n)
+        rows.place(self.shape)
         self.rows, self.full = rows, rows.full  # of the gradient
 
     def lay(self, order):
@@ -141,13 +134,6 @@ class RowsOfLoss:
 def all_of(masks):
     """What all masks keep; None for no mask."""
     return None if not masks else masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
-
-
-def common_shape(shapes, name):
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ValueError(f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}") from None
 
 
 def spread(a, shape, name, what):

@@ -36,6 +36,9 @@ class Probabilities:
 def images(predictions, targets, name):
     """Both with a class axis, of one shape; predictions as floating point."""
     x, t = np.asanyarray(predictions), np.asanyarray(targets)
+    for what, a in (("predictions", x), ("targets", t)):
+        if a.dtype.kind not in "biuf":
+            raise TypeError(f"{name}: {what} must be real numbers, not {a.dtype}")
     x = x if x.dtype.kind == "f" else x.astype(float)
     if x.ndim == t.ndim - 1:
         x = x[..., None]

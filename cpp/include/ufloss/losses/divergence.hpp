@@ -37,7 +37,7 @@ struct kl_divergence : sum_loss {
   static constexpr auto example = ">>> ul.kl_divergence(np.log([[0.5, 0.5]]), [[0.25, 0.75]])\narray([0.13081204])";
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select((x[1] == D(0)) & (x[0] == x[0]), D(0), x[1] * (log(x[1]) - x[0])); }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
-  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1), (log(x[1]) - x[0]) + D(1)}; }
+  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1), select(x[1] == D(0), neg(inf<D>()), (log(x[1]) - x[0]) + D(1))}; }
 };
 
 /// Where the log-target is -inf its probability 0 kills the term.
@@ -52,11 +52,12 @@ struct kl_divergence_with_log_targets : sum_loss {
   static constexpr auto notes = "A log-target of -inf counts 0. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention.";
   static constexpr auto source = "optax.losses.kl_divergence_with_log_targets.";
   static constexpr auto example = ">>> ul.kl_divergence_with_log_targets(np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]]))\narray([0.13081204])";
-  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + weigh(exp(x[1]), x[1] - x[0]); }
+  template <class D> static UFL_FN D above(const D* x) { return select((x[1] == neg(inf<D>())) & (x[0] == x[0]), D(0), x[1] - x[0]); }      // 0: its weight is 0
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + weigh(exp(x[1]), above(x)); }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
     const D e = exp(x[1]);
-    return {D(0), neg(e), D(0), D(1), weigh(e, (x[1] - x[0]) + D(1))};
+    return {D(0), neg(e), D(0), D(1), weigh(e, above(x) + D(1))};
   }
 };
 

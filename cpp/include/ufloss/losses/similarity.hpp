@@ -47,15 +47,23 @@ struct angle_loss : sum_loss {
     const auto first = (r.state[mode] == D(plain)) | (r.state[mode] == D(near + done)), refined = r.state[mode] >= D(near);
     const D sa = select(first, D(1), r.state[scale_a]), sb = select(first, D(1), r.state[scale_b]);
     const D ab = select(first, r.sum[0], r.again[0]), aa = select(first, r.sum[1], r.again[1]), bb = select(first, r.sum[2], r.again[2]);
-    const D least_a = (epsilon * sa) * sa, least_b = (epsilon * sb) * sb, a = sqrt(max(aa, least_a)), b = sqrt(max(bb, least_b));
+    const D floor = sqrt(epsilon), length_a = sqrt(aa), length_b = sqrt(bb), a = max(length_a, floor * sa), b = max(length_b, floor * sb);
     const D lengths = a * b, least = (eps_product * sa) * sb, product = max(lengths, least);
-    const auto some = !(product == D(0)), free = some & (lengths >= least), free_a = free & (aa >= least_a), free_b = free & (bb >= least_b);
-    const D inverse = select(some, D(1) / product, D(0)), cosine = ab * inverse;
+    const auto some = !(product == D(0)), free = some & ((lengths >= least) | !((a / sa) * (b / sb) < eps_product));
+    const auto free_a = free & (length_a >= floor * sa), free_b = free & (length_b >= floor * sb);
+    const D inverse = select(some, D(1) / product, D(0));
+    D cosine = ab * inverse, by_a = inverse * sa, by_b = inverse * sb;
+    if (UFL_UNLIKELY(!all(product < inf<D>()))) {             // floors in the units of tiny vectors
+      const auto large = product == inf<D>();
+      cosine = select(large, select(free, (ab / a) / b, ((ab / sa) / sb) / eps_product), cosine);
+      by_a = select(large, select(free, (sa / a) / b, D(1) / (eps_product * sb)), by_a);
+      by_b = select(large, select(free, (sb / b) / a, D(1) / (eps_product * sa)), by_b);
+    }
     const D across = max(r.again[3] - (r.again[4] / aa) * r.again[4], D(0)) / bb;
     const D distance = select(refined & free_a & free_b & (cosine > D(0)), across / (D(1) + sqrt(D(1) - min(across, D(1)))), D(1) - cosine);
     const D t = ab / aa, u = ab / bb, none = D(0), inverse_a = select(free_a, sa / a, none);
     return {cosine, distance, {sa, sb, select(free_a, t, none), select(free_a & refined, r.again[4] / aa, none), select(free_b, u, none),
-                               select(free_b & refined, r.again[5] / bb, none), inverse * sa, inverse * sb, inverse_a, cosine}};
+                               select(free_b & refined, r.again[5] / bb, none), by_a, by_b, inverse_a, cosine}};
   }
   /// Times the slope c of a loss in the cosine.
   template <class D> static UFL_FN jet<D> spread_angle(const D* x, const D* c, D slope) {
@@ -75,7 +83,7 @@ struct cosine_similarity : angle_loss {
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad | part_hess | part_grad2, properties = 0;
   static constexpr auto summary = "Cosine of the angle between two vectors.";
   static constexpr auto formula = "sum(a * b) / max(sqrt(max(sum(a**2), epsilon)) * sqrt(max(sum(b**2), epsilon)), eps_product)\na = predictions, b = targets";
-  static constexpr auto notes = "A vector of zeros gives 0 with gradient 0. Where a floor is active, that length is a constant. The second derivative may be negative; `hess_bound` is 2 / sqrt(3) / sum(a**2).";
+  static constexpr auto notes = "A vector of zeros gives 0, with gradient 0 unless there is a floor. Where a floor is active, that length is a constant. The second derivative may be negative; `hess_bound` is 2 / sqrt(3) / sum(a**2).";
   static constexpr auto source = "optax.losses.cosine_similarity (epsilon); Axon cosine_similarity (eps_product).";
   static constexpr auto example = ">>> ul.cosine_similarity([[1e20, 1e20]], [[1.0, 0.0]])\narray([0.70710678])";
   template <class D> static UFL_FN row_result<D, coefficients> finish(const sum_row<D>& r, D epsilon, D eps_product) {
@@ -94,7 +102,7 @@ struct cosine_distance : angle_loss {
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad | part_hess | part_grad2, properties = 0;
   static constexpr auto summary = "1 minus the cosine of the angle between two vectors.";
   static constexpr auto formula = "1 - sum(a * b) / max(sqrt(max(sum(a**2), epsilon)) * sqrt(max(sum(b**2), epsilon)), eps_product)\na = predictions, b = targets";
-  static constexpr auto notes = "Nearly parallel vectors keep all digits of their small distance. A vector of zeros gives 1 with gradient 0. Where a floor is active, that length is a constant. The second derivative may be negative; `hess_bound` is 2 / sqrt(3) / sum(a**2).";
+  static constexpr auto notes = "Nearly parallel vectors keep all digits of their small distance. A vector of zeros gives 1, with gradient 0 unless there is a floor. Where a floor is active, that length is a constant. The second derivative may be negative; `hess_bound` is 2 / sqrt(3) / sum(a**2).";
   static constexpr auto source = "optax.losses.cosine_distance; scipy.spatial.distance.cosine.";
   static constexpr auto example = ">>> ul.cosine_distance([[1.0, 1e-4]], [[1.0, 0.0]])\narray([4.99999996e-09])";
   template <class D> static UFL_FN row_result<D, coefficients> finish(const sum_row<D>& r, D epsilon, D eps_product) {

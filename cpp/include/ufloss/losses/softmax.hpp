@@ -140,7 +140,7 @@ struct softmax_kl_divergence : softmax_loss {
     return {r.entropy + (r.cost + weigh(y, l)), {y, r.lower, r.max, l, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
-    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4], ((log(e.y) + (c[2] - e.x)) + c[3]) + V(1)};
+    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4], select(e.y == V(0), neg(inf<V>()), ((log(e.y) + (c[2] - e.x)) + c[3]) + V(1))};
   }
 };
 
