@@ -81,6 +81,13 @@ template <class T> UFL_FN int count(pack_mask<T> m) {
 #endif
 }
 template <class T> UFL_FN bool all(pack_mask<T> m) { return xsimd::all(m.v); }
+/// As many packs as one has lanes: lane i of pack k becomes lane k of pack i.
+template <class T> UFL_FN void transpose(pack<T>* p) {
+  xsimd::batch<T> b[pack<T>::size];
+  for (int i = 0; i < pack<T>::size; ++i) b[i] = p[i].v;
+  xsimd::transpose(b, b + pack<T>::size);
+  for (int i = 0; i < pack<T>::size; ++i) p[i].v = b[i];
+}
 UFL_FN pack<uint32> to_bits(pack<float> x) { return xsimd::bitwise_cast<uint32>(x.v); }
 UFL_FN pack<uint64> to_bits(pack<double> x) { return xsimd::bitwise_cast<uint64>(x.v); }
 UFL_FN pack<float> from_bits(pack<uint32> u) { return xsimd::bitwise_cast<float>(u.v); }

@@ -137,11 +137,42 @@ template <class S, class O, class T> struct row_loop {
       for (int k = 0; k < shape.outputs; ++k)
         for (std::ptrdiff_t j = 0; j < n; ++j) if (!selected(r, j)) put(row_out(k), r, j, T(shape.masked));
   }
-  /// Row r of an operand down a column of the tile.
-  void place(const row_operand& a, std::ptrdiff_t r, T pad, T* column) const {
-    const char* p = a.data + r * a.outer;
-    if (mask) for (std::ptrdiff_t j = 0; j < n; ++j) column[j * tile] = selected(r, j) ? get(a, r, j) : pad;
-    else for (std::ptrdiff_t j = 0; j < n; ++j) column[j * tile] = T(storage<S>::get(*reinterpret_cast<const S*>(p + j * a.core)));
+  /// Can rows be brought into columns, and back, a square of numbers at a time?
+  template <class X> bool in_squares(const row_operand& a) const { return lanes<T> > 1 && lies_ready<X, T>(a) && n >= lanes<T>; }
+  /// f(j) for the first columns of squares that cover a row; the last may overlap the one before.
+  template <class F> void each_square(F f) const {
+    for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>);
+  }
+  /// Rows [r0, r0 + m) of an operand down the columns of the tile, the last again in columns up to `padded`.
+  UFL_NOINLINE void place(const row_operand& a, std::ptrdiff_t r0, int m, int padded, T pad, T* columns) const {
+    const auto row = [&](int i) { return r0 + (i < m ? i : m - 1); };
+    if (!mask && in_squares<S>(a)) {
+      for (int i = 0; i < padded; i += lanes<T>) each_square([&](std::ptrdiff_t j) UFL_INLINE {
+        native<T> square[lanes<T>];
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(a.template at<T>(row(i + k), j));
+        transpose(square);
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], columns + (j + k) * tile + i);
+      });
+      return;
+    }
+    for (int i = 0; i < padded; ++i) {
+      const std::ptrdiff_t r = row(i);
+      const char* p = a.data + r * a.outer;
+      if (mask) for (std::ptrdiff_t j = 0; j < n; ++j) columns[j * tile + i] = selected(r, j) ? get(a, r, j) : pad;
+      else for (std::ptrdiff_t j = 0; j < n; ++j) columns[j * tile + i] = T(storage<S>::get(*reinterpret_cast<const S*>(p + j * a.core)));
+    }
+  }
+  /// Columns of the tile as rows [r0, r0 + m) of a result.
+  UFL_NOINLINE void put_columns(const row_operand& a, std::ptrdiff_t r0, int m, const T* columns) const {
+    int i = 0;
+    if (in_squares<O>(a))
+      for (; i + lanes<T> <= m; i += lanes<T>) each_square([&](std::ptrdiff_t j) UFL_INLINE {
+        native<T> square[lanes<T>];
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(columns + (j + k) * tile + i);
+        transpose(square);
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], a.template at<T>(r0 + i + k, j));
+      });
+    for (; i < m; ++i) for (std::ptrdiff_t j = 0; j < n; ++j) put(a, r0 + i, j, columns[j * tile + i]);
   }
   void run_short(tile_base<T>& t) const {
     constexpr int size = short_row<T> * tile;
@@ -152,19 +183,14 @@ template <class S, class O, class T> struct row_loop {
     for (int k = 0; k < shape.outputs; ++k) to[k] = results[k];
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += tile) {
       const int m = int(rows - r0 < tile ? rows - r0 : tile), padded = (m + lanes<T> - 1) / lanes<T> * lanes<T>;
-      for (int i = 0; i < padded; ++i) {
-        const std::ptrdiff_t r = r0 + (i < m ? i : m - 1);
-        set_scalars(t, i, r);
-        for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r, neutral(a), columns[a] + i);
-      }
+      for (int i = 0; i < padded; ++i) set_scalars(t, i, r0 + (i < m ? i : m - 1));
+      for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r0, m, padded, neutral(a), columns[a]);
       kernel.fold_short(t, padded, from, n, terms);
       while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
       kernel.finish_short(t, padded);
       if (shape.outputs > 0) {
         kernel.spread_short(t, padded, from, n, terms, to);
-        for (int i = 0; i < m; ++i)
-          for (int k = 0; k < shape.outputs; ++k)
-            for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r0 + i, j, results[k][j * tile + i]);
+        for (int k = 0; k < shape.outputs; ++k) put_columns(row_out(k), r0, m, results[k]);
       }
       for (int i = 0; i < m; ++i) put_rest(t, i, r0 + i);
     }
