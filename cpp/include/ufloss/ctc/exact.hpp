@@ -84,9 +84,8 @@ template <class T> struct exact_ctc {
   }
   cell<D> blank_emission() const { return {D(pm[s.pairs]), D(pe[s.pairs])}; }
 
-  /// Row t from row t - 1, which may be the same memory.
-  void advance(std::ptrdiff_t t, cells from, cells to) {
-    const std::ptrdiff_t j0 = s.first_pair(t), j1 = s.end_pair(t);
+  /// Pairs [j0, j1) of row t from row t - 1, which may be the same memory.
+  void advance(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, cells from, cells to) {
     const cell<D> y = blank_emission();
     const bool tidy = t % steps_between_normal == 0;
     for (std::ptrdiff_t j = j1 - step; j >= j0; j -= step) {
@@ -101,8 +100,7 @@ template <class T> struct exact_ctc {
   }
   /// Row t of the state before row t + 1's emissions: u; row t itself (u times emissions) replaces row t + 1 in `b`.  gamma(n, gb, gl) is given
   /// blank and label of each pack.
-  template <class F> void retreat(std::ptrdiff_t t, cells b, F gamma_of) {
-    const std::ptrdiff_t j0 = s.first_pair(t), j1 = s.end_pair(t);
+  template <class F> void retreat(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, cells b, F gamma_of) {
     const cell<D> y = blank_emission();
     const bool tidy = t % steps_between_normal == 0;
     for (std::ptrdiff_t j = j0; j < j1; j += step) {
@@ -137,11 +135,12 @@ template <class T> struct exact_ctc {
       if (backward && !whole && t % many == 0) copy(state, kept + t / many * 4 * width);
       const frame_sum f = sum(t);
       if (backward) { sums[t] = f.sum; tops[t] = f.top; }
-      good &= emit(t, s.first_pair(t), s.end_pair(t), f);
+      const std::ptrdiff_t j0 = s.first_pair(t), j1 = s.end_pair(t);
+      good &= emit(t, j0, j1, f);
       if (!good) return __builtin_nan("");
       scale.times(f.sum);
-      if (whole) advance(t, row(rows + t * 4 * width), row(rows + (t + 1) * 4 * width));
-      else advance(t, c, c);
+      if (whole) advance(t, j0, j1, row(rows + t * 4 * width), row(rows + (t + 1) * 4 * width));
+      else advance(t, j0, j1, c, c);
       each(t, c, scale);
     }
     *total = end(whole ? row(rows + s.frames * 4 * width) : c);
@@ -185,29 +184,47 @@ template <class T> struct exact_ctc {
     for (std::ptrdiff_t n = 0; n < s.classes + 2 * frame_lanes; ++n) taken[n] = 0;
     double* const gb = gamma;
     double* const gl = gamma + s.pairs;
+    std::ptrdiff_t begin = 0, end = s.pairs;                    // pairs with chances that count: see fast.hpp
     for (std::ptrdiff_t c = (s.frames - 1) / many; s.frames > 0 && c >= 0; --c) {
       const std::ptrdiff_t t0 = c * many, t1 = t0 + many < s.frames ? t0 + many : s.frames;
       if (!whole) {
         copy(kept + c * 4 * width, rows);
         for (std::ptrdiff_t t = t0; t < t1; ++t) {
-          emit(t, s.first_pair(t), s.end_pair(t), {tops[t], sums[t]});
-          advance(t, row(rows + (t - t0) * 4 * width), row(rows + (t - t0 + 1) * 4 * width));
+          const std::ptrdiff_t j0 = s.max_of(s.first_pair(t), begin - many / block_pairs * block_pairs), j1 = s.min_of(s.end_pair(t), end);
+          emit(t, j0, j1, {tops[t], sums[t]});
+          advance(t, j0, j1, row(rows + (t - t0) * 4 * width), row(rows + (t - t0 + 1) * 4 * width));
         }
       }
       for (std::ptrdiff_t t = t1 - 1; t >= t0; --t) {
-        const std::ptrdiff_t j0 = s.first_pair(t), j1 = s.end_pair(t);
+        const std::ptrdiff_t j0 = s.max_of(s.first_pair(t), begin), j1 = s.min_of(s.end_pair(t), end);
         emit(t, j0, j1, {tops[t], sums[t]});
         const cells a = row(rows + (t - t0 + 1) * 4 * width);
         const D share = D(1 / total.m), down = D(total.e);
         const auto chance = [&](cell<D> p, cell<D> u) UFL_INLINE { return ((p.m * share) * u.m) * power_of_two<0>(clamp((p.e - down) + u.e, D(-1023), D(1000))); };
-        retreat(t, b, [&](std::ptrdiff_t j, cell<D> ub, cell<D> ul) UFL_INLINE {
+        retreat(t, j0, j1, b, [&](std::ptrdiff_t j, cell<D> ub, cell<D> ul) UFL_INLINE {
           store(chance(a.blank(j), ub), gb + j);
           store(chance(a.label(j), ul), gl + j);
         });
         put_row(wanted, t, j0, j1, out);
+        if (t % block_pairs == 0) leave_out(j0, j1, b, &begin, &end);
       }
     }
     return loss;
+  }
+  /// Blocks at both ends whose chances in this frame are all negligible; within as many frames as a block has pairs, mass comes one further.
+  void leave_out(std::ptrdiff_t j0, std::ptrdiff_t j1, cells b, std::ptrdiff_t* begin, std::ptrdiff_t* end) const {
+    const auto negligible = [&](std::ptrdiff_t j) {
+      double most = 0;
+      for (std::ptrdiff_t n = j; n < j + block_pairs; ++n) most = max(most, max(gamma[n], gamma[s.pairs + n]));
+      return !(most > 0x1p-64);
+    };
+    std::ptrdiff_t from = j0, to = j1;
+    while (from + block_pairs < to && negligible(from)) from += block_pairs;
+    while (to - block_pairs > from && negligible(to - block_pairs)) to -= block_pairs;
+    b.clear(j0, from);
+    b.clear(to, j1);
+    *begin = s.max_of(from - block_pairs, 0);
+    *end = to;
   }
   void put_row(ctc_rows wanted, std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, const frame_rows& out) {
     const double *gb = gamma, *gl = gamma + s.pairs;

@@ -3,11 +3,11 @@
 // Blocks of eight pairs share one exponent R, renewed every eight frames: the largest exponent of this block and the one before it, since
 // nothing comes from further away within eight frames.  Then a step is three fused multiply-adds and two products for two cells.
 // Nothing is ever lost silently:
-// a) Renewal brings the largest cell to 2^800.  One that is not 0 lies d bits below it, or below that of the next block it may come to;
-//    the smallest emissions of the eight frames that are not 0 multiply to 2^-m.  As long as d + m <= 1780, every single way through an
-//    epoch stays a normal number, and sums of all ways stay below 2^824.
+// a) Renewal brings the largest cell to 2^900.  One that is not 0 lies d bits below it, or below that of the next block it may come to;
+//    the smallest emissions of the eight frames that are not 0 multiply to 2^-m.  As long as d + m <= 1880, every single way through an
+//    epoch stays a normal number, and sums of all ways stay below 2^924.
 // b) Backward, units mirror those of alpha: alpha times beta is the posterior itself, times 2^spare.  Where alpha is not 0 it is above 2^-980, so
-//    beta is below 2^1000; elsewhere it does not matter and is held down.  Posteriors below 2^-100 are left out, and blocks without others:
+//    beta is below 2^1000; elsewhere it does not matter and is held down.  Posteriors below 2^-64 are left out, and blocks without others:
 //    up to two thirds of the work.
 // Where a) fails the sequence goes the exact way, from its start.
 //
@@ -49,8 +49,8 @@ template <class T, class E> struct fast_ctc {
   using D = native<double>;
   using emissions = emission_pack<E>;
   static constexpr int step = lanes<double>, packs = block_pairs / step, epoch = 8;
-  static constexpr double height = 800, range = height + 980, none = -1e9;
-  static constexpr double spare = 20, cap = 0x1p1000, negligible = 0x1p-904;      // b); alpha is below 2^824
+  static constexpr double height = 900, range = height + 980, none = -1e9;
+  static constexpr double spare = 20, cap = 0x1p1000, negligible = 0x1p-968;      // b); alpha is below 2^924
   static constexpr bool in_float = sizeof(E) == 4;
 
   const sequence<T> s;
@@ -439,11 +439,10 @@ template <class T, class E> struct fast_ctc {
         store(select(u > D(negligible), u, D(0)), ub + n);
         store(select(v > D(negligible), v, D(0)), ul + n);
       }
-      if (max_of_lanes(most) > negligible) left = {min_of(left.begin, k), k + 1};
+      if (max_of_lanes(most) > negligible) left = {s.min_of(left.begin, k), k + 1};
     }
     return left;
   }
-  static std::ptrdiff_t min_of(std::ptrdiff_t x, std::ptrdiff_t y) { return x < y ? x : y; }
   /// The rows after forward().
   void backward(cell<double> total) {
     const std::ptrdiff_t kinds = group();
@@ -465,7 +464,7 @@ template <class T, class E> struct fast_ctc {
         const int n = int(t1 - t0 < epoch ? t1 - t0 : epoch);
         const std::ptrdiff_t e = t0 / epoch;
         if (t1 < s.frames) live = cross(e, live);
-        live.begin = max_of(live.begin - 1, begin_of(t0) / block_pairs);      // as far as beta comes within an epoch
+        live.begin = s.max_of(live.begin - 1, begin_of(t0) / block_pairs);      // as far as beta comes within an epoch
         const std::ptrdiff_t j0 = live.begin * block_pairs, j1 = live.end * block_pairs;
         set_factors(all_r + e * blocks, g - 1, skip_g - 1, live.begin, live.end);
         double of_blank[epoch];
@@ -485,7 +484,7 @@ template <class T, class E> struct fast_ctc {
     for (std::ptrdiff_t j = 0; j < s.pairs; ++j) { b[j] = checkpoint(t0)[j]; l[j] = checkpoint(t0)[s.pairs + j]; }
     for (std::ptrdiff_t t = t0; t < t1; t += epoch) {
       const int n = int(t1 - t < epoch ? t1 - t : epoch);
-      const std::ptrdiff_t j0 = max_of(begin_of(t), (live.begin - held.chunk / epoch) * block_pairs), j1 = min_of(end_of(t, n), live.end * block_pairs), e = t / epoch;
+      const std::ptrdiff_t j0 = s.max_of(begin_of(t), (live.begin - held.chunk / epoch) * block_pairs), j1 = s.min_of(end_of(t, n), live.end * block_pairs), e = t / epoch;
       const double* const now = all_r + e * blocks;
       b[j0 - 1] = l[j0 - 1] = 0;
       if (e > 0) for (std::ptrdiff_t i = j0 / block_pairs; i < j1 / block_pairs; ++i) scale_block(i, now[i - blocks] - now[i]);
@@ -493,13 +492,12 @@ template <class T, class E> struct fast_ctc {
       advance_epoch(t, n, j0, j1, t - t0);
     }
   }
-  static std::ptrdiff_t max_of(std::ptrdiff_t x, std::ptrdiff_t y) { return x < y ? y : x; }
   /// Of each kind the places of its pairs in [j0, j1), whose end never grows.
   void find_live(std::ptrdiff_t kinds, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
     for (std::ptrdiff_t k = 0; k < kinds; ++k) {
       std::ptrdiff_t &from = live_from[k], &to = live_to[k];
       while (to > first[k] && place[to - 1] >= j1) --to;
-      from = min_of(from, to);
+      from = s.min_of(from, to);
       while (from > first[k] && place[from - 1] >= j0) --from;
       while (from < to && place[from] < j0) ++from;
     }

@@ -63,6 +63,7 @@ template <class T> struct sequence {
   std::ptrdiff_t first_pair(std::ptrdiff_t t) const { return all_states ? 0 : max_of(0, labels - frames + t) / block_pairs * block_pairs; }
   std::ptrdiff_t end_pair(std::ptrdiff_t t) const { const std::ptrdiff_t e = (t + block_pairs) / block_pairs * block_pairs; return e < pairs ? e : pairs; }
   static std::ptrdiff_t max_of(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? b : a; }
+  static std::ptrdiff_t min_of(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? a : b; }
 };
 
 /// Rows of alphas that are held at once: those of all frames where they take little room, else from one checkpoint to the next.
