@@ -99,6 +99,11 @@ def row_jets(name, kept, along, wrt):
     return [evaluate_row(name, kept, along, (wrt, j)) for j in range(len(kept[0])) if wrt == 0 or kept[wrt][j] != 0]
 
 
+def real(number, term):
+    """A number of the reference, 0 where it is the noise of its 250 bits."""
+    return number if abs(number) > mpf(2) ** -200 * term else mpf(0)
+
+
 def row_errors(loss, part, args, dtype):
     """Errors of one row, in ulp of its value or of the largest entry of its gradient."""
     attribute, component, term, wrt = PARTS[part]
@@ -112,11 +117,10 @@ def row_errors(loss, part, args, dtype):
         exact = evaluate_row(loss["name"], kept, along(loss))
         if isinstance(exact, list):
             return [ulps(got[j], e.v, 0, dtype) for j, e in zip(keep, exact, strict=True)]
-        return [ulps(got, exact.v, exact.tv if part in loss["vanishing"] else 0, dtype)]
+        return [ulps(got, real(exact.v, exact.tv), exact.tv if part in loss["vanishing"] else 0, dtype)]
     jets = row_jets(loss["name"], tuple(tuple(map(float, a)) if lies else a for a, lies in zip(kept, along(loss), strict=True)), tuple(along(loss)), wrt)
     keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[wrt][i] != 0]      # at a target of 0 the slope is infinite, or of no interest
-    noise = mpf(2) ** -200      # of the reference's 250 bits
-    exact = [v if abs(v := getattr(e, component)) > noise * getattr(e, term) else mpf(0) for e in jets]
+    exact = [real(getattr(e, component), getattr(e, term)) for e in jets]
     largest = max([abs(e) for e in exact] + [getattr(e, term) for e in jets if part in loss["vanishing"]], default=0)
     return [ulps(got[j], e, largest, dtype) for j, e in zip(keep, exact, strict=True)]
 

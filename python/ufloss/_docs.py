@@ -37,7 +37,8 @@ ROW_KEYWORDS = [
     "    where the axes merge to one stride.",
     "where : array_like of bool, optional",
     "    Elements of the rows that take part, or whole rows: of the shape of the first argument or of the batch. What is masked out is",
-    "    not read and gives 0, unless the notes say otherwise; so does a row that is masked out whole.",
+    "    not read and gives 0, unless the notes say otherwise; so does a row that is masked out whole. Of a masked array say",
+    "    ``where=~x.mask``: its own mask is not looked at (that of `mean` and `sum` is).",
     "keepdims : bool, optional",
     "    Keep the class axes as axes of length 1.",
 ]
