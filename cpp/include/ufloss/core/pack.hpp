@@ -66,20 +66,25 @@ template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
 }
 template <class T> UFL_FN pack<T> sqrt(pack<T> x) { return xsimd::sqrt(x.v); }
 template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) { return xsimd::select(m.v, a.v, b.v); }
+// One operation, where GCC makes three of a blend with zeros.
+#if defined(__SSE2__) && !defined(__AVX512F__)
+#if defined(__AVX__)
+UFL_FN pack<float> keep(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_and_ps(m.v, x.v)); }
+UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) { return pack<double>(_mm256_and_pd(m.v, x.v)); }
+UFL_FN pack<float> drop(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_andnot_ps(m.v, x.v)); }
+UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) { return pack<double>(_mm256_andnot_pd(m.v, x.v)); }
+#else
+UFL_FN pack<float> keep(pack_mask<float> m, pack<float> x) { return pack<float>(_mm_and_ps(m.v, x.v)); }
+UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) { return pack<double>(_mm_and_pd(m.v, x.v)); }
+UFL_FN pack<float> drop(pack_mask<float> m, pack<float> x) { return pack<float>(_mm_andnot_ps(m.v, x.v)); }
+UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) { return pack<double>(_mm_andnot_pd(m.v, x.v)); }
+#endif
+#else
+template <class T> UFL_FN pack<T> keep(pack_mask<T> m, pack<T> x) { return select(m, x, pack<T>(T(0))); }
+template <class T> UFL_FN pack<T> drop(pack_mask<T> m, pack<T> x) { return select(m, pack<T>(T(0)), x); }
+#endif
 template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return xsimd::min(a.v, b.v); }
 template <class T> UFL_FN pack<T> max(pack<T> a, pack<T> b) { return xsimd::max(a.v, b.v); }
-/// Lanes where m holds.
-template <class T> UFL_FN int count(pack_mask<T> m) {
-#if defined(__AVX512F__) || defined(__SSE2__)
-  return __builtin_popcountll(m.v.mask());
-#else
-  T lane[pack<T>::size];
-  select(m, pack<T>(T(1)), pack<T>(T(0))).store(lane);
-  T n = 0;
-  for (T x : lane) n += x;
-  return int(n);
-#endif
-}
 template <class T> UFL_FN bool all(pack_mask<T> m) { return xsimd::all(m.v); }
 /// As many packs as one has lanes: lane i of pack k becomes lane k of pack i.
 template <class T> UFL_FN void transpose(pack<T>* p) {

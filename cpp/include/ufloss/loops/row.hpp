@@ -64,6 +64,7 @@ template <class S, class O, class T> struct row_loop {
   row_operand in[max_along + max_scalars + 1], out[max_row_outputs], mask_storage;
   const row_operand* mask = nullptr;
   std::ptrdiff_t rows, n;
+  bool varies = false;                     ///< a scalar differs from row to row
 
   /// args, dims, steps as NumPy hands them to the loop of a gufunc; the mask is the last input.
   row_loop(const row_shape& sh, const row_kernel<T>& k, char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked)
@@ -82,6 +83,7 @@ template <class S, class O, class T> struct row_loop {
       const int at = shape.nin + masked + k;
       out[k] = {args[at], steps[at], shape.has_value && k == 0 ? 0 : *core++};
     }
+    for (int k = 0; k < shape.scalars; ++k) varies = varies || !same_for_all(k);
   }
   const row_operand& x() const { return in[shape.along[0]]; }
   const row_operand& row_out(int k) const { return out[k + shape.has_value]; }
@@ -104,19 +106,31 @@ template <class S, class O, class T> struct row_loop {
       }
     return false;
   }
-  /// What of row r does not lie along it, to place i of the tile.
+  bool same_for_all(int k) const { return in[shape.scalar[k]].outer == 0; }
+  void set_scalar(tile_base<T>& t, int i, std::ptrdiff_t r, int k) const {
+    const double p = t.scalar[k][i] = double(get<O>(in[shape.scalar[k]], r, 0));
+    t.invalid[i] |= !inside(shape.scalar_in[k], p);
+  }
+  /// What every row has alike, to the first places of the tile.
+  void prepare(tile_base<T>& t, int places) const {
+    for (int i = 0; i < places; ++i) {
+      t.count[i] = double(n);
+      t.label_at[i] = -1;
+      t.invalid[i] = false;
+      for (int k = 0; k < shape.scalars; ++k) if (same_for_all(k)) set_scalar(t, i, 0, k);
+    }
+  }
+  /// What of row r does not lie along it and is its own, to place i of the tile.
   void set_scalars(tile_base<T>& t, int i, std::ptrdiff_t r) const {
-    t.count[i] = double(mask ? count_selected(*mask, r, n) : n);
-    t.label_at[i] = -1;
+    if (mask) t.count[i] = double(count_selected(*mask, r, n));
     if (shape.label >= 0) {
       const long long l = label_of(r);
       t.label[i] = l >= 0 && l < n && selected(r, l) ? double(get(x(), r, l)) : shape.neutral[0];
       t.label_at[i] = double(l);
     }
-    t.invalid[i] = false;
-    for (int k = 0; k < shape.scalars; ++k) {
-      const double p = t.scalar[k][i] = double(get<O>(in[shape.scalar[k]], r, 0));
-      t.invalid[i] |= !inside(shape.scalar_in[k], p);
+    if (varies) {
+      t.invalid[i] = false;
+      for (int k = 0; k < shape.scalars; ++k) set_scalar(t, i, r, k);
     }
   }
   /// The value; derivatives at the label, which are formed apart; and what is masked out.
@@ -181,10 +195,11 @@ template <class S, class O, class T> struct row_loop {
     T* to[max_row_outputs];
     for (int a = 0; a < shape.lying; ++a) from[a] = columns[a];
     for (int k = 0; k < shape.outputs; ++k) to[k] = results[k];
+    prepare(t, rows < tile ? int(rows + lanes<T> - 1) / lanes<T> * lanes<T> : tile);
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += tile) {
       const int m = int(rows - r0 < tile ? rows - r0 : tile), padded = (m + lanes<T> - 1) / lanes<T> * lanes<T>;
-      for (int i = 0; i < padded; ++i) set_scalars(t, i, r0 + (i < m ? i : m - 1));
       for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r0, m, padded, neutral(a), columns[a]);
+      for (int i = 0; i < padded; ++i) set_scalars(t, i, r0 + (i < m ? i : m - 1));      // looks at rows that are in the cache by now
       kernel.fold_short(t, padded, from, n, terms);
       while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
       kernel.finish_short(t, padded);
@@ -206,6 +221,7 @@ template <class S, class O, class T> struct row_loop {
       for (int a = 0; a < shape.lying; ++a) from[a] = fetch<S, T>(in[shape.along[a]], mask, r, b, k, copies[a], neutral(a));
     };
     const auto length = [&](std::ptrdiff_t b) { return n - b < most ? n - b : most; };
+    prepare(t, int(rows < side_by_side ? rows : side_by_side) + 1);       // a long row needs a place beside its own for the block that is added next
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += side_by_side) {
       const int m = int(rows - r0 < side_by_side ? rows - r0 : side_by_side);
       const auto place_of_terms = [&](int i, std::ptrdiff_t b) -> T* {

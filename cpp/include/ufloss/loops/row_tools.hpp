@@ -89,33 +89,44 @@ template <class T, int Lanes = virtual_lanes<T>> struct chunks {
   }
 };
 
-/// Sums in virtual lanes, which are emptied into double ones (of double: into pairs) before they grow long: the error of a sum does not grow
-/// with the row.
+/// A sum in virtual lanes.
 template <class T> struct long_sum {
   using V = native<T>;
   using D = wide_t<V>;
   static constexpr int packs = virtual_lanes<T> / lanes<T>;
-  V part[packs];
   D total[packs], lost[packs];
   UFL_FN long_sum() {
-    UFL_UNROLL for (int i = 0; i < packs; ++i) { part[i] = V(0); total[i] = lost[i] = D(0); }
+    UFL_UNROLL for (int i = 0; i < packs; ++i) total[i] = lost[i] = D(0);
   }
-  UFL_FN void empty() {
+  UFL_FN void add(const V* part) {
     UFL_UNROLL for (int i = 0; i < packs; ++i) {
       if constexpr (sizeof(T) == 8) {
         const auto t = two_sum(total[i], part[i]);
         total[i] = t.hi;
         lost[i] = lost[i] + select(t.lo == t.lo, t.lo, D(0));
       } else total[i] = total[i] + widen(part[i]);
-      part[i] = V(0);
     }
   }
   UFL_FN double sum() {
-    empty();
     UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) { total[i] = total[i] + total[i + w]; lost[i] = lost[i] + lost[i + w]; }
     return sum_of_doubles(total[0]) + sum_of_doubles(lost[0]);
   }
 };
+/// add(part, p, j, i): terms of pack i of the chunk at element j, p its operands, into part[sum][i].  The lanes of a few chunks are added in T,
+/// in registers, then in double (of double: into pairs): the error of a sum does not grow with the row.
+template <class T, int Sums, int Operands, class Pad, class F> UFL_FN void add_long(long_sum<T>* sums, const T* const* in, std::ptrdiff_t n, Pad pad, F add) {
+  using C = chunks<T>;
+  constexpr std::ptrdiff_t few = 8 * virtual_lanes<T>;
+  for (std::ptrdiff_t from = 0; from < n; from += few) {
+    native<T> part[Sums][C::packs];
+    for (int s = 0; s < Sums; ++s) UFL_UNROLL for (int i = 0; i < C::packs; ++i) part[s][i] = native<T>(T(0));
+    const T* at[Operands];
+    for (int a = 0; a < Operands; ++a) at[a] = in[a] + from;
+    C::template whole<Operands>(at, n - from < few ? n - from : few, pad,
+                                [&](const T* const* p, std::ptrdiff_t j) UFL_INLINE { C::each([&](int i) UFL_INLINE { add(part, p, from + j, i); }); });
+    for (int s = 0; s < Sums; ++s) sums[s].add(part[s]);
+  }
+}
 
 template <class L> constexpr int count_along() {
   int n = 0;

@@ -59,29 +59,24 @@ template <class T, int Along, bool Mixed, bool Entropy, bool Uniform> struct sof
   }
   /// One block of a long row into block[...][r]; the terms go to e unless that is null.
   UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t, std::ptrdiff_t n, T* e) {
-    using C = chunks<T>;
     const T* const x = in[0];
-    constexpr std::ptrdiff_t few = 8 * virtual_lanes<T>;           // the sums are emptied after so many elements
-    const auto pad = [](int a) UFL_INLINE { return a == 0 ? T(-__builtin_inf()) : T(0); };
+    const auto pad = [](int) UFL_INLINE { return T(-__builtin_inf()); };
     const V m = V(largest(x, n));
     const auto ref = reference_of(m);
     long_sum<T> rest;
-    int ties = 0;
-    const auto sweep = [&](auto far, auto keep) UFL_INLINE {
-      C::template whole<1>(in, n, pad, [&](const T* const* p, std::ptrdiff_t j) UFL_INLINE {
-        C::each([&](int i) UFL_INLINE {
-          if (i * sizeof(V) % 64 == 0) UFL_PREFETCH(reinterpret_cast<const char*>(x + j) + prefetch_bytes + i * sizeof(V));
-          const V v = load(p[0] + i * lanes<T>), t = exp_shifted(decltype(far)::value ? v - ref.c : v, ref.base, ref.lowest);
-          const auto top = v == m;
-          rest.part[i] = rest.part[i] + select(top, V(0), t);
-          ties += count(top);
-          if constexpr (decltype(keep)::value) {
-            const std::ptrdiff_t left = n - j - i * lanes<T>;
-            if (left >= lanes<T>) store(t, e + j + i * lanes<T>);
-            else if (left > 0) store_some(t, e + j + i * lanes<T>, int(left));
-          }
-        });
-        if (j % few == few - C::packs * lanes<T>) rest.empty();
+    V ties = V(0);
+    const auto sweep = [&](auto far, auto store_terms) UFL_INLINE {
+      add_long<T, 1, 1>(&rest, in, n, pad, [&](auto& part, const T* const* p, std::ptrdiff_t j, int i) UFL_INLINE {
+        const std::ptrdiff_t at = j + i * lanes<T>;
+        if (i * sizeof(V) % 64 == 0) UFL_PREFETCH(reinterpret_cast<const char*>(x + at) + prefetch_bytes);
+        const V v = load(p[0] + i * lanes<T>), t = exp_shifted(decltype(far)::value ? v - ref.c : v, ref.base, ref.lowest);
+        const auto top = v == m;
+        part[0][i] = part[0][i] + drop(top, t);
+        ties = ties + keep(top, V(1));
+        if constexpr (decltype(store_terms)::value) {
+          if (n - at >= lanes<T>) store(t, e + at);
+          else if (n - at > 0) store_some(t, e + at, int(n - at));
+        }
       });
     };
     if (UFL_UNLIKELY(!all(ref.c == V(0)))) e ? sweep(std::true_type{}, std::true_type{}) : sweep(std::true_type{}, std::false_type{});
@@ -92,35 +87,40 @@ template <class T, int Along, bool Mixed, bool Entropy, bool Uniform> struct sof
     block[at_unit][r] = first_lane(term(m, ref));
     block[at_rest][r] = T(rest.sum());
     // (Padding counts as ties where the whole block is -inf; such a block has no sum to get wrong.)
-    block[at_ties][r] = T(ties);
+    block[at_ties][r] = sum_of_lanes(ties);
     if constexpr (weighted) {
       if (!wants_weights(r)) {
         for (int k : {at_lower, at_top, at_cost, at_entropy, at_mixed}) block[k][r] = 0;
         return;
       }
       const V base = select(abs(m) < inf<V>(), m, V(0));
-      long_sum<T> lower, top, cost, mixed, entropy;
-      C::template whole<Along>(in, n, pad, [&](const T* const* at, std::ptrdiff_t j) UFL_INLINE { C::each([&](int i) UFL_INLINE {
-        const V v = load(at[0] + i * lanes<T>), w = weight(v, at, [&](const T* p) UFL_INLINE { return load(p + i * lanes<T>); });
-        const auto at_top = v == m;
-        lower.part[i] = lower.part[i] + select(at_top, V(0), w);
-        top.part[i] = top.part[i] + select(at_top, w, V(0));
-        cost.part[i] = cost.part[i] + weigh(w, base - v);
-        if constexpr (Entropy) entropy.part[i] = entropy.part[i] + select(w == V(0), V(0), w * log(w));
-        if constexpr (Mixed) mixed.part[i] = mixed.part[i] + select(at_top, V(0), w * term(v, ref));
+      enum { lower, top, cost, mixed, entropy = mixed + Mixed, sums = entropy + Entropy };
+      long_sum<T> sum[sums];
+      const auto pad_weighed = [&](int a) UFL_INLINE { return a == 0 ? first_lane(Uniform ? V(-inf<T>()) : base) : T(0); };
+      const auto weigh_all = [&](auto careful) UFL_INLINE {
+        add_long<T, sums, Along>(sum, in, n, pad_weighed, [&](auto& part, const T* const* p, std::ptrdiff_t, int i) UFL_INLINE {
+          const V v = load(p[0] + i * lanes<T>), w = weight(v, p, [&](const T* y) UFL_INLINE { return load(y + i * lanes<T>); }), below = base - v;
+          const auto at_top = v == m;
+          const auto add = [&](int s, V x) UFL_INLINE { part[s][i] = part[s][i] + x; };
+          add(lower, drop(at_top, w));
+          add(top, keep(at_top, w));
+          part[cost][i] = fma(w, decltype(careful)::value ? drop((w == V(0)) & (v == v), below) : below, part[cost][i]);
+          if constexpr (Entropy) add(entropy, drop(w == V(0), w * log(w)));
+          if constexpr (Mixed) add(mixed, drop(at_top, w * term(v, ref)));
         });
-        if (j % few != few - C::packs * lanes<T>) return;
-        lower.empty();
-        top.empty();
-        cost.empty();
-        if constexpr (Entropy) entropy.empty();
-        if constexpr (Mixed) mixed.empty();
-      });
-      block[at_lower][r] = T(lower.sum());
-      block[at_top][r] = T(top.sum());
-      block[at_cost][r] = T(cost.sum());
-      block[at_entropy][r] = T(entropy.sum());
-      block[at_mixed][r] = T(mixed.sum());
+      };
+      weigh_all(std::bool_constant<Uniform>{});
+      double total_cost = sum[cost].sum();
+      if (!Uniform && UFL_UNLIKELY(total_cost != total_cost)) {      // of NaN, or of a weight of 0 where a logit is -inf, which counts 0
+        for (auto& s : sum) s = long_sum<T>();
+        weigh_all(std::true_type{});
+        total_cost = sum[cost].sum();
+      }
+      block[at_lower][r] = T(sum[lower].sum());
+      block[at_top][r] = T(sum[top].sum());
+      block[at_cost][r] = T(total_cost);
+      block[at_entropy][r] = Entropy ? T(sum[entropy].sum()) : T(0);
+      block[at_mixed][r] = Mixed ? T(sum[mixed].sum()) : T(0);
     }
   }
   /// `rows` short rows, element j of row r of an operand at [j * tile + r].
@@ -138,16 +138,16 @@ template <class T, int Along, bool Mixed, bool Entropy, bool Uniform> struct sof
       for (std::ptrdiff_t j = 0; j < n; ++j) {
         const V v = load(x + j * tile + r), t = term(v, ref);
         const auto at_top = v == m;
-        rest = rest + select(at_top, V(0), t);
-        ties = ties + select(at_top, V(1), V(0));
+        rest = rest + drop(at_top, t);
+        ties = ties + keep(at_top, V(1));
         store(t, e + j * tile + r);
         if (weighted && weigh_all) {
           const V w = weight(v, in, [&](const T* p) UFL_INLINE { return load(p + j * tile + r); });
-          lower = lower + select(at_top, V(0), w);
-          top = top + select(at_top, w, V(0));
-          cost = cost + weigh(w, base - v);
-          if constexpr (Entropy) entropy = entropy + select(w == V(0), V(0), w * log(w));
-          if constexpr (Mixed) mixed = mixed + select(at_top, V(0), w * t);
+          lower = lower + drop(at_top, w);
+          top = top + keep(at_top, w);
+          cost = fma(w, drop((w == V(0)) & (v == v), base - v), cost);
+          if constexpr (Entropy) entropy = entropy + drop(w == V(0), w * log(w));
+          if constexpr (Mixed) mixed = mixed + drop(at_top, w * t);
         }
       }
       const V sums[] = {m, ref.c, ref.k, term(m, ref), rest, ties, lower, top, cost, entropy, mixed};

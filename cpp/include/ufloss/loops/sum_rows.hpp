@@ -1,5 +1,6 @@
 // Rows that are sums of terms: divergences, similarities, distances, overlaps; and contests, which ask for the largest term besides.
-// Terms and sums are double, whatever the data: their results are often small differences, and memory sets the pace anyway.
+// Terms and sums are double, whatever the data: their results are often small differences, and memory sets the pace anyway.  Where
+// logarithms would set it, the loss gives factors in the data's type.
 #pragma once
 #include "row_tools.hpp"
 
@@ -16,7 +17,10 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   using D = wide_t<V>;
   using C = chunks<T, 16>;
   static constexpr int sums = L::sums, lying = count_along<L>(), scalars = count_scalars<L>();
-  static constexpr bool keeps_terms = false, needs_elements = false, refines = L::sums_again > 0;
+  static constexpr bool keeps_terms = false, needs_elements = false, refines = L::sums_again > 0, gives_factors = std::is_base_of_v<product_loss, L>;
+  using E = std::conditional_t<gives_factors, V, D>;         // of the elements in the first pass
+  static constexpr bool spare_digits = sizeof(T) < sizeof(double);
+  static constexpr int ahead = 2048;         // bytes; softmax rows look farther, but sums are often of short vectors
   static constexpr double neutral(int k) { return L::neutral[k]; }
   alignas(64) double row[sums][tile], lost[sums][tile];      // lost: what the rounding of the sums over blocks lost
   alignas(64) double more[refines ? L::sums_again : 1][tile], state[refines ? L::states : 1][tile], wants[tile];
@@ -27,13 +31,20 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   static UFL_FN D wide(const double* a, int r) { return doubles<D>::load(a + r); }
   template <int N> static UFL_FN void wide(const double (*a)[tile], int r, D* to) { for (int k = 0; k < N; ++k) to[k] = wide(a[k], r); }
   template <int N> static UFL_FN void same(const double (*a)[tile], int r, D* to) { for (int k = 0; k < N; ++k) to[k] = D(a[k][r]); }
-  template <class Load, std::size_t... A> static UFL_FN void load_elements(D* x, Load load, std::index_sequence<A...>) {
-    ((x[A] = checked_element<L, int(A)>(widen(load(int(A))))), ...);
+  template <class X, std::size_t... A> static UFL_FN void load_elements(X* x, const T* const* in, std::ptrdiff_t at, std::index_sequence<A...>) {
+    if constexpr (std::is_same_v<X, V>) ((x[A] = checked_element<L, int(A)>(load(in[A] + at))), ...);
+    else ((x[A] = checked_element<L, int(A)>(widen(load(in[A] + at)))), ...);
   }
-  /// What lies along the row comes first among the arguments.
-  template <class Load> static UFL_FN void elements(D* x, Load load) { load_elements(x, load, std::make_index_sequence<std::size_t(lying)>{}); }
   static UFL_FN T pad(int a) { return T(L::neutral[a]); }
-  static UFL_FN void columns(D* x, const T* const* in, std::ptrdiff_t at) { elements(x, [&](int a) UFL_INLINE { return load(in[a] + at); }); }
+  /// What lies along the row comes first among the arguments.
+  template <class X> static UFL_FN void columns(X* x, const T* const* in, std::ptrdiff_t at) { load_elements(x, in, at, std::make_index_sequence<std::size_t(lying)>{}); }
+  /// Adds the terms of the elements x.
+  template <class X> static UFL_FN void add_terms(D* sum, const X* x, const D* p) {
+    if constexpr (gives_factors) {
+      const auto t = L::term(x);
+      sum[0] = fma(widen(t.weight), widen(t.other), sum[0]);
+    } else L::fold(sum, x, p);
+  }
   static UFL_FN D places(std::ptrdiff_t j) { return widen(iota<T>()) + D(double(j)); }
   template <int N> static UFL_FN double sum_packs(D (*sum)[N], int s) {
     UFL_UNROLL for (int w = C::packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) sum[i][s] = sum[i][s] + sum[i + w][s];
@@ -50,13 +61,14 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     same<scalars>(this->scalar, r, p);
     const D label = D(this->label_at[r]);
     C::template whole<lying>(in, n, pad, [&](const T* const* at, std::ptrdiff_t j) UFL_INLINE { C::each([&](int i) UFL_INLINE {
-      D x[lying];
+      if (i * sizeof(V) % 64 == 0) UFL_UNROLL for (int a = 0; a < lying; ++a) UFL_PREFETCH(reinterpret_cast<const char*>(in[a] + j) + ahead + i * sizeof(V));
+      E x[lying];
       columns(x, at, i * lanes<T>);
-      if constexpr (sizeof(T) < sizeof(double)) L::fold(sum[i], x, p);
-      else {                                 // sums of no more digits than the data: what they lose is kept
+      if constexpr (spare_digits) add_terms(sum[i], x, p);
+      else {                                 // what sums of no more digits than the data lose is kept
         D term[sums];
         for (int s = 0; s < sums; ++s) term[s] = D(0);
-        L::fold(term, x, p);
+        add_terms(term, x, p);
         for (int s = 0; s < sums; ++s) {
           const auto t = two_sum(sum[i][s], term[s]);
           sum[i][s] = t.hi;
@@ -92,9 +104,9 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       for (int s = 0; s < sums; ++s) sum[s] = D(0);
       wide<scalars>(this->scalar, r, p);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
-        D x[lying];
+        E x[lying];
         columns(x, in, j * tile + r);
-        L::fold(sum, x, p);
+        add_terms(sum, x, p);
         if constexpr (L::contest) compete(L::candidate(x), D(double(j)), wide(this->label_at, r), top, top_at);
       }
       for (int s = 0; s < sums; ++s) { doubles<D>::store(sum[s], row[s] + r); doubles<D>::store(D(0), lost[s] + r); }
@@ -121,7 +133,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     for (int k = 0; k < sums; ++k) sum[k] = wide(row[k], r) + wide(lost[k], r);
     wide<L::sums_again>(more, r, last);
     wide<L::states>(state, r, kept);
-    return {sum, last, kept, wide(best, r), wide(this->count, r), wide(this->label, r)};
+    return {sum, last, kept, wide(best, r), wide(this->count, r), wide(this->label, r), spare_digits};
   }
   bool refine(int rows) {
     bool any = false;

@@ -24,18 +24,17 @@ struct kl_div {
 };
 
 /// The sum of kl_div over a row.
-struct kl_divergence : sum_loss {
+struct kl_divergence : product_loss {
   static constexpr auto name = "kl_divergence";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex;
   static constexpr double neutral[] = {0, 0};
-  static constexpr int sums = 1;
   static constexpr auto summary = "Kullback-Leibler divergence of log-probabilities from target probabilities.";
   static constexpr auto formula = "sum(targets * (log(targets) - predictions))";
   static constexpr auto notes = "A target of 0 counts 0, also where the prediction is -inf; a negative target gives NaN. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to a target is -inf at 0.";
   static constexpr auto source = "optax.losses.kl_divergence; Axon kl_divergence (of clipped probabilities).";
   static constexpr auto example = ">>> ul.kl_divergence(np.log([[0.5, 0.5]]), [[0.25, 0.75]])\narray([0.13081204])";
-  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select((x[1] == D(0)) & (x[0] == x[0]), D(0), x[1] * (log(x[1]) - x[0])); }
+  template <class V> static UFL_FN factors<V> term(const V* x) { return weighted(x[1], x[0], kl_div::log_positive(x[1]) - x[0]); }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1), select(x[1] == D(0), neg(inf<D>()), (log(x[1]) - x[0]) + D(1))}; }
 };
@@ -85,18 +84,17 @@ struct generalized_kl_divergence : sum_loss {
 };
 
 /// 0 log 0 is 0.
-struct cross_entropy : sum_loss {
+struct cross_entropy : product_loss {
   static constexpr auto name = "cross_entropy";
   static constexpr argument args[] = {row_prediction("predictions", domain::nonnegative, "Predicted probabilities."), row_target("labels", domain::unit, "Probabilities of the classes; any other weights count as they stand.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex;
   static constexpr double neutral[] = {1, 0};
-  static constexpr int sums = 1;
   static constexpr auto summary = "Cross-entropy of probabilities.";
   static constexpr auto formula = "-sum(labels * log(predictions))";
   static constexpr auto notes = "A label of 0 counts 0, whatever the prediction; nothing is clipped. The second derivative is labels / predictions**2, which `hess_bound` raises to 1 where it is less. Of logits, `softmax_cross_entropy` is more accurate.";
   static constexpr auto source = "Axon categorical_cross_entropy.";
   static constexpr auto example = ">>> ul.cross_entropy([[0.25, 0.75]], [[0.0, 1.0]])\narray([0.28768207])";
-  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select((x[1] == D(0)) & (x[0] == x[0]), D(0), x[1] * log(x[0])); }
+  template <class V> static UFL_FN factors<V> term(const V* x) { return weighted(x[1], x[0], log(x[0])); }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {D(0) - r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
     const auto none = x[1] == D(0);

@@ -30,7 +30,7 @@ struct angle_loss : sum_loss {
     const auto first = st[mode] == D(plain), rescaled = st[mode] == D(scaled);
     const D ab = select(first, r.sum[0], r.again[0]), aa = select(first, r.sum[1], r.again[1]), bb = select(first, r.sum[2], r.again[2]);
     const D a = scale_of(aa), b = scale_of(bb);
-    const auto out = first & !((a == D(1)) & (b == D(1))), parallel = (first | rescaled) & !out & ((ab / aa) * (ab / bb) > D(0.5));
+    const auto out = first & !((a == D(1)) & (b == D(1))), parallel = (first | rescaled) & !out & ((ab / aa) * (ab / bb) > D(r.spare_digits ? 0.99 : 0.5));
     st[scale_a] = select(first, a, st[scale_a]);
     st[scale_b] = select(first, b, st[scale_b]);
     st[slope_a] = select(parallel, ab / aa, st[slope_a]);
