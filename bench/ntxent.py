@@ -8,19 +8,10 @@ classes.  Results are compared before anything is timed.  optax's gradient takes
 """
 
 import argparse
-import os
-import random
 import resource
-import statistics
-import time
 
-os.environ.update(XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", JAX_PLATFORMS="cpu")
-
-import jax
-import numpy as np
-import optax
-
-import ufloss as ul
+from interleaved import check, in_ufloss, np, optax, times_of, under_jit, versions
+from interleaved import ufloss as ul
 
 SHAPES = [(128, 128), (512, 128), (2048, 128)]
 
@@ -32,32 +23,6 @@ def draw(shape, kind):
     return rng.normal(size=shape).astype("f4"), labels
 
 
-def contenders(x, labels):
-    """(output, ours, theirs), each a call without arguments."""
-    given = jax.device_put(x), jax.device_put(labels)
-    value, both = jax.jit(optax.losses.ntxent), jax.jit(jax.value_and_grad(optax.losses.ntxent))
-    loss, grad = np.empty((), "f4"), np.empty_like(x)
-    yield "value", lambda: ul.ntxent_loss(x, labels, out=loss), lambda: value(*given).block_until_ready()
-    yield "value_and_grad", lambda: ul.ntxent_loss.value_and_grad(x, labels, out=(loss, grad)), lambda: jax.block_until_ready(both(*given))
-
-
-def check(ours, theirs):
-    for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in (ours, theirs)], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-
-
-def times_of(calls, rounds):
-    """(median, smallest) of each."""
-    times = [[] for _ in calls]
-    for _ in range(rounds):
-        for i in random.sample(range(len(calls)), len(calls)):
-            time.sleep(0.02)  # until idle threads of a peer have stopped spinning
-            began = time.process_time()
-            calls[i]()
-            times[i].append(time.process_time() - began)
-    return [(statistics.median(t), min(t)) for t in times]
-
-
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -67,7 +32,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--slow-rounds", type=int, default=2)
     options = parser.parse_args()
-    print(f"{ul.show_config('dicts')}\noptax {optax.__version__}, jax {jax.__version__}")
+    print(versions())
     x, labels = draw(SHAPES[-1], "pairs")
     out = np.zeros((), "f4"), np.zeros_like(x)
     before = peak()
@@ -77,11 +42,13 @@ def main():
     for shape in SHAPES:
         for kind in ("pairs", "classes"):
             x, labels = draw(shape, kind)
-            for output, ours, theirs in contenders(x, labels):
-                check(ours(), theirs())
+            peer = under_jit(optax.losses.ntxent, x, labels)
+            for output, ours in in_ufloss(ul.ntxent_loss, (x, labels), np.empty((), "f4")).items():
+                theirs = peer[output]
+                check(ours(), theirs(), 1e-4, 1e-6)
                 slow = output == "value_and_grad" and shape[0] > 128
                 (a, least_a), (b, least_b) = times_of([ours, theirs], options.slow_rounds if slow else options.rounds)
-                if slow:      # a median of two says little
+                if slow:  # a median of two says little
                     ((a, least_a),) = times_of([ours], options.rounds)
                 work = shape[0] ** 2 * shape[1] * (1 if output == "value" else 4)
                 ratios = f"{b / a:6.1f} {least_b / least_a:7.1f}"

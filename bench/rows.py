@@ -1,25 +1,17 @@
-"""Time row losses beside optax under jit, and SimSIMD where it is installed: one process, one thread, interleaved.
+"""Time row losses beside optax under jit, torch, torch.compile and SimSIMD, as far as they are installed: one process, one thread, interleaved.
 
     python bench/rows.py [--rounds 15]
 
-A round runs every contender once, in a new order; the table shows medians of processor time in nanoseconds per logit.  Results are
-compared before anything is timed.
+A round runs every contender once, in a new order; the table shows medians of processor time in nanoseconds per logit, the ratio to the best
+peer, and the ratio of minima, since on a shared machine other work slows one contender more than another.  Results are compared before
+anything is timed.
 """
 
 import argparse
 import inspect
-import os
-import random
-import statistics
-import time
 
-os.environ.update(XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", JAX_PLATFORMS="cpu")
-
-import jax
-import numpy as np
-import optax
-
-import ufloss as ul
+from interleaved import check, compare, in_ufloss, np, optax, peers_of, torch, versions
+from interleaved import ufloss as ul
 
 try:
     import simsimd
@@ -27,6 +19,15 @@ except ImportError:
     simsimd = None
 
 INTEGER, DENSE, DIVERGENCE = ul.softmax_cross_entropy_with_integer_labels, ul.softmax_cross_entropy, ul.kl_divergence
+F = torch and torch.nn.functional
+IN_TORCH = {
+    INTEGER: lambda x, y: F.cross_entropy(x, y, reduction="none"),
+    DENSE: lambda x, y: F.cross_entropy(x, y, reduction="none"),
+    DIVERGENCE: lambda x, y: F.kl_div(x, y, reduction="none").sum(-1),
+    ul.cosine_similarity: lambda x, y: F.cosine_similarity(x, y, dim=-1),
+    ul.cosine_distance: lambda x, y: 1 - F.cosine_similarity(x, y, dim=-1),
+    ul.triplet_margin_loss: lambda a, p, n: F.triplet_margin_loss(a, p, n, reduction="none"),
+}
 CASES = [
     *[(shape, INTEGER, optax.losses.softmax_cross_entropy_with_integer_labels) for shape in [(65536, 10), (4096, 1000), (256, 32000)]],
     ((4096, 1000), DENSE, optax.losses.softmax_cross_entropy),
@@ -53,49 +54,24 @@ def arguments(shape, loss):
     return (ul.log_softmax(x) if loss is DIVERGENCE else x), y
 
 
-def contenders(loss, peer, args):
-    """(output, ours, {name: theirs}), each a call without arguments."""
-    given = [jax.device_put(a) for a in args]
-    value = jax.jit(peer)
-    both = jax.jit(lambda x, *y: jax.vjp(lambda z: peer(z, *y), x)[0:1] + jax.vjp(lambda z: peer(z, *y), x)[1](jax.numpy.ones(x.shape[:-1])))
-    rows, grad = np.empty(args[0].shape[:-1], "f4"), np.empty_like(args[0])
-    peers = {"optax": lambda: value(*given).block_until_ready()}
-    if simsimd and loss is ul.cosine_distance:
-        peers["simsimd"] = lambda: np.array(simsimd.cosine(*args), "f4")
-    yield "value", lambda: loss(*args, out=rows), peers
-    yield "value_and_grad", lambda: loss.value_and_grad(*args, out=(rows, grad)), {"optax": lambda: jax.block_until_ready(both(*given))}
-
-
-def check(ours, theirs):
-    for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in (ours, theirs)], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
-
-
-def median_times(calls, rounds):
-    times = [[] for _ in calls]
-    for _ in range(rounds):
-        for i in random.sample(range(len(calls)), len(calls)):
-            time.sleep(0.02)  # until idle threads of a peer have stopped spinning
-            began = time.process_time()
-            calls[i]()
-            times[i].append(time.process_time() - began)
-    return [statistics.median(t) for t in times]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    print(f"{ul.show_config('dicts')}\noptax {optax.__version__}, jax {jax.__version__}")
-    print(f"{'loss':45} {'output':15} {'shape':>14} {'ufloss':>8} {'best peer':>18} {'ratio':>6}")
-    for shape, loss, peer in CASES:
+    print(versions())
+    print(f"{'loss':45} {'output':15} {'shape':>14} {'ufloss':>8} {'best peer':>22} {'ratio':>6} {'minima':>7}")
+    for shape, loss, theirs in CASES:
         args = arguments(shape, loss)
-        for output, ours, peers in contenders(loss, peer, args):
-            for theirs in peers.values():
-                check(ours(), theirs())
-            a, *others = (t / args[0].size * 1e9 for t in median_times([ours, *peers.values()], rounds))
-            b, name = min(zip(others, peers, strict=True))
-            print(f"{loss.__name__:45} {output:15} {shape!s:>14} {a:8.3f} {name:>9} {b:8.3f} {b / a:6.2f}", flush=True)
+        peers = peers_of(theirs, IN_TORCH.get(loss), args)
+        for output, call in in_ufloss(loss, args, np.empty(shape[:-1], "f4")).items():
+            others = {name: calls[output] for name, calls in peers.items()}
+            if simsimd and loss is ul.cosine_distance and output == "value":
+                others["SimSIMD"] = lambda args=args: np.array(simsimd.cosine(*args), "f4")
+            for other in others.values():
+                check(call(), other(), 1e-3, 1e-4)
+            a, name, b, minima = compare(call, others, rounds)
+            a, b = (t / args[0].size * 1e9 for t in (a, b))
+            print(f"{loss.__name__:45} {output:15} {shape!s:>14} {a:8.3f} {name:>13} {b:8.3f} {b / a:6.2f} {minima:7.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def row_errors(loss, part, args, dtype):
     if wrt is None:
         exact = evaluate_row(loss["name"], kept, along(loss))
         if isinstance(exact, list):
-            return [ulps(got[j], e.v, 0, dtype) for j, e in zip(keep, exact, strict=True)]
+            return [ulps(got[j], real(e.v, e.tv), 0, dtype) for j, e in zip(keep, exact, strict=True)]
         return [ulps(got, real(exact.v, exact.tv), exact.tv if part in loss["vanishing"] else 0, dtype)]
     jets = row_jets(loss["name"], tuple(tuple(map(float, a)) if lies else a for a, lies in zip(kept, along(loss), strict=True)), tuple(along(loss)), wrt)
     keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[wrt][i] != 0]      # at a target of 0 the slope is infinite, or of no interest

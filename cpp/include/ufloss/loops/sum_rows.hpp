@@ -78,8 +78,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       if constexpr (L::contest) compete(L::candidate(x), places(from + j + i * lanes<T>), label, top[i], top_at[i]);
     }); });
     for (int s = 0; s < sums; ++s) {
-      const double rest = sum_packs<sums>(low, s);
       row[s][r] = sum_packs<sums>(sum, s);
+      const double rest = spare_digits ? 0.0 : sum_packs<sums>(low, s);
       lost[s][r] = rest == rest ? rest : 0;  // of an infinite sum it is NaN
     }
     if constexpr (L::contest) {

@@ -5,14 +5,14 @@
 UFL_BEGIN
 
 /// The loss is W/(tp + W + smooth), W the weighted false ones: nothing cancels.  W and the whole grow with p_j by alpha (1 - t) - beta t
-/// and t more.
+/// and t more; the gradient is formed from shares of the whole, W's and the rest's, of which neither is 1 minus the other.
 struct tversky_loss : sum_loss {
   static constexpr auto name = "tversky_loss";
   static constexpr argument args[] = {row_prediction("predictions", domain::unit, "Probabilities that a pixel belongs to the region."), row_target("targets", domain::unit, "0 or 1 for each pixel, or a probability."),
                                       parameter("smooth", domain::nonnegative, 1.0, "Added to both parts of the fraction."), parameter("alpha", domain::nonnegative, 0.5, "Weight of false positives."), parameter("beta", domain::nonnegative, 0.5, "Weight of false negatives.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad | part_hess, properties = nonnegative_value;
   static constexpr double neutral[] = {0, 0};
-  static constexpr int sums = 3, coefficients = 5;
+  static constexpr int sums = 3, coefficients = 6;
   static constexpr auto summary = "Tversky loss of a region; with alpha = beta = 1/2 the dice loss.";
   static constexpr auto formula = "1 - (tp + smooth) / (tp + alpha * fp + beta * fn + smooth)\ntp = sum(p * t), fp = sum(p * (1 - t)), fn = sum((1 - p) * t),  p = predictions, t = targets";
   static constexpr auto notes = "The row is all pixels of one region. An empty region without predictions and smooth = 0 gives 0. The second derivative may be negative; `hess_bound` is 2 (G / (tp + alpha * fp + beta * fn + smooth))**2, G the largest of 1, alpha and beta.";
@@ -23,14 +23,14 @@ struct tversky_loss : sum_loss {
     s[1] = fma(x[0], D(1) - x[1], s[1]);
     s[2] = fma(D(1) - x[0], x[1], s[2]);
   }
-  template <class D> static UFL_FN row_result<D, 5> finish(const sum_row<D>& r, D smooth, D alpha, D beta) {
-    const D wrong = alpha * r.sum[1] + beta * r.sum[2], all = (r.sum[0] + wrong) + smooth, inverse = select(all == D(0), D(0), D(1) / all);
+  template <class D> static UFL_FN row_result<D, 6> finish(const sum_row<D>& r, D smooth, D alpha, D beta) {
+    const D right = r.sum[0] + smooth, wrong = alpha * r.sum[1] + beta * r.sum[2], all = right + wrong, inverse = select(all == D(0), D(0), D(1) / all);
     const D g = max(max(alpha, beta), D(1)) * inverse;
-    return {wrong * inverse, {wrong * inverse, inverse, alpha, beta, select(all == D(0), D(1), D(2) * (g * g))}};
+    return {wrong * inverse, {wrong * inverse, right * inverse, inverse, alpha, beta, select(all == D(0), D(1), D(2) * (g * g))}};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {
-    const D change = fma(neg(c[3]), x[1], c[2] * (D(1) - x[1])), growth = x[1] + change, grad = fma(neg(c[0]), growth, change) * c[1];
-    return {D(0), grad, D(-2) * grad * growth * c[1], c[4]};
+    const D change = fma(neg(c[4]), x[1], c[3] * (D(1) - x[1])), growth = x[1] + change, grad = fma(change, c[1], neg(c[0] * x[1])) * c[2];
+    return {D(0), grad, D(-2) * grad * growth * c[2], c[5]};
   }
 };
 
