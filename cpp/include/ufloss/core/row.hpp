@@ -76,11 +76,11 @@ struct sum_loss : row_loss {
   static constexpr int states = 0, sums_again = 0;   ///< of further passes: refine() asks for one, fold_again() adds up
 };
 /// Rows of one sum of products: term() gives an element's factors in the data's own type, which is enough for logarithms of probabilities; the
-/// products of float32 factors are exact in double.
+/// products of float32 factors are exact in double.  spread() gets that type too; coefficients, which are double, it has none.
 struct product_loss : sum_loss { static constexpr int sums = 1; };
 template <class V> struct factors { V weight, other; };
 /// A weight of 0 counts nothing, whatever the finite or infinite x that `other` was made of.
-template <class V> UFL_FN factors<V> weighted(V weight, V x, V other) { return {weight, select((weight == V(0)) & (x == x), V(0), other)}; }
+template <class V> UFL_FN factors<V> weighted(V weight, V x, V other) { return {weight, drop((weight == V(0)) & (x == x), other)}; }
 /// Does an argument outside its domain give NaN?  Of the elements of a row, in rows of sums, those that must not be negative.
 template <class L> constexpr bool is_checked(int i) {
   const argument a = L::args[i];

@@ -133,6 +133,20 @@ template <class S, class O, class T> struct row_loop {
       for (int k = 0; k < shape.scalars; ++k) set_scalar(t, i, r, k);
     }
   }
+  /// Rows [r0, r0 + m), the last again in places up to `padded`.  Short rows spend as long here as on exponentials: one plain loop.
+  void set_all_scalars(tile_base<T>& t, std::ptrdiff_t r0, int m, int padded) const {
+    if (mask || varies)
+      for (int i = 0; i < padded; ++i) set_scalars(t, i, r0 + (i < m ? i : m - 1));
+    else if (shape.label >= 0) {
+      const row_operand logits = x();
+      for (int i = 0; i < padded; ++i) {
+        const std::ptrdiff_t r = r0 + (i < m ? i : m - 1);
+        const long long l = label_of(r);     // find_bad_label() has seen it
+        t.label[i] = double(get(logits, r, l));
+        t.label_at[i] = double(l);
+      }
+    }
+  }
   /// The value; derivatives at the label, which are formed apart; and what is masked out.
   void put_rest(const tile_base<T>& t, int i, std::ptrdiff_t r) const {
     const bool masked_out = t.count[i] == 0 && mask;
@@ -150,6 +164,15 @@ template <class S, class O, class T> struct row_loop {
     if (mask)
       for (int k = 0; k < shape.outputs; ++k)
         for (std::ptrdiff_t j = 0; j < n; ++j) if (!selected(r, j)) put(row_out(k), r, j, T(shape.masked));
+  }
+  void put_all_rest(const tile_base<T>& t, std::ptrdiff_t r0, int m) const {
+    if (mask || varies || t.invalid[0]) {
+      for (int i = 0; i < m; ++i) put_rest(t, i, r0 + i);
+      return;
+    }
+    if (shape.has_value) for (int i = 0; i < m; ++i) put(out[0], r0 + i, 0, t.value[i]);
+    if (shape.own_grad_at >= 0) for (int i = 0; i < m; ++i) put(row_out(shape.own_grad_at), r0 + i, label_of(r0 + i), t.own_grad[i]);
+    if (shape.own_hess_at >= 0) for (int i = 0; i < m; ++i) put(row_out(shape.own_hess_at), r0 + i, label_of(r0 + i), t.own_hess[i]);
   }
   /// Can rows be brought into columns, and back, a square of numbers at a time?
   template <class X> bool in_squares(const row_operand& a) const { return lanes<T> > 1 && lies_ready<X, T>(a) && n >= lanes<T>; }
@@ -199,7 +222,7 @@ template <class S, class O, class T> struct row_loop {
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += tile) {
       const int m = int(rows - r0 < tile ? rows - r0 : tile), padded = (m + lanes<T> - 1) / lanes<T> * lanes<T>;
       for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r0, m, padded, neutral(a), columns[a]);
-      for (int i = 0; i < padded; ++i) set_scalars(t, i, r0 + (i < m ? i : m - 1));      // looks at rows that are in the cache by now
+      set_all_scalars(t, r0, m, padded);     // looks at rows that are in the cache by now
       kernel.fold_short(t, padded, from, n, terms);
       while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
       kernel.finish_short(t, padded);
@@ -207,7 +230,7 @@ template <class S, class O, class T> struct row_loop {
         kernel.spread_short(t, padded, from, n, terms, to);
         for (int k = 0; k < shape.outputs; ++k) put_columns(row_out(k), r0, m, results[k]);
       }
-      for (int i = 0; i < m; ++i) put_rest(t, i, r0 + i);
+      put_all_rest(t, r0, m);
     }
   }
   void run_long(tile_base<T>& t) const {
@@ -260,7 +283,7 @@ template <class S, class O, class T> struct row_loop {
             for (int o = 0; o < shape.outputs; ++o)
               if (to[o] == results[o]) scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)), row_out(o).core, k);
           }
-      for (int i = 0; i < m; ++i) put_rest(t, i, r0 + i);
+      put_all_rest(t, r0, m);
     }
   }
 };

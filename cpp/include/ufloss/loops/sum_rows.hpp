@@ -18,7 +18,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   using C = chunks<T, 16>;
   static constexpr int sums = L::sums, lying = count_along<L>(), scalars = count_scalars<L>();
   static constexpr bool keeps_terms = false, needs_elements = false, refines = L::sums_again > 0, gives_factors = std::is_base_of_v<product_loss, L>;
-  using E = std::conditional_t<gives_factors, V, D>;         // of the elements in the first pass
+  using E = std::conditional_t<gives_factors, V, D>;         // in which elements are looked at
   static constexpr bool spare_digits = sizeof(T) < sizeof(double);
   static constexpr int ahead = 2048;         // bytes; softmax rows look farther, but sums are often of short vectors
   static constexpr double neutral(int k) { return L::neutral[k]; }
@@ -193,11 +193,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   template <bool WithRows> UFL_NOINLINE void finish(int rows) { finish_rows<WithRows>(rows, std::make_index_sequence<std::size_t(scalars)>{}); }
   template <bool WithRows> UFL_FN void finish_short(int rows) { finish<WithRows>(rows); }
 
-  template <unsigned Parts, class Put> static UFL_FN void put_jet(const D* x, const D* c, row_marks<D> marks, V sound, Put put) {
-    jet<D> j;
+  template <unsigned Parts, class Put> static UFL_FN void put_jet(const E* x, const E* c, row_marks<D> marks, V sound, Put put) {
+    jet<E> j;
     if constexpr (L::contest) j = L::spread(x, c, marks);
     else j = L::spread(x, c);
-    const auto narrowed = [&](D z) UFL_INLINE { return narrow(z, V(0)) + sound; };
+    const auto narrowed = [&](E z) UFL_INLINE { return narrow(z, V(0)) + sound; };
     if constexpr (bool(Parts & part_value) && (L::properties & row_value) != 0) put(narrowed(j.value));
     if constexpr (Parts & part_grad) put(narrowed(j.grad));
     if constexpr (Parts & part_grad2) put(narrowed(j.grad2));
@@ -206,11 +206,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (Parts & part_bound) put(narrowed(j.hess_bound));
   }
   template <unsigned Parts> UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T*, T* const* out, bool) const {
-    D c[L::coefficients ? L::coefficients : 1];
-    same<L::coefficients>(coefficient, r, c);
+    E c[L::coefficients ? L::coefficients : 1];
+    if constexpr (L::coefficients > 0) same<L::coefficients>(coefficient, r, c);
     const D first = D(winner[r]), label = D(this->label_at[r]);
     chunks<T, lanes<T>>::template whole<lying>(in, n, pad, [&](const T* const* p, std::ptrdiff_t j) UFL_INLINE {
-      D x[lying];
+      E x[lying];
       columns(x, p, 0);
       const D at = places(from + j);
       put_jet<Parts>(x, c, {at == first, at == label}, V(sound[r]), row_writer<T>{out, j, int(n - j < lanes<T> ? n - j : lanes<T>)});
@@ -218,10 +218,10 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   }
   template <unsigned Parts> UFL_NOINLINE void spread_short(int rows, const T* const* in, std::ptrdiff_t n, const T*, T* const* out) const {
     for (int r = 0; r < rows; r += lanes<T>) {
-      D c[L::coefficients ? L::coefficients : 1];
-      wide<L::coefficients>(coefficient, r, c);
+      E c[L::coefficients ? L::coefficients : 1];
+      if constexpr (L::coefficients > 0) wide<L::coefficients>(coefficient, r, c);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
-        D x[lying];
+        E x[lying];
         columns(x, in, j * tile + r);
         const D at = D(double(j));
         put_jet<Parts>(x, c, {at == wide(winner, r), at == wide(this->label_at, r)}, load(sound + r), row_writer<T>{out, j * tile + r, lanes<T>});

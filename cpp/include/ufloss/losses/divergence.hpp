@@ -34,7 +34,10 @@ struct kl_divergence : product_loss {
   static constexpr auto notes = "A target of 0 counts 0, also where the prediction is -inf; a negative target gives NaN. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to a target is -inf at 0.";
   static constexpr auto source = "optax.losses.kl_divergence; Axon kl_divergence (of clipped probabilities).";
   static constexpr auto example = ">>> ul.kl_divergence(np.log([[0.5, 0.5]]), [[0.25, 0.75]])\narray([0.13081204])";
-  template <class V> static UFL_FN factors<V> term(const V* x) { return weighted(x[1], x[0], kl_div::log_positive(x[1]) - x[0]); }
+  template <class V> static UFL_FN factors<V> term(const V* x) {
+    if (all_normal(x[1])) return {x[1], log_normal(x[1]) - x[0]};
+    return weighted(x[1], x[0], kl_div::log_positive(x[1]) - x[0]);
+  }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1), select(x[1] == D(0), neg(inf<D>()), (log(x[1]) - x[0]) + D(1))}; }
 };
@@ -94,7 +97,10 @@ struct cross_entropy : product_loss {
   static constexpr auto notes = "A label of 0 counts 0, whatever the prediction; nothing is clipped. The second derivative is labels / predictions**2, which `hess_bound` raises to 1 where it is less. Of logits, `softmax_cross_entropy` is more accurate.";
   static constexpr auto source = "Axon categorical_cross_entropy.";
   static constexpr auto example = ">>> ul.cross_entropy([[0.25, 0.75]], [[0.0, 1.0]])\narray([0.28768207])";
-  template <class V> static UFL_FN factors<V> term(const V* x) { return weighted(x[1], x[0], log(x[0])); }
+  template <class V> static UFL_FN factors<V> term(const V* x) {
+    if (all_normal(x[0])) return {x[1], log_normal(x[0])};
+    return weighted(x[1], x[0], log(x[0]));
+  }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {D(0) - r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
     const auto none = x[1] == D(0);
