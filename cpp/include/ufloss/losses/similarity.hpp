@@ -31,6 +31,7 @@ struct angle_loss : sum_loss {
     const D ab = select(first, r.sum[0], r.again[0]), aa = select(first, r.sum[1], r.again[1]), bb = select(first, r.sum[2], r.again[2]);
     const D a = scale_of(aa), b = scale_of(bb);
     const auto out = first & !((a == D(1)) & (b == D(1))), parallel = (first | rescaled) & !out & ((ab / aa) * (ab / bb) > D(r.spare_digits ? 0.99 : 0.5));
+    if (all(first & !(out | parallel))) return out;         // as most are: their states are not looked at
     st[scale_a] = select(first, a, st[scale_a]);
     st[scale_b] = select(first, b, st[scale_b]);
     st[slope_a] = select(parallel, ab / aa, st[slope_a]);
@@ -59,8 +60,11 @@ struct angle_loss : sum_loss {
       by_a = select(large, select(free, (sa / a) / b, D(1) / (eps_product * sb)), by_a);
       by_b = select(large, select(free, (sb / b) / a, D(1) / (eps_product * sa)), by_b);
     }
-    const D across = max(r.again[3] - (r.again[4] / aa) * r.again[4], D(0)) / bb;
-    const D distance = select(refined & free_a & free_b & (cosine > D(0)), across / (D(1) + sqrt(D(1) - min(across, D(1)))), D(1) - cosine);
+    D distance = D(1) - cosine;
+    if (UFL_UNLIKELY(!all(!refined))) {
+      const D across = max(r.again[3] - (r.again[4] / aa) * r.again[4], D(0)) / bb;
+      distance = select(refined & free_a & free_b & (cosine > D(0)), across / (D(1) + sqrt(D(1) - min(across, D(1)))), distance);
+    }
     const D t = ab / aa, u = ab / bb, none = D(0), inverse_a = select(free_a, sa / a, none);
     return {cosine, distance, {sa, sb, select(free_a, t, none), select(free_a & refined, r.again[4] / aa, none), select(free_b, u, none),
                                select(free_b & refined, r.again[5] / bb, none), by_a, by_b, inverse_a, cosine}};
