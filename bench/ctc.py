@@ -32,11 +32,7 @@ def draw(shape, kind):
     return logits.astype("f4"), labels
 
 
-def in_optax(logits, labels):
-    return optax.losses.ctc_loss(logits, np.zeros(logits.shape[:2], "f4"), labels, np.zeros(labels.shape, "f4"))
-
-
-def in_torch(logits, labels):
+def in_torch(logits, _, labels, __):
     lengths = [torch.full((len(logits),), n) for n in (logits.shape[1], labels.shape[1])]
     return torch.nn.functional.ctc_loss(logits.log_softmax(-1).transpose(0, 1), labels, *lengths, reduction="none")
 
@@ -49,12 +45,13 @@ def main():
     print(f"{'shape':>20} {'data':9} {'output':15} {'ufloss ms':>10} {'best peer, ms':>16} {'ratio':>6} {'minima':>7} {'ns a cell':>10}")
     for shape in SHAPES:
         for kind in DATA:
-            args = draw(shape, kind)
-            peers = peers_of(in_optax, in_torch, args, compiled=False)
-            for output, call in in_ufloss(ul.ctc.loss, args, np.empty(shape[0], "f4")).items():
+            logits, labels = draw(shape, kind)
+            nothing_padded = np.zeros(logits.shape[:2], "f4"), np.zeros(labels.shape, "f4")
+            peers = peers_of(optax.losses.ctc_loss, in_torch, (logits, nothing_padded[0], labels, nothing_padded[1]), compiled=False)
+            for output, call in in_ufloss(ul.ctc.loss, (logits, labels), np.empty(shape[0], "f4")).items():
                 others = {name: calls[output] for name, calls in peers.items()}
                 for other in others.values():
-                    check(call(), other(), 1e-3, 0.05)
+                    check(call(), other(), 1e-3, 0.1 if kind == "scale 20" else 0.01)  # peers add float32 logarithms up
                 a, name, b, minima = compare(call, others, rounds)
                 cells = shape[0] * shape[1] * (2 * shape[3] + 1)
                 row = f"{shape!s:>20} {kind:9} {output:15} {a * 1e3:10.2f} {name:>7} {b * 1e3:8.1f} {b / a:6.1f} {minima:7.1f} {a / cells * 1e9:10.3f}"

@@ -78,6 +78,7 @@ class Rows:
         self.rank = max(ranks)
         self.k = self.rank if axis is None else len(axis) if isinstance(axis, tuple | list) else 1
         self.last = tuple(range(-self.k, 0))
+        self.as_they_lie = type(axis) is int and axis == -1
         moved = [self.move(a).shape for a in operands]
         try:
             full = np.broadcast_shapes(*moved)
@@ -111,6 +112,8 @@ class Rows:
         """An operand with its class axes last."""
         if self.axis is None or a.ndim == 0:
             return a.reshape((1,) * (self.k - a.ndim) + a.shape)
+        if self.as_they_lie:  # NumPy takes its time
+            return a
         return np.moveaxis(a, normalize_axis_tuple(self.axis, a.ndim, self.name), self.last)
 
     def readings(self, where, rank):
@@ -120,7 +123,7 @@ class Rows:
 
     def merge(self, a):
         """An operand with its class axes last, in the form (batch, n); a view where they merge to one stride."""
-        a = np.broadcast_to(a, self.batch + self.lengths, subok=True)
+        a = broadcast(a, self.batch + self.lengths)
         return a if self.k == 1 else a.reshape(*self.batch, self.n)
 
     def lay(self, a):
@@ -129,6 +132,8 @@ class Rows:
 
     def unlay(self, a):
         """A result along the rows, in the shape of the logits."""
+        if self.as_they_lie:
+            return a
         return np.moveaxis(a if self.k == 1 else a.reshape(self.whole + self.lengths), self.last, self.axes)
 
     def keep(self, a):
@@ -145,10 +150,17 @@ class Rows:
 
 
 def common_shape(shapes, name):
+    if len(arrays := {s for s in shapes if s}) == 1:  # NumPy takes ten times as long
+        return arrays.pop()
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
         raise ValueError(f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}") from None
+
+
+def broadcast(a, shape):
+    """A view, for which NumPy takes as long as for adding up thousands of numbers; the array itself where that will do."""
+    return a if a.shape == shape else np.broadcast_to(a, shape, subok=True)
 
 
 def check_mask(where, name):

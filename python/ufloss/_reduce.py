@@ -7,12 +7,13 @@ of the inputs' size is ever made.
 import math
 from functools import lru_cache
 from inspect import Parameter, Signature
+from itertools import product
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import Rows, bind, check_mask, common_shape, outputs
+from ._front import Rows, bind, broadcast, check_mask, common_shape, outputs
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -39,7 +40,7 @@ def blocks(shape, limit):
         yield ()
         return
     step = max(1, limit // max(1, inner))
-    for outer in np.ndindex(shape[:split]):
+    for outer in product(*map(range, shape[:split])):
         for i in range(0, shape[split], step):
             yield (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
 
@@ -68,8 +69,8 @@ class Elements:
     def __init__(self, loss, name, inputs, kept, axis, where):
         self.loss, self.width = loss, 1
         self.shape = self.full = common_shape([np.shape(x) for x in inputs], name)
-        self.inputs = [x if np.ndim(x) == 0 else np.broadcast_to(x, self.shape) for x in inputs]
-        masks = [np.broadcast_to(a, self.shape) for a in kept if a is not None]
+        self.inputs = [x if np.ndim(x) == 0 else broadcast(x, self.shape) for x in inputs]
+        masks = [broadcast(a, self.shape) for a in kept if a is not None]
         self.mask = all_of(masks if where is True else [spread(where, self.shape, name, "where"), *masks])
 
     def lay(self, order):
@@ -78,6 +79,9 @@ class Elements:
         self.mask = None if self.mask is None else self.mask.transpose(order)
 
     def dtype(self, ufunc):
+        kinds = {x.dtype for x in self.inputs if np.ndim(x)}
+        if len(kinds) == 1 and (kind := kinds.pop()).char in "efd":
+            return kind
         none = (slice(0, 0),) * len(self.shape)
         return ufunc(*[x if np.ndim(x) == 0 else x[none] for x in self.inputs]).dtype
 
@@ -101,9 +105,9 @@ class RowsOfLoss:
         self.shape = common_shape([rows.batch, *[np.shape(x) for x, lies in zip(inputs, along, strict=True) if not lies]], name)
         whole = (*self.shape, rows.n)
         laid = [rows.lay(np.asarray(x)) if lies else x for x, lies in zip(inputs, along, strict=True)]
-        self.inputs = [np.broadcast_to(x, whole if lies else self.shape) for x, lies in zip(laid, along, strict=True)]
+        self.inputs = [broadcast(x, whole if lies else self.shape) for x, lies in zip(laid, along, strict=True)]
         mask = all_of([m for m in (rows.mask, *[rows.lay(a) for a in kept if a is not None]) if m is not None])
-        self.mask = None if mask is None else np.broadcast_to(mask, whole)
+        self.mask = None if mask is None else broadcast(mask, whole)
         self.along, self.width = along, max(1, rows.n)
         rows.place(self.shape)
         self.rows, self.full = rows, rows.full  # of the gradient
@@ -195,8 +199,9 @@ class Reduction:
         axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["kind"] == "row" else "axis")))
         kept = tuple(i for i in range(len(shape)) if i not in axes)
         order = (*kept, *axes)
-        source.lay(order)
-        weights = None if weights is None else weights.transpose(order)
+        if order != tuple(range(len(shape))):
+            source.lay(order)
+            weights = None if weights is None else weights.transpose(order)
         result_shape = tuple(1 if i in axes else shape[i] for i in range(len(shape)) if keepdims or i not in axes)
         if outs[0] is not None and outs[0].shape != result_shape:
             raise ValueError(f"{name}: output has shape {outs[0].shape}, the result {result_shape}")
@@ -254,7 +259,7 @@ class Reduction:
         if None in steps:
             return False
         record, n, segment = self._loss["outputs"]["value_and_grad" if self._with_grad else ""][0], shape[split] * inner, max(1, limit // max(1, inner)) * inner
-        for outer in np.ndindex(shape[:split]):
+        for outer in product(*map(range, shape[:split])):
             views = [x if x is None or x.ndim == 0 else x[*outer, ...] for x in operands]
             here = outer[:kept]
             by = 1.0 if divisor is None else divisor[here]
