@@ -96,13 +96,14 @@ template <> struct exp_param<float> {
   static constexpr float round = 0x1.8p23f;                                         // x + round leaves rint(x) in the low bits
   static constexpr float min = -104, max = 89, product_max = 131, one_tail = -20;   // exp: 0, inf;  scaled: far beyond;  expm1: -1
   static constexpr float far = -60, floor = -156;                                   // exp_tail: scaled below far, 0 below floor
+  static constexpr float normal = -87;                                              // above it exp is a normal number
 };
 template <> struct exp_param<double> {
   static constexpr double log2e = 0x1.71547652b82fep0;
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;   // hi has 40 bits
   static constexpr double round = 0x1.8p52;
   static constexpr double min = -746, max = 710, product_max = 1060, one_tail = -40;
-  static constexpr double far = -600, floor = -1330;
+  static constexpr double far = -600, floor = -1330, normal = -708;
 };
 template <class V> using exp_of = exp_param<scalar_t<V>>;
 

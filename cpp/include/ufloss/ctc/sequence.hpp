@@ -132,6 +132,10 @@ template <int Packs, class T> UFL_FN range_of_row<T> range_in(const T* x, std::p
   return {max_of_lanes(top[0]), -max_of_lanes(low[0])};
 }
 template <class T> UFL_FN range_of_row<T> range_of(const T* x, std::ptrdiff_t n) { return n < 256 ? range_in<2>(x, n) : range_in<8>(x, n); }      // no order matters: as many packs as hide the latency
+/// exp(x - top), or the smallest normal number where that is less: subnormal ones take several times as long, and count for nothing beside 1.
+template <class T> UFL_FN native<T> exp_below(native<T> x, T top) {
+  return exp_shifted(x - native<T>(top), native<T>(exp_param<T>::round), native<T>(exp_param<T>::normal));
+}
 template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n) {
   using C = chunks<T, frame_lanes>;
   using D = wide_native<T>;
@@ -139,16 +143,17 @@ template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n
   D sum[C::packs];
   C::each([&](int i) UFL_INLINE { sum[i] = D(0); });
   C::over(n, [&](int i, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-    sum[i] = sum[i] + widen(exp_nonpositive(load_padded(x + j, k, T(-__builtin_inf())) - native<T>(T(top))));
+    sum[i] = sum[i] + widen(exp_below(load_padded(x + j, k, T(-__builtin_inf())), T(top)));
   });
   const double s = sum_of_frame<T>(sum);
   return {top, s > 0 ? s : __builtin_nan("")};
 }
-/// to[k] = exp(x[k] - top) scale - taken(k), a pack of doubles.
+/// to[k] = exp(x[k] - top) scale - taken(k), a pack of doubles; an exponential that is no normal number counts as 0.
 template <class T, class Taken> UFL_NOINLINE void put_softmax(const T* x, std::ptrdiff_t n, double top, double scale, T* to, Taken taken) {
   using D = wide_native<T>;
   chunks<T, lanes<T>>::over(n, [&](int, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
-    const D y = widen(exp_nonpositive(load_padded(x + j, k, T(-__builtin_inf())) - native<T>(T(top)))) * D(scale) - taken(j);
+    const native<T> v = load_padded(x + j, k, T(-__builtin_inf()));
+    const D y = widen(drop(v - native<T>(T(top)) < native<T>(exp_param<T>::normal), exp_below(v, T(top)))) * D(scale) - taken(j);
     store_padded(narrow(y, native<T>(T(0))), to + j, k);
   });
 }
