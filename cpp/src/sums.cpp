@@ -24,12 +24,22 @@ UFL_FN void ask_for(const char* at, std::ptrdiff_t n, std::ptrdiff_t step) {
   if (step <= 64) for (std::ptrdiff_t i = 0; i < n * step; i += 64) UFL_PREFETCH(at + i);
 }
 
+/// m numbers of a gradient times their weights over the divisor; no weights: 1.
+template <class T> UFL_FN void scale(T* grad, std::ptrdiff_t step, std::ptrdiff_t m, const double* weights, double divisor) {
+  const auto each = [&](auto at) UFL_INLINE {
+    if (weights) for (std::ptrdiff_t i = 0; i < m; ++i) at(i) = T(double(at(i)) * (weights[i] / divisor));
+    else for (std::ptrdiff_t i = 0; i < m; ++i) at(i) = at(i) / T(divisor);
+  };
+  if (step == std::ptrdiff_t(sizeof(T))) each([&](std::ptrdiff_t i) UFL_INLINE -> T& { return grad[i]; });      // which compilers turn into packs
+  else each([&](std::ptrdiff_t i) UFL_INLINE -> T& { return *reinterpret_cast<T*>(reinterpret_cast<char*>(grad) + i * step); });
+}
+
 /// A chunk of values at a time, which stays in the first-level cache; what is added is what weighted_sum says of each segment.  The next
 /// chunk is asked for while this one is added up: 0.48 became 0.40 ns an element of squared_error, whose operands alone take 0.31.
 template <class T> int add_line(void* context, char* const* results, const std::ptrdiff_t*, const std::ptrdiff_t*, void*) {
   const quiet flags;
   const line& l = *static_cast<const line*>(context);
-  constexpr std::ptrdiff_t chunk = 512, piece = 64;
+  constexpr std::ptrdiff_t chunk = 1024, piece = 64;
   alignas(64) T values[chunk];
   alignas(64) double weights[chunk];
   char* args[sizeof(l.args) / sizeof(l.args[0]) + 2];
@@ -51,11 +61,7 @@ template <class T> int add_line(void* context, char* const* results, const std::
         for (int k = 0; k < l.inputs; ++k) ask_for(args[k] + (chunk + at) * steps[k], piece, steps[k]);
         all.add(m - at < piece ? m - at : piece, values + at, l.weights ? weights + at : nullptr);
       }
-      if (!grad || (!l.weights && l.divisor == 1)) continue;
-      for (std::ptrdiff_t i = 0; i < m; ++i) {
-        T& g = *reinterpret_cast<T*>(grad + i * l.grad_step);
-        g = l.weights ? T(double(g) * (weights[i] / l.divisor)) : g / T(l.divisor);
-      }
+      if (grad && (l.weights || l.divisor != 1)) scale(reinterpret_cast<T*>(grad), l.grad_step, m, l.weights ? weights : nullptr, l.divisor);
     }
     double s, t;
     all.fold(&s, &t);
