@@ -174,6 +174,7 @@ def draw(loss, size, dtype, soft, rng):
                 "sign": lambda: (2 * rng.integers(0, 2, size) - 1, "-1/1"),
                 "nonnegative": lambda: (rng.poisson(2.0, size), "Poisson counts"),
                 "positive": lambda: (rng.gamma(2.0, 1.0, size) + 1e-6, "gamma"),
+                "tweedie_target": lambda: (rng.gamma(2.0, 1.0, size), "gamma"),
             }[a["domain"]]()
         else:
             drawn, word = {
