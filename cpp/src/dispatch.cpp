@@ -1,10 +1,11 @@
 // Which instruction sets are built in, and which of them this processor runs.
 #include "dispatch.hpp"
+#include "instruction_sets.hpp"      // written by CMake: UFL_ISAS(X), the sets that were asked for, lowest first
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
-#if defined(UFL_X86)
+#if defined(__x86_64__) || defined(_M_X64)
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 #else
@@ -19,12 +20,21 @@ namespace ufloss::dispatch {
 #define UFL_ADDRESS(kind, isa) &kind##_##isa,
 #define UFL_ADDRESSES(isa) {UFL_KINDS(UFL_ADDRESS, isa)},
 UFL_ISAS(UFL_DECLARE_ALL)
+#define UFL_NAME(isa) #isa,
 
 namespace {
 
+const char* const names[] = {UFL_ISAS(UFL_NAME)};
+/// What level() must reach for a set; emulated packs are built with the flags of x86-64-v3.
+int needed_level(const char* isa) {
+  const char* const levels[] = {"isa_x86_64_v2", "isa_x86_64_v3", "isa_x86_64_v4"};
+  for (int l = 0; l < 3; ++l) if (!std::strcmp(isa, levels[l])) return l;
+  return is_emulated(isa) ? 1 : 0;
+}
+
 const kernel_table* const tables[][kinds] = {UFL_ISAS(UFL_ADDRESSES)};
 
-#if defined(UFL_X86)
+#if defined(__x86_64__) || defined(_M_X64)
 struct registers { unsigned eax, ebx, ecx, edx; };
 registers cpuid(unsigned leaf, unsigned sub) {
   registers r{};
@@ -82,8 +92,13 @@ std::ptrdiff_t measure_past_cache_from() {
 
 int count() noexcept { return int(sizeof(tables) / sizeof(tables[0])); }
 const kernel_table& table(int i, int kind) noexcept { return *tables[i][kind]; }
-bool supported(int i) noexcept { return i <= level(); }
-int best() noexcept { return level(); }
+bool is_emulated(const char* isa) noexcept { return !std::strncmp(isa, "isa_emulated", 12); }
+bool supported(int i) noexcept { return i >= 0 && i < count() && needed_level(names[i]) <= level(); }
+int best() noexcept {
+  int found = 0;
+  for (int i = 0; i < count(); ++i) if (supported(i) && !is_emulated(names[i])) found = i;
+  return found;
+}
 int find(const char* isa) noexcept {
   for (int i = 0; i < count(); ++i) if (!std::strcmp(tables[i][0]->isa, isa)) return i;
   return -1;

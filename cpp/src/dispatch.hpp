@@ -39,13 +39,6 @@ struct kernel_table {
 
 // What is compiled once an instruction set exports a table named after both.
 #define UFL_KINDS(X, isa) X(table, isa) X(rows, isa) X(ctc, isa) X(sums, isa) X(batch, isa)
-#if defined(UFL_X86)
-#define UFL_ISAS(X) X(isa_x86_64_v2) X(isa_x86_64_v3) X(isa_x86_64_v4)
-#elif defined(UFL_NEON)
-#define UFL_ISAS(X) X(isa_neon)
-#else
-#define UFL_ISAS(X) X(isa_scalar)
-#endif
 
 namespace dispatch {
 enum kind { losses_kind, rows_kind, ctc_kind, sums_kind, batch_kind, kinds };      ///< in the order of UFL_KINDS
@@ -54,6 +47,7 @@ const kernel_table& table(int i, int kind = losses_kind) noexcept;
 bool supported(int i) noexcept;                    ///< may this processor run it?
 int best() noexcept;
 int find(const char* isa) noexcept;                ///< -1: not built in
+bool is_emulated(const char* isa) noexcept;        ///< plain C++ in the shape of wide registers: for tests, never the best
 host& host_calls() noexcept;
 std::ptrdiff_t past_cache_from() noexcept;             ///< bytes beyond which results are stored past the cache
 }  // namespace dispatch

@@ -1,5 +1,6 @@
 // Tables without a record, for tests that ask dispatch.cpp what the processor can do and run loops of their own.
 #include "dispatch.hpp"
+#include "instruction_sets.hpp"
 
 namespace ufloss::dispatch {
 #define UFL_EMPTY(kind, isa)                 \

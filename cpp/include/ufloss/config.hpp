@@ -8,6 +8,8 @@
 // The namespace follows what the compiler may emit, so that two translation units built with different -m flags never share a
 // definition: the linker keeps one copy of an inline function, and an AVX-512 copy would crash an older processor.
 #if defined(UFL_ISA)  // set by hand, for a test
+#elif defined(UFL_EMULATED)
+#define UFL_ISA isa_emulated_512
 #elif defined(__CUDACC__)
 #define UFL_ISA isa_cuda
 #elif defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
@@ -67,6 +69,28 @@
 #define UFL_HAS_FMA 1
 #else
 #define UFL_HAS_FMA 0
+#endif
+
+// Which intrinsics the packs may use.  UFL_EMULATED: none, packs are xsimd's emulated ones, so that any machine runs the code paths of the
+// widest registers, under sanitizers too.
+#if defined(__AVX512F__) && !defined(UFL_EMULATED)
+#define UFL_AVX512F 1
+#else
+#define UFL_AVX512F 0
+#endif
+#if defined(__AVX__) && !defined(UFL_EMULATED)
+#define UFL_AVX 1
+#else
+#define UFL_AVX 0
+#endif
+#if defined(__SSE2__) && !defined(UFL_EMULATED)
+#define UFL_SSE2 1
+#else
+#define UFL_SSE2 0
+#endif
+#if defined(UFL_EMULATED)
+#define XSIMD_WITH_EMULATED 1
+#define XSIMD_DEFAULT_ARCH emulated<512>
 #endif
 
 // SIMD packs need xsimd on the include path; without it, and on a GPU, a pack is one scalar.

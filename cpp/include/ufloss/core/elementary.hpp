@@ -138,7 +138,7 @@ template <class V> UFL_FN V scale_unit(V p, V n) {
   const V s = from_bits(shl<F::mantissa>(to_bits(n + select(big, magic<-F::half_range, V>(), magic<F::half_range, V>()))));
   return (p * s) * select(big, V(F::half_up), V(F::half_down));
 }
-#if UFL_HAS_XSIMD && defined(__AVX512F__)      // the same value in one instruction
+#if UFL_HAS_XSIMD && UFL_AVX512F      // the same value in one instruction
 UFL_FN pack<float> scale_by(pack<float> p, pack<float> n) { return pack<float>(_mm512_scalef_ps(p.v, n.v)); }
 UFL_FN pack<double> scale_by(pack<double> p, pack<double> n) { return pack<double>(_mm512_scalef_pd(p.v, n.v)); }
 template <class P> UFL_FN twin<P> scale_by(twin<P> p, twin<P> n) { return {scale_by(p.lo, n.lo), scale_by(p.hi, n.hi)}; }

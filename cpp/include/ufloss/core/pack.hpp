@@ -58,7 +58,14 @@ template <class T> UFL_FN pack_mask<T> operator!(pack_mask<T> a) { return {!a.v}
 template <class T> UFL_FN twin<pack_mask<T>> operator!(twin<pack_mask<T>> a) { return {!a.lo, !a.hi}; }
 
 template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
-#if UFL_HAS_FMA
+#if defined(UFL_EMULATED)      // whose fma rounds twice
+  T x[pack<T>::size], y[pack<T>::size], z[pack<T>::size];
+  a.store(x);
+  b.store(y);
+  c.store(z);
+  for (int i = 0; i < pack<T>::size; ++i) x[i] = fma(x[i], y[i], z[i]);
+  return pack<T>::load(x);
+#elif UFL_HAS_FMA
   return xsimd::fma(a.v, b.v, c.v);
 #else
   return a.v * b.v + c.v;
@@ -67,8 +74,8 @@ template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
 template <class T> UFL_FN pack<T> sqrt(pack<T> x) { return xsimd::sqrt(x.v); }
 template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) { return xsimd::select(m.v, a.v, b.v); }
 // One operation, where GCC makes three of a blend with zeros.
-#if defined(__SSE2__) && !defined(__AVX512F__)
-#if defined(__AVX__)
+#if UFL_SSE2 && !UFL_AVX512F
+#if UFL_AVX
 UFL_FN pack<float> keep(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_and_ps(m.v, x.v)); }
 UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) { return pack<double>(_mm256_and_pd(m.v, x.v)); }
 UFL_FN pack<float> drop(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_andnot_ps(m.v, x.v)); }
@@ -113,11 +120,11 @@ template <int N, class U> UFL_FN twin<U> shr(twin<U> u) { return {shr<N>(u.lo), 
 
 // float to double and back, lanes in order
 UFL_FN twin<pack<double>> widen(pack<float> x) {
-#if defined(__AVX512F__)
+#if UFL_AVX512F
   return {pack<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x.v))), pack<double>(_mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1)))};
-#elif defined(__AVX__)
+#elif UFL_AVX
   return {pack<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x.v))), pack<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x.v, 1)))};
-#elif defined(__SSE2__)
+#elif UFL_SSE2
   return {pack<double>(_mm_cvtps_pd(x.v)), pack<double>(_mm_cvtps_pd(_mm_movehl_ps(x.v, x.v)))};
 #else
   float in[pack<float>::size];
@@ -128,11 +135,11 @@ UFL_FN twin<pack<double>> widen(pack<float> x) {
 #endif
 }
 UFL_FN pack<float> narrow(twin<pack<double>> x, pack<float>) {
-#if defined(__AVX512F__)
+#if UFL_AVX512F
   return pack<float>(_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(x.lo.v)), _mm512_cvtpd_ps(x.hi.v), 1));
-#elif defined(__AVX__)
+#elif UFL_AVX
   return pack<float>(_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(x.lo.v)), _mm256_cvtpd_ps(x.hi.v), 1));
-#elif defined(__SSE2__)
+#elif UFL_SSE2
   return pack<float>(_mm_movelh_ps(_mm_cvtpd_ps(x.lo.v), _mm_cvtpd_ps(x.hi.v)));
 #else
   double in[pack<float>::size];
@@ -162,7 +169,7 @@ template <class T> UFL_FN void store(T v, T* p) { *p = v; }
 #endif
 
 /// The first n lanes, 0 < n < lanes; nothing beyond them is touched.  The others repeat the first element, so that they are valid.
-#if UFL_HAS_XSIMD && defined(__AVX512F__)
+#if UFL_HAS_XSIMD && UFL_AVX512F
 UFL_FN pack<float> load_some(const float* p, int n) { return pack<float>(_mm512_mask_loadu_ps(_mm512_set1_ps(*p), __mmask16((1u << n) - 1), p)); }
 UFL_FN pack<double> load_some(const double* p, int n) { return pack<double>(_mm512_mask_loadu_pd(_mm512_set1_pd(*p), __mmask8((1u << n) - 1), p)); }
 UFL_FN void store_some(pack<float> v, float* p, int n) { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), v.v); }
@@ -182,12 +189,12 @@ template <class T> UFL_FN void store_some(native<T> v, T* p, int n) {
 #endif
 
 // Stores that go to memory without a place in the cache, to addresses aligned to the pack; the fence orders them before later ones.
-#if UFL_HAS_XSIMD && defined(__SSE2__)
+#if UFL_HAS_XSIMD && UFL_SSE2
 template <class T> constexpr bool can_store_past_cache = true;
-#if defined(__AVX512F__)
+#if UFL_AVX512F
 UFL_FN void store_past_cache(pack<float> v, float* p) { _mm512_stream_ps(p, v.v); }
 UFL_FN void store_past_cache(pack<double> v, double* p) { _mm512_stream_pd(p, v.v); }
-#elif defined(__AVX__)
+#elif UFL_AVX
 UFL_FN void store_past_cache(pack<float> v, float* p) { _mm256_stream_ps(p, v.v); }
 UFL_FN void store_past_cache(pack<double> v, double* p) { _mm256_stream_pd(p, v.v); }
 #else
@@ -210,12 +217,12 @@ UFL_FN float first_lane(float x) { return x; }
 UFL_FN double first_lane(double x) { return x; }
 #if UFL_HAS_XSIMD
 template <class T> UFL_FN T sum_of_lanes(pack<T> x) {
-#if defined(__SSE2__)
+#if UFL_SSE2
   if constexpr (sizeof(T) == 4) {
-#if defined(__AVX512F__)
+#if UFL_AVX512F
     const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
     const __m128 q = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
-#elif defined(__AVX__)
+#elif UFL_AVX
     const __m128 q = _mm_add_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));
 #else
     const __m128 q = x.v;
@@ -223,10 +230,10 @@ template <class T> UFL_FN T sum_of_lanes(pack<T> x) {
     const __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
   } else {
-#if defined(__AVX512F__)
+#if UFL_AVX512F
     const __m256d half = _mm256_add_pd(_mm512_castpd512_pd256(x.v), _mm512_extractf64x4_pd(x.v, 1));
     const __m128d q = _mm_add_pd(_mm256_castpd256_pd128(half), _mm256_extractf128_pd(half, 1));
-#elif defined(__AVX__)
+#elif UFL_AVX
     const __m128d q = _mm_add_pd(_mm256_castpd256_pd128(x.v), _mm256_extractf128_pd(x.v, 1));
 #else
     const __m128d q = x.v;

@@ -24,11 +24,11 @@ template <class E> struct emission_pack {
 #if UFL_HAS_XSIMD
 template <> struct emission_pack<float> {
   static UFL_FN native<double> load(const float* p) {
-#if defined(__AVX512F__)
+#if UFL_AVX512F
     return pack<double>(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
-#elif defined(__AVX__)
+#elif UFL_AVX
     return pack<double>(_mm256_cvtps_pd(_mm_loadu_ps(p)));
-#elif defined(__SSE2__)
+#elif UFL_SSE2
     return pack<double>(_mm_cvtps_pd(_mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(p)))));
 #else
     double wide[lanes<double>];
