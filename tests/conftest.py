@@ -1,6 +1,11 @@
-"""Fixtures that run a test over the whole registry: over every loss, or over every ufunc, derivatives included."""
+"""Fixtures that run a test over the whole registry: over every loss, or over every ufunc, derivatives included.
 
+And `--only-allowed-skips`, for continuous integration: a skip that allowed_skips.txt does not list fails the run.
+"""
+
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,3 +84,39 @@ def value(request):
 def family(request):
     """Every loss as the list of its ufuncs."""
     return request.param
+
+
+# What may be skipped: lines of "where: reason", both regular expressions that must match whole.
+ALLOWED_SKIPS = [
+    tuple(map(re.compile, line.split(": ", 1)))
+    for line in Path(__file__).with_name("allowed_skips.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def is_allowed(nodeid, reason):
+    return any(where.fullmatch(nodeid) and why.fullmatch(reason) for where, why in ALLOWED_SKIPS)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--only-allowed-skips", action="store_true", help="fail where a test is skipped that tests/allowed_skips.txt does not list")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.getoption("--only-allowed-skips"):
+        for report in unlisted_skips(terminalreporter):
+            terminalreporter.line(f"SKIPPED AND NOT LISTED {report.nodeid}: {reason_of(report)}", red=True)
+
+
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--only-allowed-skips") and reporter and unlisted_skips(reporter) and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def reason_of(report):
+    return report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+def unlisted_skips(reporter):
+    return [r for r in reporter.stats.get("skipped", []) if not is_allowed(r.nodeid, reason_of(r))]

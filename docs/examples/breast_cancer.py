@@ -22,23 +22,23 @@ def load(seed=0):
     return x[train], y[train], x[test], y[test]
 
 
-def train(x, y, steps, rate=0.5, penalty=1e-3):
-    """Gradient descent on the mean loss; returns weights, bias and the loss of each step."""
+def train(x, y, x_test, y_test, steps, rate=0.5, penalty=1e-3):
+    """Gradient descent on the mean loss; returns weights, bias and the losses of each step on both parts."""
     weights, bias, history = np.zeros(x.shape[1]), 0.0, []
     for step in range(steps):
-        loss, slope = ul.sigmoid_binary_cross_entropy.value_and_grad(x @ weights + bias, y)
-        weights -= rate * (x.T @ slope / len(y) + penalty * weights)
-        bias -= rate * slope.mean()
-        history.append(loss.mean())
+        loss, slope = ul.sigmoid_binary_cross_entropy.mean.value_and_grad(x @ weights + bias, y)
+        history.append((loss, ul.sigmoid_binary_cross_entropy.mean(x_test @ weights + bias, y_test)))
+        weights -= rate * (x.T @ slope + penalty * weights)
+        bias -= rate * slope.sum()
         if step % max(1, steps // 10) == 0:
-            print(f"step {step:4d}  train loss {history[-1]:.4f}")
+            print(f"step {step:4d}  train loss {history[-1][0]:.4f}  test loss {history[-1][1]:.4f}")
     return weights, bias, history
 
 
 def evaluate(x, y, weights, bias):
     """Mean loss and share of right answers."""
     logits = x @ weights + bias
-    return ul.sigmoid_binary_cross_entropy(logits, y).mean(), np.mean((logits > 0) == y)
+    return ul.sigmoid_binary_cross_entropy.mean(logits, y), np.mean((logits > 0) == y)
 
 
 def plot(history, path):
@@ -48,8 +48,9 @@ def plot(history, path):
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    axes.plot(history)
-    axes.set(xlabel="step", ylabel="mean training loss", yscale="log", title="Logistic model of the breast-cancer data")
+    axes.plot(history, label=["training part", "test part"])
+    axes.legend()
+    axes.set(xlabel="step", ylabel="mean loss", yscale="log", title="Logistic model of the breast-cancer data")
     figure.savefig(path, dpi=120)
     print(f"loss curve saved as {path}")
 
@@ -60,7 +61,7 @@ def main(argv=None):
     parser.add_argument("--plot", default="breast_cancer_loss.png")
     args = parser.parse_args(argv)
     x, y, x_test, y_test = load()
-    weights, bias, history = train(x, y, args.steps)
+    weights, bias, history = train(x, y, x_test, y_test, args.steps)
     results = {"train": evaluate(x, y, weights, bias), "test": evaluate(x_test, y_test, weights, bias)}
     for part, (loss, accuracy) in results.items():
         print(f"{part:5s} loss {loss:.4f}  accuracy {accuracy:.3f}")

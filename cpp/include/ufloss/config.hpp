@@ -35,7 +35,9 @@
 #define UFL_BEGIN namespace ufloss { inline namespace UFL_ISA {
 #define UFL_END }}
 
-#if defined(__CUDACC__)
+#if defined(UFL_EMULATED)      // inlined everywhere, its packs of loops would compile for many minutes
+#define UFL_FN inline
+#elif defined(__CUDACC__)
 #define UFL_FN __host__ __device__ inline __attribute__((always_inline))
 #elif defined(_MSC_VER) && !defined(__clang__)
 #define UFL_FN __forceinline
@@ -52,7 +54,11 @@
 #define UFL_UNROLL
 #define UFL_PREFETCH(p) ((void)(p))
 #else
+#if defined(UFL_EMULATED)
+#define UFL_INLINE
+#else
 #define UFL_INLINE __attribute__((always_inline))
+#endif
 #define UFL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define UFL_NOINLINE __attribute__((noinline))
 #define UFL_RESTRICT __restrict__
