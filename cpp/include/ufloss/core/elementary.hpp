@@ -197,12 +197,22 @@ template <class V> UFL_FN V exp_near(V x) {
   return from_bits(to_bits(exp_reduced(r)) + shl<format_of<V>::mantissa>(to_bits(t)));
 }
 /// exp(x) 2^s, where base is the rounding constant plus s: one of many terms whose common power of two is settled later.  x is raised to
-/// `lowest`, which must keep the result a normal number, unless it is known to lie above; NaN stays.
+/// `lowest`, which must keep the result a normal number, unless it is known to lie above.  2^s comes straight from the bits of a sum and is
+/// multiplied in: an integer addition to the bits of 1 + q would make a number of a NaN.
 template <bool Raise = true, class V> UFL_FN V exp_shifted(V x, V base, V lowest) {
-  const V y = Raise ? max(x, lowest) : x, t = fma(y, V(exp_of<V>::log2e), base), n = t - base;
+  const V y = Raise ? max(x, lowest) : x, bias = V(format_of<V>::bias);
+#if UFL_HAS_FMA
+  const V biased = base + bias, t = fma(y, V(exp_of<V>::log2e), biased), n = t - biased, scaling = t;
+#else                                        // a rounded product may lie halfway between two integers, where it counts whether the sum is even
+  const V t = fma(y, V(exp_of<V>::log2e), base), n = t - base, scaling = t + bias;
+#endif
   const V r = fma(n, V(-exp_of<V>::ln2_lo), fma(n, V(-exp_of<V>::ln2_hi), y));
-  const V p = V(1) + fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r);      // 1.1 ulp: an exact 1 + r would cost three operations more
-  return from_bits(to_bits(p) + shl<format_of<V>::mantissa>(to_bits(t)));
+  const V q = fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r), s = from_bits(shl<format_of<V>::mantissa>(to_bits(scaling)));
+#if UFL_HAS_FMA
+  return fma(s, q, s);                       // 1.1 ulp: an exact 1 + r would cost three operations more
+#else
+  return s * (V(1) + q);                     // the same; s * q might be subnormal
+#endif
 }
 template <class V> UFL_FN mask_t<V> is_near(V x) { return x >= V(exp_of<V>::far); }
 /// exp(hi + lo) for hi <= 0, as a tail.
