@@ -104,7 +104,7 @@ cdef extern from *:
     void prepare_rows "ufloss::python::prepare_rows"(object)
     void connect "ufloss::python::connect"()
     void derive_dimension "ufloss::python::derive_dimension"(object, int)
-    void install_explanation "ufloss::python::install_explanation"(object, object)
+    void install_explanation "ufloss::python::install_explanation"(object, object, object)
 
 _import_array()
 _import_umath()
@@ -318,14 +318,14 @@ def add_line(int which, tuple record, int loop_type, list operands, list steps, 
     return total, weight
 
 
-def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, int states):
+def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, measure, int states):
     """The ufunc of one record of CTC; `states`: 1 or 2 where its last dimension is so many times the labels plus 1."""
     ufunc = make(&table(which, 2).records[<int>record[1]], name, doc)
     if states:
         derive_dimension(ufunc, states)
     if names:
         install(ufunc, names, defaults, defaults, defaults, defaults, slow)
-        install_explanation(ufunc, explain)
+        install_explanation(ufunc, explain, measure)
     return ufunc
 
 

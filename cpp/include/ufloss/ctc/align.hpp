@@ -1,4 +1,5 @@
-// The best path of CTC (Viterbi): sums of logarithms and their maxima, in double, with the way back noted for every state.
+// The best path of CTC (Viterbi): sums of logarithms and their maxima, in double.  The way back is noted in two bits for every state that can
+// be reached and can reach the end.
 #pragma once
 #include "sequence.hpp"
 
@@ -8,13 +9,22 @@ template <class T> struct ctc_path {
   const sequence<T> s;
   std::ptrdiff_t states;
   double *now, *before;
-  signed char* back;
+  unsigned char* back;
   T* buffer;
   ctc_path(const sequence<T>& q, arena& a) : s(q), states(2 * q.labels + 1) {
     now = a.take<double>(states + 2);
     before = a.take<double>(states + 2);
     buffer = a.take<T>(s.classes);
-    back = a.take<signed char>(s.frames * states);
+    back = a.take<unsigned char>(most_cells(s.frames, s.labels) / 4 + 1);
+  }
+  /// Of frame t the states that count: [first_state(t), end_state(t)).
+  std::ptrdiff_t first_state(std::ptrdiff_t t) const { return s.max_of(0, states - 2 * (s.frames - t)); }
+  std::ptrdiff_t end_state(std::ptrdiff_t t) const { return s.min_of(states, 2 * t + 2); }
+  /// How many there are in all frames, where n labels have 2 n + 1 states: (2 n + 1) frames - 2 n^2; the most that any label has which is not
+  /// longer than this one.
+  static std::ptrdiff_t most_cells(std::ptrdiff_t frames, std::ptrdiff_t labels) {
+    const std::ptrdiff_t n = labels < frames / 2 ? labels : frames / 2;
+    return 2 * size_product(n, frames - n) + frames;
   }
   /// The log-probability of the best path; put(t, state) is called from the last frame to the first.  No path: -inf; no distribution: NaN;
   /// and no call.  Of paths that are as good, the one that is further along, seen from the end.
@@ -24,33 +34,40 @@ template <class T> struct ctc_path {
     double *v = now + 2, *u = before + 2;                      // two places for what would come before the first state
     for (std::ptrdiff_t i = -2; i < states; ++i) v[i] = u[i] = none;
     u[0] = 0;
+    std::ptrdiff_t cell = 0;                                   // of those that count, in their order
+    unsigned noted = 0;
     for (std::ptrdiff_t t = 0; t < s.frames; ++t) {
       const T* x = s.logits.template get<T>(t, s.classes, buffer);
       const frame_sum f = sum_frame(x, s.classes);
       if (!(f.sum == f.sum)) return __builtin_nan("");
       scale.times(f.sum);
       const double blank = double(x[s.blank]) - f.top;
-      signed char* const from = back + t * states;
-      for (std::ptrdiff_t i = 0; i < states; ++i) {
+      const std::ptrdiff_t end = end_state(t);
+      for (std::ptrdiff_t i = first_state(t); i < end; ++i) {
         const std::ptrdiff_t n = i / 2;
         double best = u[i];
-        signed char step = 0;
+        unsigned step = 0;
         if (u[i - 1] > best) { best = u[i - 1]; step = 1; }
         if (i % 2 && s.skip[n] > 0 && u[i - 2] > best) { best = u[i - 2]; step = 2; }
         v[i] = best + (i % 2 ? double(x[s.label[n]]) - f.top : blank);
-        from[i] = step;
+        noted |= step << cell % 4 * 2;
+        if (cell % 4 == 3) { back[cell / 4] = static_cast<unsigned char>(noted); noted = 0; }
+        ++cell;
       }
       double* const swap = u;
       u = v;
       v = swap;
     }
+    back[cell / 4] = static_cast<unsigned char>(noted);
     std::ptrdiff_t i = states - 1;
     if (i > 0 && u[i - 1] > u[i]) --i;
     const double score = u[i];
     if (score == none) return none;
     for (std::ptrdiff_t t = s.frames - 1; t >= 0; --t) {
       put(t, i);
-      i -= back[t * states + i];
+      cell -= end_state(t) - first_state(t);
+      const std::ptrdiff_t at = cell + i - first_state(t);
+      i -= back[at / 4] >> at % 4 * 2 & 3;
     }
     const double p = score - scale.value();
     return p < 0 ? p : 0.0;
