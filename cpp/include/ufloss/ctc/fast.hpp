@@ -207,7 +207,7 @@ template <class T, class E> struct fast_ctc {
     }
   }
   /// Emissions as emit() left them, where they were not held.
-  void emit_again(std::ptrdiff_t t0, int n, std::ptrdiff_t j0, std::ptrdiff_t j1) {
+  UFL_NOINLINE void emit_again(std::ptrdiff_t t0, int n, std::ptrdiff_t j0, std::ptrdiff_t j1) {
     if constexpr (in_float) {
       const float* from[epoch] = {};
       float* to[epoch] = {};
