@@ -637,8 +637,8 @@ def test_sizes_that_no_memory_has():
         functions = [ul.ctc.loss, ul.ctc.loss_from_log_probs, ul.ctc.loss.grad, ul.ctc.loss.value_and_grad, ul.ctc.loss_from_log_probs.grad,
                      ul.ctc.loss.forward_probs, ul.ctc.align, ul.ctc.posteriors, ul.ctc.class_posteriors]
         count = 0
-        for f, n, which, dtype in itertools.product(functions, sizes, range(1, 8), "efd"):
-            shape = (n if which & 1 else 3, n if which & 2 else 4)
+        for f, n, which, dtype, small in itertools.product(functions, sizes, range(1, 8), "efd", (1, 4)):
+            shape = (n if which & 1 else small, n if which & 2 else small)
             labels = n if which & 4 else 2
             try:
                 logits, label = np.broadcast_to(np.dtype(dtype).type(0), shape), np.broadcast_to(np.int64(1), (labels,))
@@ -653,11 +653,10 @@ def test_sizes_that_no_memory_has():
                 assert "too big" in str(error) or "Maximum allowed" in str(error), error      # an output, which NumPy refuses
                 continue
             raise SystemExit(f"{f.__name__} of {shape}, {labels} labels: no error")
-        for labels in (np.zeros(0, int), np.ones(3, int)):
-            try:
-                ul.ctc.loss(np.broadcast_to(np.float16(0), (2**61, 1)), np.zeros(0, int))
-            except MemoryError:
-                count += 1
+        try:
+            ul.ctc.loss(np.broadcast_to(np.float16(0), (2**61, 1)), np.zeros(0, int))
+        except MemoryError:
+            count += 1
         print(count)
     """)
     assert int(out) > 400

@@ -514,8 +514,11 @@ def test_sizes_that_no_memory_has():
         import resource
         resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
         count = 0
-        for loss, n, which, dtype in itertools.product((ul.ntxent_loss, ul.supervised_contrastive_loss), [2**31 + 5, 2**33, 2**40, 2**47, 2**52, 2**57, 2**59, 2**60, 2**61], range(1, 4), "efd"):
-            shape = (n if which & 1 else 3, n if which & 2 else 4)
+        losses, sizes = (ul.ntxent_loss, ul.supervised_contrastive_loss), [2**31 + 5, 2**33, 2**40, 2**47, 2**52, 2**57, 2**59, 2**60, 2**61]
+        for loss, n, shape_of, dtype in itertools.product(losses, sizes, [(1, 1), (1, 0), (1, 3), (0, 1), (2, 1), (1, 4)], "efd"):
+            shape = tuple(n if k == 1 else k for k in shape_of)
+            if shape_of == (1, 1) and n > 2**31 + 5:
+                shape = (n, 1)
             try:
                 x, labels = np.broadcast_to(np.dtype(dtype).type(1), shape), np.broadcast_to(np.int64(1), shape[:1])
             except ValueError:      # more than NumPy lets an array have

@@ -15,7 +15,7 @@ template <class T> struct ctc_path {
     now = a.take<double>(states + 2);
     before = a.take<double>(states + 2);
     buffer = a.take<T>(s.classes);
-    steps = a.take<unsigned char>(states + 4);
+    steps = a.take<unsigned char>(states + 8);
     back = a.take<unsigned char>(most_cells(s.frames, s.labels) / 4 + 1);
   }
   /// Of frame t the states that count: [first_state(t), end_state(t)).
