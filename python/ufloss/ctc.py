@@ -9,6 +9,7 @@ Every function takes ``(logits, labels, logit_length=None, label_length=None, bl
 array([0.562, 1.897])
 """
 
+import math
 from inspect import Parameter, Signature
 
 import numpy as np
@@ -18,6 +19,7 @@ from ._registry import ISA
 
 __all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]
 
+MANY_LABELS = 1 << 27
 KEYWORDS = {"where": True, "axes": None, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 
 
@@ -103,7 +105,8 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
     batch = np.broadcast_shapes(np.shape(logits)[:-2], labels.shape[:-1], logit_length.shape, label_length.shape, blank.shape)
     labels = np.broadcast_to(labels, (*batch, n))
     logit_length, label_length, blank = (np.broadcast_to(x, batch) for x in (logit_length, label_length, blank))
-    used = np.arange(n) < label_length[..., None]
+    looked_at = n if n * math.prod(batch) <= MANY_LABELS else 0      # copies of more could be more than there is memory for
+    labels, used = labels[..., :looked_at], np.arange(looked_at) < label_length[..., None]
     faults = [
         ((blank < -classes) | (blank >= classes), blank, "blank {}{} is out of range for {} classes", classes),
         ((logit_length < 0) | (logit_length > frames), logit_length, "logit_length {}{} is out of range for {} frames", frames),
