@@ -126,6 +126,15 @@ struct whole_call {
       Py_DECREF(sizes);
       if (PyErr_Occurred()) return false;
     }
+    if (nkw == 0 && n >= lengths) {                 // all by position, which is the shortest way
+      for (Py_ssize_t i = 0; i < 2; ++i) {
+        if (in[lengths + i]) continue;
+        if (!(made[i] = new_length(whole[i]))) return false;
+        args[lengths + i] = made[i];
+      }
+      if (n < inputs) { args[inputs - 1] = PyTuple_GetItem(f.defaults, inputs - 1); n = inputs; }
+      return true;
+    }
     Py_ssize_t added = 0;
     for (Py_ssize_t i = 0; i < 2; ++i) added += at[lengths + i] < 0;
     if (added) {
@@ -156,15 +165,15 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t na
   if (!c.fill(self, args, n, kwnames)) return nullptr;
   PyObject* const blank = c.in[whole_call::inputs - 1];
   PyObject *result = nullptr, *said = nullptr, *type = nullptr, *value = nullptr, *trace = nullptr;
-  if (c.in[0] && c.in[1] && blank && may_wrap(blank)) said = ask(explain, self, c.args, n, c.names);
+  if (c.in[0] && c.in[1] && blank && may_wrap(blank)) said = ask(explain, self, c.args, c.n, c.names);
   if (!said || said == Py_None) {
     Py_XDECREF(said);
     said = nullptr;
     PyErr_Clear();                                  // the call itself says what is wrong
-    result = call(self, c.args, size_t(n), c.names);
+    result = call(self, c.args, size_t(c.n), c.names);
     if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
     PyErr_Fetch(&type, &value, &trace);
-    said = ask(explain, self, c.args, n, c.names);
+    said = ask(explain, self, c.args, c.n, c.names);
   }
   if (said == Py_None || !said) {                   // nothing to add
     if (!said) PyErr_Clear();

@@ -171,7 +171,10 @@ template <class L> void all() {
         for (const int classes : {1, 4, 60}) {
           compare<L, float>(n, width, temperature, classes);
           same_bits<L, float>(n, width, temperature, classes);
-          if constexpr (!is_sanitized) { compare<L, double>(n, width, temperature, classes); same_bits<L, double>(n, width, temperature, classes); }
+          if constexpr (!is_sanitized) {
+            compare<L, double>(n, width, temperature, classes);
+            same_bits<L, double>(n, width, temperature, classes);
+          }
         }
 }
 
