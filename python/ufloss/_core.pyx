@@ -259,7 +259,7 @@ cdef tuple typed(tuple defaults, str code):
     return tuple([d if d is ... or d is None else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
 
 
-def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow):
+def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain=None):
     """The ufunc of one record, with named arguments (Ellipsis among the defaults: required; None: left to `slow`).
 
     `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have.
@@ -267,6 +267,8 @@ def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple de
     cdef int kind = record[0], row = record[1]
     ufunc = make(&table(which, kind).records[row], name, doc)
     install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow)
+    if explain is not None:
+        install_explanation(ufunc, explain, None)
     return ufunc
 
 

@@ -54,8 +54,6 @@ inline void derive_dimension(PyObject* ufunc, int factor) {
   reinterpret_cast<PyUFuncObject*>(ufunc)->process_core_dims_func = factor == 1 ? set_dimension<1> : set_dimension<2>;
 }
 
-/// After a failed call Python is asked to say more: a loop sees a slice of the batch, and cannot name the item.
-inline PyObject* explain = nullptr;
 /// Frames and labels of the axes that a call has, where they are not plain arrays or `axes` says which they are.
 inline PyObject* measure = nullptr;
 
@@ -158,23 +156,9 @@ struct whole_call {
     for (PyObject* const o : made) Py_XDECREF(o);
   }
 };
-inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1));
-  if (n + (kwnames ? PyTuple_Size(kwnames) : 0) > whole_call::most) return call(self, args, nargsf, kwnames);      // which refuses it
-  whole_call c;
-  if (!c.fill(self, args, n, kwnames)) return nullptr;
-  PyObject* const blank = c.in[whole_call::inputs - 1];
-  PyObject *result = nullptr, *said = nullptr, *type = nullptr, *value = nullptr, *trace = nullptr;
-  if (c.in[0] && c.in[1] && blank && may_wrap(blank)) said = ask(explain, self, c.args, c.n, c.names);
-  if (!said || said == Py_None) {
-    Py_XDECREF(said);
-    said = nullptr;
-    PyErr_Clear();                                  // the call itself says what is wrong
-    result = call(self, c.args, size_t(c.n), c.names);
-    if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
-    PyErr_Fetch(&type, &value, &trace);
-    said = ask(explain, self, c.args, c.n, c.names);
-  }
+inline PyObject* explanation_of(PyObject* self) { return reinterpret_cast<const front*>(reinterpret_cast<const PyUFuncObject*>(self)->data)->explain; }
+/// A ValueError of what was said; of a first error where nothing was.
+inline PyObject* raise_explained(PyObject* said, PyObject* type, PyObject* value, PyObject* trace) {
   if (said == Py_None || !said) {                   // nothing to add
     if (!said) PyErr_Clear();
     PyErr_Restore(type, value, trace);
@@ -187,15 +171,46 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t na
   Py_XDECREF(said);
   return nullptr;
 }
+inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1));
+  if (n + (kwnames ? PyTuple_Size(kwnames) : 0) > whole_call::most) return call(self, args, nargsf, kwnames);      // which refuses it
+  whole_call c;
+  if (!c.fill(self, args, n, kwnames)) return nullptr;
+  PyObject* const blank = c.in[whole_call::inputs - 1];
+  PyObject *result = nullptr, *said = nullptr, *type = nullptr, *value = nullptr, *trace = nullptr;
+  if (c.in[0] && c.in[1] && blank && may_wrap(blank)) said = ask(explanation_of(self), self, c.args, c.n, c.names);
+  if (!said || said == Py_None) {
+    Py_XDECREF(said);
+    said = nullptr;
+    PyErr_Clear();                                  // the call itself says what is wrong
+    result = call(self, c.args, size_t(c.n), c.names);
+    if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
+    PyErr_Fetch(&type, &value, &trace);
+    said = ask(explanation_of(self), self, c.args, c.n, c.names);
+  }
+  return raise_explained(said, type, value, trace);
+}
+/// After a failed call Python is asked to say more: a loop sees a slice of the batch, in its own types, and cannot name the item.
+inline PyObject* call_told(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  PyObject* result = call(self, args, nargsf, kwnames);
+  if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
+  PyObject *type, *value, *trace;
+  PyErr_Fetch(&type, &value, &trace);
+  PyObject* const said = ask(explanation_of(self), self, args, Py_ssize_t(nargsf & (~size_t(0) >> 1)), kwnames);
+  return raise_explained(said, type, value, trace);
+}
+/// `measuring`: CTC's, whose lengths may be left out; else None.
 inline void install_explanation(PyObject* ufunc, PyObject* function, PyObject* measuring) {
   Py_INCREF(function);
-  Py_INCREF(measuring);
-  Py_XDECREF(explain);
-  Py_XDECREF(measure);
-  explain = function;
-  measure = measuring;
+  const bool lengths = measuring != Py_None;
+  if (lengths) {
+    Py_INCREF(measuring);
+    Py_XDECREF(measure);
+    measure = measuring;
+  }
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
-  u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(call_explained);
+  const_cast<front*>(reinterpret_cast<const front*>(u->data))->explain = function;
+  u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(lengths ? call_explained : call_told);
 }
 
 }  // namespace ufloss::python

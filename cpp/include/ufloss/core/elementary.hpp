@@ -124,7 +124,9 @@ template <class V> UFL_FN V exp_reduced(V r) {
 
 // 2^n for n + Shift in the range of exponents, times 2^Shift.
 template <int Shift, class V> UFL_FN V power_of_two(V n) { return from_bits(shl<format_of<V>::mantissa>(to_bits(n + magic<Shift, V>()))); }
-/// p 2^n for integral |n| < bias + half_range, rounded once: beyond the range of exponents in two steps, the first of them exact.
+/// p 2^n for integral n up to most_scale in size, rounded once: beyond the range of exponents in two steps, the first of them exact.
+template <class V> constexpr scalar_t<V> most_scale = scalar_t<V>(format_of<V>::bias + format_of<V>::half_range - 1);
+static_assert(exp_param<float>::product_max * 1.4427 < most_scale<float> && exp_param<double>::product_max * 1.4427 < most_scale<double>, "exp_parts() gives what scale_by() takes");
 template <class V> UFL_FN V scale_by(V p, V n) {
   using F = format_of<V>;
   const mask_t<V> high = n > V(F::bias), low = n < V(1 - F::bias);
@@ -145,6 +147,9 @@ template <class P> UFL_FN twin<P> scale_by(twin<P> p, twin<P> n) { return {scale
 template <class T> UFL_FN pack<T> scale_unit(pack<T> p, pack<T> n) { return scale_by(p, n); }
 template <class P> UFL_FN twin<P> scale_unit(twin<P> p, twin<P> n) { return scale_by(p, n); }
 #endif
+
+/// The same for any n and a p between 2^-400 and 2^400: where n is cut off, the result is 0 or infinite long since.
+template <class V> UFL_FN V scale_far(V p, V n) { return scale_by(p, clamp(n, V(-most_scale<V>), V(most_scale<V>))); }
 
 /// exp(x).  0.82 / 0.75 ulp.
 template <class V> UFL_FN V exp(V x) {
@@ -197,12 +202,22 @@ template <class V> UFL_FN V exp_near(V x) {
   return from_bits(to_bits(exp_reduced(r)) + shl<format_of<V>::mantissa>(to_bits(t)));
 }
 /// exp(x) 2^s, where base is the rounding constant plus s: one of many terms whose common power of two is settled later.  x is raised to
-/// `lowest`, which must keep the result a normal number, unless it is known to lie above; NaN stays.
+/// `lowest`, which must keep the result a normal number, unless it is known to lie above.  2^s comes straight from the bits of a sum and is
+/// multiplied in: an integer addition to the bits of 1 + q would make a number of a NaN.
 template <bool Raise = true, class V> UFL_FN V exp_shifted(V x, V base, V lowest) {
-  const V y = Raise ? max(x, lowest) : x, t = fma(y, V(exp_of<V>::log2e), base), n = t - base;
+  const V y = Raise ? max(x, lowest) : x, bias = V(format_of<V>::bias);
+#if UFL_HAS_FMA
+  const V biased = base + bias, t = fma(y, V(exp_of<V>::log2e), biased), n = t - biased, scaling = t;
+#else                                        // a rounded product may lie halfway between two integers, where it counts whether the sum is even
+  const V t = fma(y, V(exp_of<V>::log2e), base), n = t - base, scaling = t + bias;
+#endif
   const V r = fma(n, V(-exp_of<V>::ln2_lo), fma(n, V(-exp_of<V>::ln2_hi), y));
-  const V p = V(1) + fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r);      // 1.1 ulp: an exact 1 + r would cost three operations more
-  return from_bits(to_bits(p) + shl<format_of<V>::mantissa>(to_bits(t)));
+  const V q = fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r), s = from_bits(shl<format_of<V>::mantissa>(to_bits(scaling)));
+#if UFL_HAS_FMA
+  return fma(s, q, s);                       // 1.1 ulp: an exact 1 + r would cost three operations more
+#else
+  return s * (V(1) + q);                     // the same; s * q might be subnormal
+#endif
 }
 template <class V> UFL_FN mask_t<V> is_near(V x) { return x >= V(exp_of<V>::far); }
 /// exp(hi + lo) for hi <= 0, as a tail.
