@@ -6,6 +6,9 @@ import inspect
 import itertools
 import math
 import pickle
+import subprocess
+import sys
+import textwrap
 import warnings
 
 import numpy as np
@@ -591,3 +594,223 @@ def test_forward_probs_of_nan_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(ul.ctc_loss_with_forward_probs(np.full((1, 2, 3), np.nan), np.zeros((1, 2)), [[1]], [[0]])[0])
+
+
+# What must not matter: memory, threads, numbers that look like defaults
+
+def run_child(code, *before):
+    """What Python code prints in a process of its own, which must not die."""
+    setup = "import sys, threading, time, itertools\nimport numpy as np\nimport ufloss as ul\n"
+    done = subprocess.run([sys.executable, "-c", "\n".join(before) + "\n" + setup + textwrap.dedent(code)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def dirty_heap(pattern):
+    """Memory that the next workspaces are made of: full of one byte."""
+    kept = [np.full(n, pattern, np.uint8) for n in (1 << np.arange(8, 21)).repeat(3)]
+    del kept
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_equal_calls_between_dirtied_heaps(dtype):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        frames, n = int(rng.integers(20, 200)), int(rng.integers(0, 20))
+        logits, labels = draw(frames, int(rng.integers(3, 60)), n, 2.0, seed, dtype=dtype)
+        batch = np.stack([logits, logits[::-1], logits * np.dtype(dtype).type(20)])
+        lengths = np.array([frames, frames // 2 + n, frames])
+        for f in GUFUNCS:
+            seen = set()
+            for pattern in (0x00, 0x01, 0x20, 0xFF, 0x01):
+                dirty_heap(pattern)
+                seen.add(b"".join(np.asarray(r).tobytes() for r in results(f, batch, labels, np.minimum(lengths, frames))))
+            assert len(seen) == 1, (f.__name__, seed)
+
+
+def test_sizes_that_no_memory_has():
+    """Arrays of stride 0 have any size; a workspace for it is refused before anything is read or written."""
+    out = run_child("""
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+        sizes = [2**31 + 5, 2**33, 2**40, 2**47, 2**52, 2**57, 2**59, 2**60, 2**61]
+        functions = [ul.ctc.loss, ul.ctc.loss_from_log_probs, ul.ctc.loss.grad, ul.ctc.loss.value_and_grad, ul.ctc.loss_from_log_probs.grad,
+                     ul.ctc.loss.forward_probs, ul.ctc.align, ul.ctc.posteriors, ul.ctc.class_posteriors]
+        count = 0
+        for f, n, which, dtype, small in itertools.product(functions, sizes, range(1, 8), "efd", (1, 4)):
+            shape = (n if which & 1 else small, n if which & 2 else small)
+            labels = n if which & 4 else 2
+            try:
+                logits, label = np.broadcast_to(np.dtype(dtype).type(0), shape), np.broadcast_to(np.int64(1), (labels,))
+            except ValueError:      # more than NumPy lets an array have
+                continue
+            try:
+                f(logits, label)
+            except MemoryError:
+                count += 1
+                continue
+            except ValueError as error:
+                assert any(word in str(error) for word in ("too big", "Maximum allowed", "for 1 classes")), error      # an output, which NumPy refuses
+                continue
+            raise SystemExit(f"{f.__name__} of {shape}, {labels} labels: no error")
+        try:
+            ul.ctc.loss(np.broadcast_to(np.float16(0), (2**61, 1)), np.zeros(0, int))
+        except MemoryError:
+            count += 1
+        print(count)
+    """)
+    assert int(out) > 400
+
+
+def test_threads_that_write_to_what_is_read():
+    """Labels, lengths and masks that change during a call give some result or a ValueError, and touch nothing else."""
+    out = run_child("""
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(64, 60, 20)).astype("f4")
+        labels, length, label_length = np.ones((64, 20), int), np.full(64, 60), np.full(64, 20)
+        blank, mask = np.zeros(64, int), np.ones((64, 60), bool)
+        stop = False
+        def flip():
+            while not stop:
+                for array, bad in ((labels, 2**40), (labels, -2**40), (length, 2**40), (label_length, 2**40), (blank, 2**40), (mask, False), (length, -2**63)):
+                    good = array.copy()
+                    array[...] = bad
+                    array[...] = good
+                    time.sleep(0)
+        thread = threading.Thread(target=flip)
+        sys.setswitchinterval(1e-5)
+        thread.start()
+        end, done, refused = time.time() + 2.5, 0, 0
+        while time.time() < end:
+            for f in (ul.ctc.loss, ul.ctc.loss.value_and_grad, ul.ctc.align, ul.ctc.loss.forward_probs, ul.ctc.posteriors):
+                for keywords in ({}, {"where": mask}):
+                    try:
+                        f(x, labels, length, label_length, blank, **keywords)
+                        done += 1
+                    except ValueError:
+                        refused += 1
+        stop = True
+        thread.join()
+        print(done, refused)
+    """)
+    assert sum(map(int, out.split())) > 10      # which of both is a matter of luck
+
+
+def test_no_number_stands_for_a_default():
+    logits, label = draw(7, 4, 3)
+    unsigned = np.uint64
+    for bad in (-(2**63), np.int64(-(2**63)), unsigned(2**63), unsigned(2**64 - 1), np.array(unsigned(2**63)), np.array([unsigned(2**63)])):
+        said = str(int(np.asarray(bad).flat[0]))
+        for f in GUFUNCS:
+            for keywords in ({}, {"where": np.ones(7, bool)}):
+                with pytest.raises(ValueError, match=f"logit_length {said}"):
+                    f(logits, label, logit_length=bad, **keywords)
+                with pytest.raises(ValueError, match=f"label_length {said}"):
+                    f(logits, label, label_length=bad, **keywords)
+                with pytest.raises(ValueError, match=f"blank {said}"):
+                    f(logits, label, blank=bad, **keywords)
+    for bad in (unsigned(2**64 - 1), [unsigned(2**64 - 1)], unsigned(2**64 - 4)):
+        with pytest.raises(ValueError, match="blank 1844674407370955"):
+            ctc.loss(logits, label, blank=bad)
+        with pytest.raises(ValueError, match="blank_id 1844674407370955"):
+            ul.ctc_loss(logits[None], np.zeros((1, 7)), label[None], np.zeros((1, 3)), blank_id=np.asarray(bad).flat[0])
+    with pytest.raises(ValueError, match="label 18446744073709551615"):
+        ctc.loss(logits, np.array([2**64 - 1], unsigned))
+    with pytest.raises(ValueError, match="logit_length 9223372036854775808"):
+        ctc.loss(logits.T, label, unsigned(2**63), axes=[(1, 0), 0, (), (), (), ()])
+    with pytest.raises(ValueError, match="blank 18446744073709551615"):
+        ctc.loss(logits.T, label, blank=unsigned(2**64 - 1), axes=[(1, 0), 0, (), (), (), ()])
+    want = ctc.loss(logits, label)
+    assert ctc.loss(logits.T, label, axes=[(1, 0), 0, (), (), (), ()]) == want
+    assert ctc.loss(logits.tolist(), label.tolist()) == want
+    assert ctc.loss(logits, label, None, None, None) == ctc.loss(logits, label, logit_length=None, label_length=3) == want
+    assert ctc.loss(logits, label, unsigned(7), unsigned(3), unsigned(0)) == want
+    assert ctc.loss(logits, label, out=np.zeros(())) == want
+    out = np.zeros(())
+    assert ctc.loss(logits, label, None, None, 0, out) is out
+    assert out == want
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@linux
+@pytest.mark.parametrize("function", ["loss.grad", "loss.value_and_grad", "class_posteriors", "align"])
+def test_memory_of_long_sequences(function):
+    """(1, 100000, 50) with 5000 labels: emissions of all frames alone would take 2 GB."""
+    out = run_child(f"""
+        def peak():
+            return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
+        x = np.random.default_rng(0).normal(size=(1, 100_000, 50)).astype("f4")
+        labels = np.random.default_rng(1).integers(1, 50, (1, 5000))
+        ul.ctc.{function}(x[:, :300], labels[:, :50])
+        before = peak()
+        out = ul.ctc.{function}(x, labels)
+        outputs = sum(o.nbytes for o in out) if isinstance(out, tuple) else out.nbytes
+        print(peak() - before - outputs / 2**20)
+    """)
+    cells = 100_000 * 10_001 - 2 * 5000**2
+    assert float(out) < (300 if function != "align" else cells / 4 / 2**20 + 20)
+
+
+def test_long_sequences_without_their_emissions():
+    """Rows of what takes part alone are those of a sequence whose emissions were all held, bit for bit where the way is the same."""
+    for frames, n, dtype in ((3000, 900, "f4"), (1500, 900, "f8"), (40_000, 30, "f4")):
+        logits, label = draw(frames, 8, n, 1.0, dtype=dtype)
+        loss, grad = ctc.loss.value_and_grad(logits, label)
+        want, slope, *_ = recursion(logits, label) if frames < 4000 else (ctc.loss(logits, label), None)
+        assert loss == pytest.approx(want, rel=1e-6)
+        assert ctc.loss(logits, label) == loss
+        if slope is not None:
+            np.testing.assert_allclose(grad, slope, atol=1e-6)
+        np.testing.assert_allclose(grad.astype(float).sum(-1), 0, atol=1e-6)
+
+
+def test_stacks_of_96_kib():
+    run_child("""
+        x = np.random.default_rng(0).normal(size=(3, 90, 300)).astype("f4")
+        labels = np.random.default_rng(1).integers(1, 300, (3, 20))
+        functions = [ul.ctc.loss, ul.ctc.loss.value_and_grad, ul.ctc.loss_from_log_probs.value_and_grad, ul.ctc.loss.forward_probs, ul.ctc.align, ul.ctc.posteriors, ul.ctc.class_posteriors]
+        cases = [(f, x.astype(t) * k) for f in functions for t in "efd" for k in (1, 60)]
+        for f, a in cases:
+            f(a, labels)      # what Python and NumPy need once
+        done = []
+        def work():
+            for f, a in cases:
+                f(a, labels)
+            done.append(1)
+        threading.stack_size(96 * 1024)
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert done
+    """)
+
+
+NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01, 0xFC01)),
+        "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00000, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001, 0x7FA00000, 0x7F8000FF)),
+        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001, 0xFFFFFFFFFFFFFFFF, 0x7FF0000000000001, 0xFFF0000000000001, 0x7FF4000000000000))}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", NANS)
+def test_every_nan_is_one(dtype):
+    kind, bits = NANS[dtype]
+    logits, label = draw(12, 40, 3, dtype=dtype)
+    for number, frame, k in itertools.product(bits, (0, 5, 11), (0, int(label[1]), 17, 39)):
+        x = logits.copy()
+        x.view(kind)[frame, k] = number
+        for f in (ctc.loss, ctc.loss.grad, ctc.loss.value_and_grad, ctc.class_posteriors, ctc.posteriors):
+            for r in results(f, x, label):
+                assert np.isnan(r).all(), (f.__name__, hex(number), frame, k)
+        assert np.isnan(ctc.align(x, label)[1])
+        assert np.isnan(ctc.loss.forward_probs(x, label)[0])
+        assert np.isnan(ctc.loss_from_log_probs(x, label)) == (k in (0, *label))
+
+
+def test_losses_beyond_float16():
+    x = np.zeros((2000, 3), np.float16)
+    x[:, 1:] = -60
+    label = np.ones(1900, int)
+    label[::2] = 2
+    assert ctc.loss(x, label) == INF
+    assert ctc.loss(x, label, dtype=np.float32) == pytest.approx(recursion(x, label)[0], rel=1e-6)

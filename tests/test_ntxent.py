@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import textwrap
 import tracemalloc
 
 import mpmath
@@ -481,3 +482,125 @@ def test_against_optax():
     for kind in ("pairs", "two views", "classes"):
         x, labels = draw(64, 32, kind, dtype="f4")
         assert ul.ntxent_loss(x, labels) == pytest.approx(float(optax.losses.ntxent(x, labels)), rel=1e-4)
+
+
+# What must not matter: memory, threads, the bits of a NaN
+
+def run_child(code):
+    """What Python code prints in a process of its own, which must not die."""
+    setup = "import sys, threading, time, itertools\nimport numpy as np\nimport ufloss as ul\n"
+    done = subprocess.run([sys.executable, "-c", setup + textwrap.dedent(code)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@by_ufunc
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_equal_calls_between_dirtied_heaps(ufunc, dtype):
+    for n in (5, 33, 97, 150):
+        x, labels = draw(n, 20, dtype=dtype)
+        seen = set()
+        for pattern in (0x00, 0x01, 0x20, 0xFF, 0x01):
+            dirty = [np.full(size, pattern, np.uint8) for size in (1 << np.arange(8, 21)).repeat(3)]
+            del dirty
+            for keywords in ({}, {"where": np.arange(n) % 4 != 1}):
+                r = ufunc(x, labels, **keywords)
+                seen.add((bool(keywords), b"".join(np.asarray(part).tobytes() for part in (r if isinstance(r, tuple) else (r,)))))
+        assert len(seen) == 2, n
+
+
+def test_sizes_that_no_memory_has():
+    out = run_child("""
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+        count = 0
+        losses, sizes = (ul.ntxent_loss, ul.supervised_contrastive_loss), [2**31 + 5, 2**33, 2**40, 2**47, 2**52, 2**57, 2**59, 2**60, 2**61]
+        for loss, n, shape_of, dtype in itertools.product(losses, sizes, [(1, 1), (1, 0), (1, 3), (0, 1), (2, 1), (1, 4)], "efd"):
+            shape = tuple(n if k == 1 else k for k in shape_of)
+            if shape_of == (1, 1) and n > 2**31 + 5:
+                shape = (n, 1)
+            try:
+                x, labels = np.broadcast_to(np.dtype(dtype).type(1), shape), np.broadcast_to(np.int64(1), shape[:1])
+            except ValueError:      # more than NumPy lets an array have
+                continue
+            for f, keywords in itertools.product((loss, loss.grad, loss.value_and_grad), ({}, {"where": np.broadcast_to(True, shape[:1])})):
+                try:
+                    f(x, labels, **keywords)
+                except MemoryError:
+                    count += 1
+                    continue
+                except ValueError as error:
+                    assert "too big" in str(error) or "Maximum allowed" in str(error), error      # an output, which NumPy refuses
+                    continue
+                raise SystemExit(f"{f.__name__} of {shape}: no error")
+        print(count)
+    """)
+    assert int(out) > 100
+
+
+def test_threads_that_write_to_what_is_read():
+    run_child("""
+        x = np.random.default_rng(0).normal(size=(8, 96, 32)).astype("f4")
+        labels, mask = np.arange(8 * 96).reshape(8, 96) % 48, np.ones((8, 96), bool)
+        stop = False
+        def flip():
+            while not stop:
+                for array, bad in ((labels, 2**40), (mask, False), (labels, -2**63)):
+                    good = array.copy()
+                    array[...] = bad
+                    array[...] = good
+                    time.sleep(0)
+        thread = threading.Thread(target=flip)
+        sys.setswitchinterval(1e-5)
+        thread.start()
+        end = time.time() + 2
+        while time.time() < end:
+            for f in (ul.ntxent_loss, ul.ntxent_loss.value_and_grad, ul.supervised_contrastive_loss.value_and_grad):
+                f(x, labels)
+                f(x, labels, where=mask)
+        stop = True
+        thread.join()
+    """)
+
+
+def test_stacks_of_96_kib():
+    run_child("""
+        x = np.random.default_rng(0).normal(size=(150, 40))
+        labels = np.arange(150) % 50
+        cases = [(f, x.astype(t), np.dtype(t).type(heat)) for loss in (ul.ntxent_loss, ul.supervised_contrastive_loss) for f in (loss, loss.value_and_grad) for t in "efd" for heat in (0.1, 0.005)]
+        for f, a, heat in cases:
+            f(a, labels, heat)      # what Python and NumPy need once
+        done = []
+        def work():
+            for f, a, heat in cases:
+                f(a, labels, heat)
+            done.append(1)
+        threading.stack_size(96 * 1024)
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert done
+    """)
+
+
+NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01)),
+        "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001)),
+        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001, 0x7FF0000000000001, 0xFFF0000000000001))}  # fmt: skip
+
+
+@by_name
+@pytest.mark.parametrize("dtype", NANS)
+def test_every_nan_is_one(name, dtype):
+    kind, bits = NANS[dtype]
+    x, labels = draw(20, 9, dtype=dtype)
+    heat = np.dtype(dtype).type(0.1)
+    for number in bits:
+        bad = x.copy()
+        bad.view(kind)[7, 5] = number
+        for args in ((bad, labels), (x, labels, np.array([number], kind).view(dtype).reshape(()))):
+            value, grad = UFUNC_OF[f"{name}.value_and_grad"](*args)
+            assert np.isnan(value), hex(number)
+            assert np.isnan(grad).all()
+            assert np.isnan(UFUNC_OF[name](*args))
+        keep = np.arange(20) != 7
+        assert np.isfinite(UFUNC_OF[name](bad, labels, heat, where=keep))

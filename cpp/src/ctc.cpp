@@ -46,25 +46,28 @@ constexpr loss_info infos[] = {
 };
 constexpr int of_log_probs = 1;
 
-constexpr std::ptrdiff_t long_work = 1 << 14;       // cells and logits beyond which others may run meanwhile
+constexpr double long_work = 1 << 14;       // cells and logits beyond which others may run meanwhile
 
 template <ctc_output Output, int Info, bool Masked, int Outputs, class S> int loop(void* context, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
   if (n[0] <= 0) return 0;
   const quiet flags;
   const host calls = dispatch::host_calls();
   const ctc_operands o(args, n, steps, Masked, Outputs);
-  ctc_fault fault{};
-  if (o.find_fault(&fault) >= 0) {
+  const auto fail = [&](const ctc_fault& fault) {
     if (calls.fail_sequence) calls.fail_sequence(context, infos[Info].name, int(fault.kind), fault.value, fault.limit);
     return -1;
-  }
-  void* thread = calls.release && n[0] * n[1] > long_work / (n[2] + n[3] + 1) ? calls.release() : nullptr;
+  };
+  // Before the labels are looked at, which may be more than there is memory for.
   char* const block = static_cast<char*>(std::malloc(ctc_loop_bytes<S>(n, Output) + 64));
-  if (block) ctc_loop<S>(Output, Info == of_log_probs, o, block + (64 - reinterpret_cast<std::uintptr_t>(block) % 64) % 64);
+  if (!block) return fail({ctc_fault_kind::none, 0, 0});
+  ctc_fault fault{};
+  if (o.find_fault(&fault) < 0) {
+    void* thread = calls.release && double(n[0]) * double(n[1]) * (double(n[2]) + double(n[3]) + 1) > long_work ? calls.release() : nullptr;
+    fault = ctc_loop<S>(Output, Info == of_log_probs, o, block + (64 - reinterpret_cast<std::uintptr_t>(block) % 64) % 64);
+    if (thread) calls.restore(thread);
+  }
   std::free(block);
-  if (thread) calls.restore(thread);
-  if (!block && calls.fail_sequence) calls.fail_sequence(context, infos[Info].name, 0, 0, 0);
-  return block ? 0 : -1;
+  return fault.kind == ctc_fault_kind::none ? 0 : fail(fault);
 }
 
 template <int Info, ctc_output Output, bool Masked, int Outputs> constexpr loss_record record(const char* attribute, const char* signature, const char* roles, unsigned parts) {

@@ -104,7 +104,7 @@ cdef extern from *:
     void prepare_rows "ufloss::python::prepare_rows"(object)
     void connect "ufloss::python::connect"()
     void derive_dimension "ufloss::python::derive_dimension"(object, int)
-    void install_explanation "ufloss::python::install_explanation"(object, object)
+    void install_explanation "ufloss::python::install_explanation"(object, object, object)
 
 _import_array()
 _import_umath()
@@ -259,7 +259,7 @@ cdef tuple typed(tuple defaults, str code):
     return tuple([d if d is ... or d is None else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
 
 
-def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow):
+def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain=None):
     """The ufunc of one record, with named arguments (Ellipsis among the defaults: required; None: left to `slow`).
 
     `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have.
@@ -267,6 +267,8 @@ def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple de
     cdef int kind = record[0], row = record[1]
     ufunc = make(&table(which, kind).records[row], name, doc)
     install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow)
+    if explain is not None:
+        install_explanation(ufunc, explain, None)
     return ufunc
 
 
@@ -318,14 +320,14 @@ def add_line(int which, tuple record, int loop_type, list operands, list steps, 
     return total, weight
 
 
-def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, int states):
+def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, measure, int states):
     """The ufunc of one record of CTC; `states`: 1 or 2 where its last dimension is so many times the labels plus 1."""
     ufunc = make(&table(which, 2).records[<int>record[1]], name, doc)
     if states:
         derive_dimension(ufunc, states)
     if names:
         install(ufunc, names, defaults, defaults, defaults, defaults, slow)
-        install_explanation(ufunc, explain)
+        install_explanation(ufunc, explain, measure)
     return ufunc
 
 

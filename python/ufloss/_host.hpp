@@ -54,34 +54,111 @@ inline void derive_dimension(PyObject* ufunc, int factor) {
   reinterpret_cast<PyUFuncObject*>(ufunc)->process_core_dims_func = factor == 1 ? set_dimension<1> : set_dimension<2>;
 }
 
-/// After a failed call Python is asked to say more: a loop sees a slice of the batch, and cannot name the item.
-inline PyObject* explain = nullptr;
-inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  const auto* u = reinterpret_cast<const PyUFuncObject*>(self);
-  const auto& f = *reinterpret_cast<const front*>(u->data);
-  const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nkw = kwnames ? PyTuple_Size(kwnames) : 0;
-  PyObject* filled[2 * NPY_MAXARGS];                // None is a default
-  for (Py_ssize_t i = 0; i < n + nkw && n + nkw <= 2 * NPY_MAXARGS; ++i) {
-    const Py_ssize_t input = i < n ? i : find_name(f, u->nin, PyTuple_GetItem(kwnames, i - n));
-    const bool absent = args[i] == Py_None && input >= 0 && input < u->nin && PyTuple_GetItem(f.defaults, input) != Py_Ellipsis;
-    filled[i] = absent ? PyTuple_GetItem(f.defaults, input) : args[i];
-    if (i == n + nkw - 1) { args = filled; nargsf = size_t(n); }
-  }
-  PyObject* result = call(self, args, nargsf, kwnames);
-  if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
-  PyObject *type, *value, *trace;
-  PyErr_Fetch(&type, &value, &trace);
-  PyObject *tuple = PyTuple_New(n + 1), *kw = PyDict_New(), *said = nullptr;
+/// Frames and labels of the axes that a call has, where they are not plain arrays or `axes` says which they are.
+inline PyObject* measure = nullptr;
+
+/// f(ufunc, *args, **kwargs)
+inline PyObject* ask(PyObject* f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  PyObject *tuple = PyTuple_New(n + 1), *kw = PyDict_New(), *result = nullptr;
   if (tuple && kw) {
     Py_INCREF(self);
     PyTuple_SetItem(tuple, 0, self);
     for (Py_ssize_t i = 0; i < n; ++i) { Py_INCREF(args[i]); PyTuple_SetItem(tuple, i + 1, args[i]); }
     bool done = true;
-    for (Py_ssize_t k = 0; k < nkw; ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
-    if (done) said = PyObject_Call(explain, tuple, kw);
+    for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
+    if (done) result = PyObject_Call(f, tuple, kw);
   }
   Py_XDECREF(tuple);
   Py_XDECREF(kw);
+  return result;
+}
+/// Can it hold an integer that int64 would take for a negative one?
+inline bool may_wrap(PyObject* x) {
+  if (PyArray_Check(x)) return PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONG || PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONGLONG;
+  return !PyLong_Check(x) && !PyArray_IsScalar(x, SignedInteger);      // a Python int is checked by NumPy
+}
+inline PyObject* new_length(npy_intp n) {
+  PyObject* const a = PyArray_SimpleNew(0, nullptr, NPY_INT64);
+  if (a) *reinterpret_cast<npy_int64*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(a))) = n;
+  return a;
+}
+/// A call whose lengths are given: those that are not are those of the axes, so that no number stands for them.
+struct whole_call {
+  static constexpr Py_ssize_t inputs = 5, lengths = 2, most = 2 * NPY_MAXARGS;      // logits, labels, two lengths, blank
+  PyObject *args[most + 2], *names = nullptr, *made[2] = {}, *in[inputs] = {};
+  Py_ssize_t n, nkw;
+  /// False: with an error set.
+  bool fill(PyObject* self, PyObject* const* given, Py_ssize_t positional, PyObject* kwnames) {
+    const auto* u = reinterpret_cast<const PyUFuncObject*>(self);
+    const auto& f = *reinterpret_cast<const front*>(u->data);
+    Py_ssize_t at[inputs];
+    bool plain = true;                              // no axes
+    n = positional;
+    nkw = kwnames ? PyTuple_Size(kwnames) : 0;
+    names = kwnames;
+    Py_XINCREF(names);
+    for (Py_ssize_t& i : at) i = -1;
+    for (Py_ssize_t i = 0; i < n + nkw; ++i) {
+      PyObject* const name = i < n ? nullptr : PyTuple_GetItem(kwnames, i - n);
+      const Py_ssize_t input = i < n ? i : find_name(f, inputs, name);
+      args[i] = given[i];
+      if (name && PyUnicode_CompareWithASCIIString(name, "axes") == 0) plain = false;
+      if (input < 0 || input >= inputs) continue;
+      at[input] = i;
+      if (given[i] == Py_None && input == inputs - 1) args[i] = PyTuple_GetItem(f.defaults, input);      // None is a default
+      in[input] = given[i] == Py_None ? nullptr : given[i];
+    }
+    if (!in[0] || !in[1] || (in[lengths] && in[lengths + 1])) return true;
+    npy_intp whole[2] = {};
+    const auto measure_axis = [&](int array, int from_end) {
+      auto* const a = reinterpret_cast<PyArrayObject*>(in[array]);
+      return PyArray_NDIM(a) >= from_end ? PyArray_DIM(a, PyArray_NDIM(a) - from_end) : 0;
+    };
+    if (plain && PyArray_Check(in[0]) && PyArray_Check(in[1])) {
+      whole[0] = measure_axis(0, 2);
+      whole[1] = measure_axis(1, 1);
+    } else {
+      PyObject* const sizes = ask(measure, self, args, n, kwnames);
+      if (!sizes) return false;
+      for (int i = 0; i < 2; ++i) whole[i] = PyLong_AsSsize_t(PyTuple_GetItem(sizes, i));
+      Py_DECREF(sizes);
+      if (PyErr_Occurred()) return false;
+    }
+    if (nkw == 0 && n >= lengths) {                 // all by position, which is the shortest way
+      for (Py_ssize_t i = 0; i < 2; ++i) {
+        if (in[lengths + i]) continue;
+        if (!(made[i] = new_length(whole[i]))) return false;
+        args[lengths + i] = made[i];
+      }
+      if (n < inputs) { args[inputs - 1] = PyTuple_GetItem(f.defaults, inputs - 1); n = inputs; }
+      return true;
+    }
+    Py_ssize_t added = 0;
+    for (Py_ssize_t i = 0; i < 2; ++i) added += at[lengths + i] < 0;
+    if (added) {
+      Py_XDECREF(names);
+      if (!(names = PyTuple_New(nkw + added))) return false;
+      for (Py_ssize_t k = 0; k < nkw; ++k) { PyObject* const name = PyTuple_GetItem(kwnames, k); Py_INCREF(name); PyTuple_SetItem(names, k, name); }
+    }
+    for (Py_ssize_t i = 0; i < 2; ++i) {
+      if (in[lengths + i]) continue;
+      if (!(made[i] = new_length(whole[i]))) return false;
+      if (at[lengths + i] >= 0) { args[at[lengths + i]] = made[i]; continue; }
+      PyObject* const name = PyTuple_GetItem(f.names, lengths + i);
+      Py_INCREF(name);
+      PyTuple_SetItem(names, nkw, name);
+      args[n + nkw++] = made[i];
+    }
+    return true;
+  }
+  ~whole_call() {
+    Py_XDECREF(names);
+    for (PyObject* const o : made) Py_XDECREF(o);
+  }
+};
+inline PyObject* explanation_of(PyObject* self) { return reinterpret_cast<const front*>(reinterpret_cast<const PyUFuncObject*>(self)->data)->explain; }
+/// A ValueError of what was said; of a first error where nothing was.
+inline PyObject* raise_explained(PyObject* said, PyObject* type, PyObject* value, PyObject* trace) {
   if (said == Py_None || !said) {                   // nothing to add
     if (!said) PyErr_Clear();
     PyErr_Restore(type, value, trace);
@@ -94,12 +171,46 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t na
   Py_XDECREF(said);
   return nullptr;
 }
-inline void install_explanation(PyObject* ufunc, PyObject* function) {
+inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1));
+  if (n + (kwnames ? PyTuple_Size(kwnames) : 0) > whole_call::most) return call(self, args, nargsf, kwnames);      // which refuses it
+  whole_call c;
+  if (!c.fill(self, args, n, kwnames)) return nullptr;
+  PyObject* const blank = c.in[whole_call::inputs - 1];
+  PyObject *result = nullptr, *said = nullptr, *type = nullptr, *value = nullptr, *trace = nullptr;
+  if (c.in[0] && c.in[1] && blank && may_wrap(blank)) said = ask(explanation_of(self), self, c.args, c.n, c.names);
+  if (!said || said == Py_None) {
+    Py_XDECREF(said);
+    said = nullptr;
+    PyErr_Clear();                                  // the call itself says what is wrong
+    result = call(self, c.args, size_t(c.n), c.names);
+    if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
+    PyErr_Fetch(&type, &value, &trace);
+    said = ask(explanation_of(self), self, c.args, c.n, c.names);
+  }
+  return raise_explained(said, type, value, trace);
+}
+/// After a failed call Python is asked to say more: a loop sees a slice of the batch, in its own types, and cannot name the item.
+inline PyObject* call_told(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  PyObject* result = call(self, args, nargsf, kwnames);
+  if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
+  PyObject *type, *value, *trace;
+  PyErr_Fetch(&type, &value, &trace);
+  PyObject* const said = ask(explanation_of(self), self, args, Py_ssize_t(nargsf & (~size_t(0) >> 1)), kwnames);
+  return raise_explained(said, type, value, trace);
+}
+/// `measuring`: CTC's, whose lengths may be left out; else None.
+inline void install_explanation(PyObject* ufunc, PyObject* function, PyObject* measuring) {
   Py_INCREF(function);
-  Py_XDECREF(explain);
-  explain = function;
+  const bool lengths = measuring != Py_None;
+  if (lengths) {
+    Py_INCREF(measuring);
+    Py_XDECREF(measure);
+    measure = measuring;
+  }
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
-  u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(call_explained);
+  const_cast<front*>(reinterpret_cast<const front*>(u->data))->explain = function;
+  u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(lengths ? call_explained : call_told);
 }
 
 }  // namespace ufloss::python

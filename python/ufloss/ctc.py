@@ -9,6 +9,7 @@ Every function takes ``(logits, labels, logit_length=None, label_length=None, bl
 array([0.562, 1.897])
 """
 
+import math
 from inspect import Parameter, Signature
 
 import numpy as np
@@ -18,7 +19,7 @@ from ._registry import ISA
 
 __all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]
 
-WHOLE = -(2**63)  # what stands for the length of an axis
+MANY_LABELS = 1 << 27
 KEYWORDS = {"where": True, "axes": None, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 
 
@@ -27,7 +28,7 @@ def constant(value):
     return np.frombuffer(np.array(value, np.int64).tobytes(), np.int64).reshape(())
 
 
-DEFAULTS = (..., ..., constant(WHOLE), constant(WHOLE), constant(0))
+DEFAULTS = (..., ..., None, None, constant(0))      # lengths that are not given are those of the axes, which measure() or the call itself finds
 TWINS = {}  # of each ufunc by name: the one with a mask as its second input
 
 
@@ -65,15 +66,34 @@ def slow(ufunc, *args, **kwargs):
         where = np.broadcast_to(where, (*where.shape[:-1], *frames), subok=True)
     except ValueError:
         raise ValueError(f"{ufunc.__name__}: where of shape {where.shape} does not fit {frames[0]} frames") from None
+    refuse_wrapped(ufunc.__name__, *inputs)
     return TWINS[ufunc.__name__](inputs[0], where, *inputs[1:], *outs, **kwargs)
+
+
+def bind_in_order(ufunc, args, kwargs):
+    """The five inputs, the axes of frames, classes and labels last."""
+    (logits, labels, *numbers), _ = bind(ufunc, args, kwargs)
+    if "axes" in kwargs:
+        of_logits, of_labels = kwargs["axes"][:2]
+        logits, labels = np.moveaxis(logits, of_logits, (-2, -1)), np.moveaxis(labels, of_labels, (-1,) if isinstance(of_labels, tuple) else -1)
+    return logits, labels, *numbers
+
+
+def measure(ufunc, *args, **kwargs):
+    """How many frames and labels the axes of a call have; 0 where it has no such axes, which NumPy refuses."""
+    try:
+        logits, labels, *_ = bind_in_order(ufunc, args, kwargs)
+    except (TypeError, ValueError, IndexError):
+        return 0, 0
+    sizes = [*np.shape(logits)[-2:-1], 0][0], [*np.shape(labels)[-1:], 0][0]
+    if any(n != n for n in sizes):
+        raise ValueError(f"{ufunc.__name__}: logit_length and label_length are needed where the shapes are not known")
+    return sizes
 
 
 def explain(ufunc, *args, **kwargs):
     """What is wrong with the inputs of a call that failed, and where; None where nothing is."""
-    if "axes" in kwargs:
-        return None
-    (logits, labels, *numbers), _ = bind(ufunc, args, kwargs)
-    return find_fault(ufunc.__name__, logits, labels, *numbers)
+    return find_fault(ufunc.__name__, *bind_in_order(ufunc, args, kwargs))
 
 
 def find_fault(name, logits, labels, logit_length, label_length, blank):
@@ -82,11 +102,11 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
     labels, blank = np.asarray(labels), np.asarray(blank)
     logit_length, label_length = np.asarray(logit_length), np.asarray(label_length)
     n = labels.shape[-1]
-    logit_length, label_length = np.where(logit_length == WHOLE, frames, logit_length), np.where(label_length == WHOLE, n, label_length)
     batch = np.broadcast_shapes(np.shape(logits)[:-2], labels.shape[:-1], logit_length.shape, label_length.shape, blank.shape)
     labels = np.broadcast_to(labels, (*batch, n))
     logit_length, label_length, blank = (np.broadcast_to(x, batch) for x in (logit_length, label_length, blank))
-    used = np.arange(n) < label_length[..., None]
+    looked_at = n if n * math.prod(batch) <= MANY_LABELS else 0      # copies of more could be more than there is memory for
+    labels, used = labels[..., :looked_at], np.arange(looked_at) < label_length[..., None]
     faults = [
         ((blank < -classes) | (blank >= classes), blank, "blank {}{} is out of range for {} classes", classes),
         ((logit_length < 0) | (logit_length > frames), logit_length, "logit_length {}{} is out of range for {} frames", frames),
@@ -102,6 +122,14 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
                 place = f" at position {at[-1]}" + (f" of batch index {at[:-1]}" if batch else "")
             return f"{name}: " + text.format(values[at], place, limit)
     return None
+
+
+def refuse_wrapped(name, logits, labels, logit_length, label_length, blank):
+    """A blank beyond int64 would count from the last class."""
+    if np.asarray(blank).dtype == np.uint64:
+        said = find_fault(name, logits, labels, logit_length, label_length, blank)
+        if said:
+            raise ValueError(said)
 
 
 RETURNS = {
@@ -165,12 +193,12 @@ def make_all():
         full = f"{r['name']}.{r['attribute']}".removesuffix(".")
         states = {"ctc.posteriors": 2, "ctc.loss.forward_probs": 1}.get(full, 0)
         if r["masked"]:
-            TWINS[full] = _core.make_ctc(ISA, r["record"], full, "", (), (), None, None, states)
+            TWINS[full] = _core.make_ctc(ISA, r["record"], full, "", (), (), None, None, None, states)
             continue
         names = tuple(name for name, _ in r["args"])
         derived = [d["attribute"] for d in records if d["name"] == r["name"] and d["attribute"] and not d["masked"]]
         doc = docstring(r, full, derived)
-        ufunc = made[full] = _core.make_ctc(ISA, r["record"], full, doc, names, DEFAULTS, slow, explain, states)
+        ufunc = made[full] = _core.make_ctc(ISA, r["record"], full, doc, names, DEFAULTS, slow, explain, measure, states)
         ufunc.__doc__ = doc
         shown = (Parameter.empty, Parameter.empty, None, None, 0)
         params = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, d in zip(names, shown, strict=True)]
@@ -268,10 +296,12 @@ def call_with_paddings(twin, name, logits, logit_paddings, labels, label_padding
     length = np.subtract(labels.shape[-1], beyond.sum(-1))
     if np.asarray(blank_id).dtype.kind not in "iu":
         raise TypeError(f"{name}: blank_id must be an integer, not {np.asarray(blank_id).dtype}")
+    call = (labels, logits.shape[-2], length, blank_id)
     try:
-        return twin(logits, ~skipped, labels, DEFAULTS[2], length, blank_id)
+        refuse_wrapped(name, logits, *call)
+        return twin(logits, ~skipped, *call)
     except ValueError as error:
-        said = find_fault(name, logits, labels, DEFAULTS[2], length, blank_id)
+        said = find_fault(name, logits, *call)
         raise ValueError(said.replace("blank ", "blank_id ", 1)) if said else error from None
 
 

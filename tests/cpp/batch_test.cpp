@@ -75,6 +75,7 @@ template <class L, class T> void compare(std::ptrdiff_t n, std::ptrdiff_t width,
       const std::ptrdiff_t steps[] = {extent * size, 0, 0, size, extent * size, row, element, 8, row, element};
       const std::ptrdiff_t value_steps[] = {extent * size, 0, 0, size, row, element, 8};
       batches<L, which, T>(args, dims, which == both ? steps : value_steps, false, workspace);
+      arena::give_back(workspace, bytes);
     };
     run(std::integral_constant<unsigned, both>{}, reinterpret_cast<char*>(value), reinterpret_cast<char*>(slope.get()));
     run(std::integral_constant<unsigned, part_value>{}, reinterpret_cast<char*>(alone), nullptr);
@@ -99,6 +100,64 @@ template <class L, class T> void compare(std::ptrdiff_t n, std::ptrdiff_t width,
   }
 }
 
+/// The same bits whatever the workspace held, and as without the rows that are masked out.
+template <class L, class T> void same_bits(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int classes) {
+  constexpr unsigned both = part_value | part_grad;
+  std::vector<T> x, kept;
+  std::vector<long long> label, label_kept;
+  std::vector<char> mask;
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    mask.push_back(engine() % 5 != 0);
+    label.push_back((long long)(engine() % std::size_t(classes)));
+    if (mask.back()) label_kept.push_back(label.back());
+    for (std::ptrdiff_t k = 0; k < width; ++k) {
+      x.push_back(T(normal()));
+      if (mask.back()) kept.push_back(x.back());
+    }
+  }
+  T heat = T(temperature);
+  const std::ptrdiff_t size = sizeof(T), row = size * width;
+  const auto run = [&](std::vector<T>& vectors, std::vector<long long>& labels, bool masked, int poison) {
+    const std::ptrdiff_t count = std::ptrdiff_t(labels.size()), dims[] = {1, count, width};
+    std::vector<T> out(std::size_t(count * width) + 1);
+    const std::size_t bytes = batch_bytes<L, both, T>(dims);
+    const std::unique_ptr<char[]> block(new char[bytes + 64]);
+    char* const workspace = block.get() + (64 - reinterpret_cast<std::uintptr_t>(block.get()) % 64) % 64;
+    std::memset(workspace, poison, bytes);
+    std::vector<char*> args = {reinterpret_cast<char*>(vectors.data()), reinterpret_cast<char*>(labels.data()), reinterpret_cast<char*>(&heat)};
+    std::vector<std::ptrdiff_t> steps = {0, 0, 0};
+    if (masked) { args.push_back(mask.data()); steps.push_back(0); }
+    for (T* to : {out.data() + count * width, out.data()}) { args.push_back(reinterpret_cast<char*>(to)); steps.push_back(0); }
+    for (const std::ptrdiff_t step : {row, size, std::ptrdiff_t(8)}) steps.push_back(step);
+    if (masked) steps.push_back(1);
+    steps.push_back(row);
+    steps.push_back(size);
+    batches<L, both, T>(args.data(), dims, steps.data(), masked, workspace);
+    arena::give_back(workspace, bytes);
+    return out;
+  };
+  const auto same = [](const std::vector<T>& a, const std::vector<T>& b) { return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(T)); };
+  for (const bool masked : {false, true}) {
+    const std::vector<T> first = run(x, label, masked, 0x00);
+    for (const int poison : {0x01, 0x20, 0xff}) check(same(run(x, label, masked, poison), first), "%s: other bits for a workspace full of %d (%td vectors of %td)", L::name, poison, n, width);
+    if (!masked) continue;
+    std::vector<T> some;
+    for (std::ptrdiff_t i = 0; i <= n; ++i)
+      if (i == n) some.push_back(first.back());
+      else if (mask[std::size_t(i)]) some.insert(some.end(), first.begin() + i * width, first.begin() + (i + 1) * width);
+    if (!label_kept.empty()) check(same(run(kept, label_kept, false, 0x20), some), "%s: other bits than without what is masked out (%td vectors of %td)", L::name, n, width);
+  }
+}
+/// Sizes of which no memory has so many stop at a number that none has either.
+template <class L, class T> void sizes_beyond_memory() {
+  const std::ptrdiff_t huge[] = {std::ptrdiff_t(1) << 47, std::ptrdiff_t(1) << 56, std::ptrdiff_t(1) << 60, std::ptrdiff_t(1) << 61, (std::ptrdiff_t(1) << 61) + 12345, PTRDIFF_MAX - 7, PTRDIFF_MAX};
+  for (const std::ptrdiff_t n : huge)
+    for (int which = 1; which < 4; ++which) {
+      const std::ptrdiff_t dims[] = {1, which & 1 ? n : 3, which & 2 ? n : 4};
+      check(batch_bytes<L, part_grad, T>(dims) >= std::size_t(1) << 47 && batch_bytes<L, part_value, T>(dims) >= std::size_t(1) << 47, "%s: a small workspace for %td vectors of %td", L::name, dims[1], dims[2]);
+    }
+}
+
 #ifdef UFLOSS_TEST_SANITIZED
 constexpr bool is_sanitized = true;      // then this takes minutes to compile, so for fewer types
 #else
@@ -111,7 +170,11 @@ template <class L> void all() {
       for (const double temperature : {0.5, 0.07, 0.0101})
         for (const int classes : {1, 4, 60}) {
           compare<L, float>(n, width, temperature, classes);
-          if constexpr (!is_sanitized) compare<L, double>(n, width, temperature, classes);
+          same_bits<L, float>(n, width, temperature, classes);
+          if constexpr (!is_sanitized) {
+            compare<L, double>(n, width, temperature, classes);
+            same_bits<L, double>(n, width, temperature, classes);
+          }
         }
 }
 
@@ -120,6 +183,8 @@ template <class L> void all() {
 int run_tests(int, char**);
 int run_tests(int, char**) {
   all<ntxent_loss>();
+  sizes_beyond_memory<ntxent_loss, float>();
+  sizes_beyond_memory<ntxent_loss, double>();
   if constexpr (!is_sanitized) all<supervised_contrastive_loss>();
   return report("batch_test");
 }

@@ -99,6 +99,24 @@
 #define XSIMD_DEFAULT_ARCH emulated<512>
 #endif
 
+// Sanitizers that are told of the pieces of an arena.
+#if defined(__SANITIZE_ADDRESS__)
+#define UFL_RED_ZONES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UFL_RED_ZONES 1
+#endif
+#if __has_feature(memory_sanitizer)
+#define UFL_TRACK_WRITES 1
+#endif
+#endif
+#if !defined(UFL_RED_ZONES)
+#define UFL_RED_ZONES 0
+#endif
+#if !defined(UFL_TRACK_WRITES)
+#define UFL_TRACK_WRITES 0
+#endif
+
 // SIMD packs need xsimd on the include path; without it, and on a GPU, a pack is one scalar.
 #if !defined(UFL_HAS_XSIMD)
 #if defined(__CUDACC__) || defined(UFL_NO_XSIMD)

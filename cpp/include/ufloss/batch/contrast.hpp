@@ -30,6 +30,7 @@ template <class Pairs, class T> class contrast {
   static constexpr std::ptrdiff_t block = batch_block, sum_length = 64 * lanes_of_sum;
   static constexpr int shift = int(pick<V>(100, 900));      // binary places that the exponentials are raised by: the smallest stay normal
   static constexpr double ln2 = 0.693147180559945309, log2e = 1.44269504088896341;
+  static_assert(lanes_of_sum % wide == 0 && wide % lanes<double> == 0 && block % lanes_of_sum == 0 && block % tile_rows == 0, "tiles end where arrays end");
 
  public:
   /// For a batch of so many vectors of `width` numbers, in memory that `a` deals out; `rows`: for the gradient too.
@@ -48,7 +49,7 @@ template <class Pairs, class T> class contrast {
     if (rows) {
       weight = a.take<T>(all);
       slopes = a.take<T>(block * block);
-      gathered = a.take<T>(all * u.row_step);
+      gathered = a.take<T>(size_product(all, u.row_step));
     }
   }
 

@@ -73,8 +73,8 @@ template <class T> struct directions {
   double* slope;                           ///< what the gradient of a direction is multiplied by to be that of its vector
   directions(std::ptrdiff_t most, std::ptrdiff_t numbers, arena& a) : width(numbers), row_step(round_up(width, virtual_lanes<T>)) {
     const std::ptrdiff_t padded = round_up(most, virtual_lanes<T>);
-    row = a.take<T>((padded + tile_rows) * row_step);
-    panel = a.take<T>(padded * width);
+    row = a.take<T>(size_product(padded + tile_rows, row_step));
+    panel = a.take<T>(size_product(padded, width));
     slope = a.take<double>(most);
   }
   /// Vector i becomes row which[i] of `from`, `length` long.  False: one of them is not finite.

@@ -22,7 +22,7 @@ struct ctc_label {
     double* const p = a.take<double>(padded_pairs(labels) + 2 * block_pairs);
     skip = p ? p + block_pairs : p;
   }
-  /// get(n): the n-th label.  Returns how many follow one of their own kind.
+  /// get(n): the n-th label, asked for once.  Returns how many follow one of their own kind.
   template <class Get> std::ptrdiff_t set(std::ptrdiff_t labels, std::ptrdiff_t blank, Get get) const {
     const std::ptrdiff_t pairs = padded_pairs(labels);
     std::ptrdiff_t repeats = 0;
@@ -46,8 +46,11 @@ constexpr double small_loss = 0.01;
 
 template <class T> constexpr bool ctc_in_float = sizeof(T) == 4;
 
-/// Bytes that ctc() needs, at an address that is a multiple of 64.
+/// Bytes that ctc() needs, at an address that is a multiple of 64; sizes that no memory has stop at arena::most.
 template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows) {
+  frames = size_of_axis(frames);
+  classes = size_of_axis(classes);
+  labels = size_of_axis(labels);
   arena count;
   const ctc_label label(labels, count);
   const sequence<T> s = make_sequence<T>({{}, frames, classes, labels, 0, false}, label);

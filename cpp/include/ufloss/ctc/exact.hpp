@@ -32,7 +32,7 @@ template <class T> struct exact_ctc {
     tops = a.take<double>(s.frames);
     next = a.take<double>(4 * width);
     rows = a.take<double>(held.room + 4 * width);
-    kept = a.take<double>(held.checkpoints * 4 * width);
+    kept = a.take<double>(size_product(held.checkpoints, 4 * width));
     taken = a.take<double>(s.classes + 2 * frame_lanes);
     gamma = a.take<double>(2 * s.pairs);
   }

@@ -52,6 +52,7 @@ template <class T, class E> struct fast_ctc {
   static constexpr double height = 900, range = height + 980, none = -1e9;
   static constexpr double spare = 20, cap = 0x1p1000, negligible = 0x1p-968;      // b); alpha is below 2^924
   static constexpr bool in_float = sizeof(E) == 4;
+  static constexpr std::ptrdiff_t whole_emissions = 1 << 23;      ///< bytes up to which those of all frames are held
 
   const sequence<T> s;
   const ctc_rows wanted;
@@ -59,8 +60,10 @@ template <class T, class E> struct fast_ctc {
   std::ptrdiff_t width, blocks, epochs;
   held_rows held;
   double *b, *l, *f, *skip_f, *level, *low, *r;    ///< the state, its factors from the pair before, and per block
-  E* em;                                           ///< of one epoch; with rows, of all frames
-  double *blank, *x, *sums, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *gamma;
+  E* em;                                           ///< of one epoch; with rows, of all frames or from one checkpoint to the next
+  bool em_whole;
+  std::ptrdiff_t em_mask;                          ///< of a frame's number, for its place in em
+  double *blank, *x, *sums, *tops, *all_r, *rows, *kept, *ub, *ul, *g, *skip_g, *gamma;
   std::ptrdiff_t *place, *first, *kind, *index, *live_from, *live_to;
   T *buffer, *raw;                                 ///< raw: exponentials of an epoch, where no row of the gradient can hold them
   bool good = true;
@@ -77,18 +80,22 @@ template <class T, class E> struct fast_ctc {
     level = padded(blocks);
     low = padded(blocks);
     r = padded(blocks);
-    em = a.template take<E>((backward ? epochs : 1) * epoch * s.pairs);
+    constexpr std::ptrdiff_t few = whole_emissions / sizeof(E);
+    em_whole = backward && size_product(epochs * epoch, s.pairs) <= few;
+    em_mask = em_whole ? -1 : (backward ? held.chunk : epoch) - 1;
+    em = a.template take<E>(backward ? held_rows::room_for(epochs * epoch, held_rows::between_checkpoints(epochs * epoch), s.pairs, few) : epoch * s.pairs);
     blank = a.template take<double>((backward ? epochs : 1) * epoch);
     x = a.template take<double>(s.pairs + 2 * block_pairs);
     buffer = a.template take<T>(epoch * s.classes);
     raw = a.template take<T>(epoch * s.classes);
-    sums = all_r = rows = kept = ub = ul = g = skip_g = gamma = nullptr;
+    sums = tops = all_r = rows = kept = ub = ul = g = skip_g = gamma = nullptr;
     place = first = kind = index = live_from = live_to = nullptr;
     if (!backward) return;
     sums = a.template take<double>(s.frames);
-    all_r = a.template take<double>(epochs * blocks);
+    if (!in_float) tops = a.template take<double>(s.frames);
+    all_r = a.template take<double>(size_product(epochs, blocks));
     rows = a.template take<double>(held.room);
-    kept = a.template take<double>(held.checkpoints * 2 * s.pairs);
+    kept = a.template take<double>(size_product(held.checkpoints, 2 * s.pairs));
     ub = padded(s.pairs);
     ul = padded(s.pairs);
     g = padded(s.pairs);
@@ -106,7 +113,7 @@ template <class T, class E> struct fast_ctc {
   std::ptrdiff_t begin_of(std::ptrdiff_t t0) const { return s.first_pair(t0 - 1); }
   std::ptrdiff_t end_of(std::ptrdiff_t t0, std::ptrdiff_t n) const { return s.end_pair(t0 + n - 1); }
   std::ptrdiff_t slot(std::ptrdiff_t t) const { return wanted != ctc_rows::none ? t : t % epoch; }
-  E* emission(std::ptrdiff_t t) const { return em + slot(t) * s.pairs; }
+  E* emission(std::ptrdiff_t t) const { return em + (t & em_mask) * s.pairs; }
 
   // --- emissions ---------------------------------------------------------------------------------------------------------------------
   /// exp(x - c) 2^-k of a row, k as near its largest, and their sum, of which `Together` neighbours are added as floats.  Plain: nothing has
@@ -199,6 +206,31 @@ template <class T, class E> struct fast_ctc {
       if (sums) sums[t0 + q] = sum[q];
     }
   }
+  /// Emissions as emit() left them, where they were not held.
+  UFL_NOINLINE void emit_again(std::ptrdiff_t t0, int n, std::ptrdiff_t j0, std::ptrdiff_t j1) {
+    if constexpr (in_float) {
+      const float* from[epoch] = {};
+      float* to[epoch] = {};
+      double sum[epoch];
+      for (int q = 0; q < n; ++q) {
+        from[q] = s.logits.template get<T>(t0 + q, s.classes, buffer + q * s.classes);
+        to[q] = raw + q * s.classes;
+      }
+      exponentials(from, to, n, s.classes, sum);
+      gather_emissions(to, n, emission(t0), j0, j1);
+    } else {
+      for (int q = 0; q < n; ++q) {
+        get_labels(t0 + q, j0, j1);
+        for (std::ptrdiff_t j = j0; j < j1; j += step) put_emission(exp_nonpositive(load(x + j) - D(tops[t0 + q])), emission(t0 + q) + j);
+      }
+    }
+  }
+  /// Logits of the labels of the pairs [j0, j1) to x.
+  void get_labels(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
+    const std::ptrdiff_t end = j1 < s.labels ? j1 : s.labels;
+    for (std::ptrdiff_t n = j0; n < end; ++n) x[n] = double(s.logits.template number<T>(t, s.label[n]));
+    for (std::ptrdiff_t n = end > j0 ? end : j0; n < j1; ++n) x[n] = -__builtin_inf();
+  }
   /// Of n rows y those numbers that labels name; each label is looked up once for all of them.
   UFL_NOINLINE void gather_emissions(const float* const* y, int n, E* to, std::ptrdiff_t j0, std::ptrdiff_t j1) const {
     for (std::ptrdiff_t j = j0; j < j1; j += block_pairs) {
@@ -230,7 +262,7 @@ template <class T, class E> struct fast_ctc {
       const E own = E(blank[slot(t0 + q)]);
       V smallest = V(own > 0 ? own : E(1));
       for (std::ptrdiff_t j = j0; j < j1; j += lanes<E>) {
-        const V v = load(e + j);
+        const V v = load_padded(e + j, j1 - j, E(0));      // a band ends with a block, which may be half a pack
         smallest = min(smallest, select(v > V(0), v, V(1)));
       }
       const E of_frame = -max_of_lanes(neg(smallest));
@@ -245,8 +277,7 @@ template <class T, class E> struct fast_ctc {
     const T* const row = s.log_probs ? nullptr : s.logits.template get<T>(t, s.classes, buffer);
     if (!s.log_probs) all = sum_frame(row, s.classes);
     const std::ptrdiff_t end = j1 < s.labels ? j1 : s.labels;
-    for (std::ptrdiff_t n = j0; n < end; ++n) x[n] = double(s.logits.template number<T>(t, s.label[n]));
-    for (std::ptrdiff_t n = end > j0 ? end : j0; n < j1; ++n) x[n] = -__builtin_inf();
+    get_labels(t, j0, j1);
     const double own = double(s.logits.template number<T>(t, s.blank));
     if (s.log_probs) {                                        // their largest is the reference
       double top = own;
@@ -256,6 +287,7 @@ template <class T, class E> struct fast_ctc {
       all.top = top == -__builtin_inf() ? 0 : top;
       scale->sum -= all.top;
     }
+    if (tops) tops[t] = all.top;
     E* const e = emission(t);
     D smallest = D(0);
     for (std::ptrdiff_t j = j0; j < j1; j += step) {
@@ -489,6 +521,7 @@ template <class T, class E> struct fast_ctc {
       b[j0 - 1] = l[j0 - 1] = 0;
       if (e > 0) for (std::ptrdiff_t i = j0 / block_pairs; i < j1 / block_pairs; ++i) scale_block(i, now[i - blocks] - now[i]);
       set_factors(now, f, skip_f, j0 / block_pairs, j1 / block_pairs);
+      if (!em_whole) emit_again(t, n, j0, j1);
       advance_epoch(t, n, j0, j1, t - t0);
     }
   }

@@ -49,6 +49,7 @@ struct frame_rows {
 
 /// States are worked on as pairs (blank n, label n), n = 0..labels, in blocks of eight pairs whatever the registers.
 constexpr int block_pairs = 8;
+static_assert(block_pairs % lanes<double> == 0, "loads and stores of a block end where it ends");
 constexpr std::ptrdiff_t padded_pairs(std::ptrdiff_t labels) { return (labels + block_pairs) / block_pairs * block_pairs; }
 
 template <class T> struct sequence {
@@ -66,17 +67,28 @@ template <class T> struct sequence {
   static std::ptrdiff_t min_of(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? a : b; }
 };
 
-/// Rows of alphas that are held at once: those of all frames where they take little room, else from one checkpoint to the next.
+/// Rows of alphas that are held at once: those of all frames where they take little room, else from one checkpoint to the next, of which there
+/// are a thousand at most.
 /// A sequence's own lengths decide, so that a batch changes no bits; but room never shrinks as frames or rows grow, since the workspace is
 /// that of the longest sequence of a batch.
 struct held_rows {
-  static constexpr std::ptrdiff_t checkpoint = 32, whole_bytes = 1 << 20;
+  static constexpr std::ptrdiff_t checkpoint = 32, most_checkpoints = 1024, whole_bytes = 1 << 20;
   bool whole;
   std::ptrdiff_t chunk, room, checkpoints;       ///< frames; numbers that the rows take, each of `row`; checkpoints there may be
   held_rows(std::ptrdiff_t frames, std::ptrdiff_t row)
-      : whole(frames * row <= whole_bytes / 8), chunk(!whole ? checkpoint : frames ? frames : 1), checkpoints(frames / checkpoint + 1) {
-    const std::ptrdiff_t all = frames * row, some = checkpoint * row, most = some < whole_bytes / 8 ? whole_bytes / 8 : some;
-    room = all < most ? all : most;
+      : whole(size_product(frames, row) <= whole_bytes / 8), chunk(!whole ? between_checkpoints(frames) : frames ? frames : 1),
+        checkpoints((frames / checkpoint < most_checkpoints ? frames / checkpoint : most_checkpoints) + 1) {
+    room = room_for(frames, between_checkpoints(frames), row, whole_bytes / 8);
+  }
+  static std::ptrdiff_t between_checkpoints(std::ptrdiff_t frames) {
+    std::ptrdiff_t n = checkpoint;
+    while (frames / n > most_checkpoints) n *= 2;
+    return n;
+  }
+  /// Numbers that `frames` rows take where they are no more than `few`, or else `some` rows; or a bit more: it never shrinks as anything grows.
+  static std::ptrdiff_t room_for(std::ptrdiff_t frames, std::ptrdiff_t some, std::ptrdiff_t row, std::ptrdiff_t few) {
+    const std::ptrdiff_t all = size_product(frames, row), part = size_product(some, row), most = part < few ? few : part;
+    return all < most ? all : most;
   }
 };
 
@@ -106,6 +118,7 @@ struct log_product {
 /// their own small share only.  NaN in, or nothing finite: the sum is NaN.
 struct frame_sum { double top, sum; };
 constexpr int frame_lanes = 16;
+static_assert(frame_lanes % lanes<float> == 0 && frame_lanes % lanes<double> == 0, "rows are padded to whole packs");
 /// Sums of all lanes in one tree: i and i + 8, and so on by halves.
 UFL_FN double sum_of_all(double x) { return x; }
 #if UFL_HAS_XSIMD

@@ -4,10 +4,11 @@
 
 UFL_BEGIN
 
-/// Bytes that batches() needs, at an address that is a multiple of 64; dims as NumPy hands them over: batches, vectors in each, numbers in each.
+/// Bytes that batches() needs, at an address that is a multiple of 64, or arena::most where no memory has so many; dims as NumPy hands them over: batches, vectors in each, numbers in each.
 template <class L, unsigned Parts, class S> std::size_t batch_bytes(const std::ptrdiff_t* dims) {
   arena count;
-  contrast<L, typename storage<S>::compute>(dims[1], dims[2], (Parts & part_grad) != 0, count);
+  count.take<char>(size_of_axis(dims[1]));
+  contrast<L, typename storage<S>::compute>(size_of_axis(dims[1]), size_of_axis(dims[2]), (Parts & part_grad) != 0, count);
   return count.used;
 }
 
@@ -22,9 +23,11 @@ void batches(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t
   for (std::ptrdiff_t k = 0; k < dims[0]; ++k) {
     const auto at = [&](int operand) { return args[operand] + k * steps[operand]; };
     const char *const labels = at(1), *const mask = masked ? at(3) : nullptr;
-    const auto takes_part = [&](std::ptrdiff_t r) { return !mask || mask[r * core[3]] != 0; };
     const auto label_of = [&](std::ptrdiff_t r) { return *reinterpret_cast<const long long*>(labels + r * core[2]); };
     arena a{workspace};
+    char* const chosen = a.take<char>(n);      // a copy: another thread may write to the mask
+    if (mask) for (std::ptrdiff_t r = 0; r < n; ++r) chosen[r] = mask[r * core[3]];
+    const auto takes_part = [&](std::ptrdiff_t r) { return !mask || chosen[r] != 0; };
     contrast<L, T> pairs(n, width, with_rows, a);
     const double temperature = double(storage<S>::get(*reinterpret_cast<const S*>(at(2))));
     const double value = pairs.value(matrix_rows<S>{at(0), core[0], core[1]}, n, temperature, takes_part, label_of, with_rows);

@@ -23,8 +23,8 @@ struct row_operand {
   std::ptrdiff_t outer, core;
   template <class S> UFL_FN S* at(std::ptrdiff_t row, std::ptrdiff_t i) const { return reinterpret_cast<S*>(data + row * outer + i * core); }
 };
-/// Where a row loop stopped: a label that is no class.
-struct bad_label { long long label; std::ptrdiff_t row, classes; };
+/// Where a row loop stopped: a label that is no class; or there was no memory.
+struct bad_label { long long label; std::ptrdiff_t row, classes; bool no_memory = false; };
 
 template <class D> UFL_FN double sum_of_doubles(D x) { return sum_of_lanes(x); }
 #if UFL_HAS_XSIMD
@@ -41,6 +41,27 @@ template <class T> UFL_FN native<T> load_padded(const T* p, std::ptrdiff_t k, T 
   if (k >= lanes<T>) return load(p);
   if (k <= 0) return V(pad);
   return select(iota<T>() < V(T(k)), load_some(p, int(k)), V(pad));
+}
+/// Which of the next lanes of a row take part, from a byte each.
+template <class T> UFL_FN mask_t<native<T>> load_mask(const char* keep) {
+#if UFL_HAS_XSIMD && defined(__AVX512BW__) && defined(__AVX512VL__) && !defined(UFL_EMULATED)
+  const __m128i bytes = sizeof(T) == 4 ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(keep)) : _mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep));
+  return {xsimd::batch_bool<T>(static_cast<typename xsimd::batch_bool<T>::register_type>(_mm_test_epi8_mask(bytes, bytes)))};
+#elif UFL_HAS_XSIMD && defined(__AVX2__) && !defined(UFL_EMULATED)
+  if constexpr (sizeof(T) == 4) {
+    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep)));
+    return {xsimd::batch_bool<T>(_mm256_castsi256_ps(_mm256_cmpgt_epi32(bytes, _mm256_setzero_si256())))};
+  } else {
+    int some;
+    __builtin_memcpy(&some, keep, sizeof some);
+    const __m256i bytes = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(some));
+    return {xsimd::batch_bool<T>(_mm256_castsi256_pd(_mm256_cmpgt_epi64(bytes, _mm256_setzero_si256())))};
+  }
+#else
+  T lane[lanes<T>];
+  for (int i = 0; i < lanes<T>; ++i) lane[i] = keep[i] ? T(1) : T(0);
+  return load(lane) != native<T>(T(0));
+#endif
 }
 /// Results of one pack after the other, in order: where there is room for one.
 template <class T> struct row_writer {
@@ -147,6 +168,7 @@ template <class T> struct tile_base {
 /// A loss and some of its parts, computed in T, as a loop over rows sees it: so that there is one such loop for all losses.  `from` is
 /// where a block begins in its row.
 template <class T> struct row_kernel {
+  std::size_t size;                        ///< of a tile
   tile_base<T>* (*make)(void* memory);
   void (*fold)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms);
   void (*fold_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n, T* terms);
@@ -163,7 +185,6 @@ template <class T> struct row_kernel {
 /// The sums of up to `tile` rows of loss L computed in T; each kind of row has its own.
 template <class Kind, class L, class T> struct tile_of;
 template <class L, class T> using row_tile = typename tile_of<typename L::kind, L, T>::type;
-constexpr std::size_t largest_tile = 24 * 1024;
 
 template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
   using Tile = row_tile<L, T>;
@@ -174,7 +195,6 @@ template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
     T* to[max_row_outputs + 1];
     explicit places(T* const* out) : to{} { for (int k = 0; k < count_parts(along); ++k) to[k + int(lead)] = out[k]; }
   };
-  static_assert(sizeof(Tile) <= largest_tile, "raise largest_tile");
   static tile_base<T>* make(void* memory) { return new (memory) Tile{}; }
   static Tile& own(tile_base<T>& t) { return static_cast<Tile&>(t); }
   static void fold(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms) { own(t).fold(r, in, from, n, terms); }
@@ -192,7 +212,7 @@ template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
   static void spread_short(const tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n, const T* terms, T* const* out) {
     if constexpr (WithRows) static_cast<const Tile&>(t).template spread_short<spread_parts>(rows, in, n, terms, places(out).to);
   }
-  static constexpr row_kernel<T> value = {make, fold, fold_short, settle, add_block, Tile::refines ? refine : nullptr, fold_again, fold_again_short, finish, finish_short, spread, spread_short};
+  static constexpr row_kernel<T> value = {sizeof(Tile), make, fold, fold_short, settle, add_block, Tile::refines ? refine : nullptr, fold_again, fold_again_short, finish, finish_short, spread, spread_short};
 };
 
 UFL_END

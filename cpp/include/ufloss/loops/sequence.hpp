@@ -1,7 +1,6 @@
 // CTC over a batch: the operands of a gufunc's loop, sequence by sequence.  Nothing is copied but labels and, where frames are strided or
 // float16, one frame.
 #pragma once
-#include <climits>
 #include "../ctc/align.hpp"
 #include "../ctc/ctc.hpp"
 
@@ -12,8 +11,8 @@ enum class ctc_output : int { value, grad, value_and_grad, value_and_probabiliti
 /// What is wrong with an item of a batch.
 enum class ctc_fault_kind : int { none, label, blank_in_label, blank, logit_length, label_length };
 struct ctc_fault { ctc_fault_kind kind; long long value, limit; };
-/// A length that stands for the whole axis.
-constexpr long long whole_length = LLONG_MIN;
+/// What tells one item from another, read once.
+struct ctc_item { std::ptrdiff_t frames, labels, blank; };
 
 struct ctc_operands {
   char *logits, *mask, *labels, *logit_length, *label_length, *blank, *out[3];
@@ -40,50 +39,57 @@ struct ctc_operands {
     outputs_core = core;
   }
   const std::ptrdiff_t* outputs_core;
-  long long integer(const char* p, std::ptrdiff_t step, std::ptrdiff_t i) const { return *reinterpret_cast<const long long*>(p + i * step); }
-  std::ptrdiff_t length(const char* p, std::ptrdiff_t step, std::ptrdiff_t i, std::ptrdiff_t whole) const {
-    const long long n = integer(p, step, i);
-    return n == whole_length ? whole : std::ptrdiff_t(n);
+  // Volatile: another thread may write to what is read here, so that what was checked must be what is used, and is not read again.
+  static long long integer(const char* p) { return *reinterpret_cast<const volatile long long*>(p); }
+  long long label(std::ptrdiff_t i, std::ptrdiff_t n) const { return integer(labels + i * step_labels + n * label_core); }
+  bool takes_part(std::ptrdiff_t i, std::ptrdiff_t t) const { return !mask || mask[i * step_mask + t * mask_core]; }
+  /// Lengths and blank of item i, which are right if there is no fault.
+  ctc_fault read(std::ptrdiff_t i, ctc_item* item) const {
+    const long long b = integer(blank + i * step_blank), t = integer(logit_length + i * step_logit_length), n = integer(label_length + i * step_label_length);
+    if (b < -(long long)(classes) || b >= (long long)(classes)) return {ctc_fault_kind::blank, b, classes};
+    if (t < 0 || t > frames) return {ctc_fault_kind::logit_length, t, frames};
+    if (n < 0 || n > labels_axis) return {ctc_fault_kind::label_length, n, labels_axis};
+    *item = {std::ptrdiff_t(t), std::ptrdiff_t(n), std::ptrdiff_t(b < 0 ? b + classes : b)};
+    return {ctc_fault_kind::none, 0, 0};
   }
-  std::ptrdiff_t frames_of(std::ptrdiff_t i) const { return length(logit_length, step_logit_length, i, frames); }
-  std::ptrdiff_t labels_of(std::ptrdiff_t i) const { return length(label_length, step_label_length, i, labels_axis); }
-  std::ptrdiff_t blank_of(std::ptrdiff_t i) const { const long long b = integer(blank, step_blank, i); return std::ptrdiff_t(b < 0 ? b + classes : b); }
-  long long label(std::ptrdiff_t i, std::ptrdiff_t n) const { return *reinterpret_cast<const long long*>(labels + i * step_labels + n * label_core); }
-  bool takes_part(std::ptrdiff_t i, std::ptrdiff_t t) const { return t < frames_of(i) && (!mask || mask[i * step_mask + t * mask_core]); }
+  bool is_right(long long label, const ctc_item& item) const { return label >= 0 && label < classes && label != item.blank; }
+  ctc_fault fault_of_label(long long label, const ctc_item& item) const {
+    return {label == item.blank ? ctc_fault_kind::blank_in_label : ctc_fault_kind::label, label, classes};
+  }
   /// The first item that is wrong; -1: none.
   std::ptrdiff_t find_fault(ctc_fault* fault) const {
-    const auto wrong = [&](ctc_fault_kind kind, long long value, long long limit) { *fault = {kind, value, limit}; return true; };
-    const auto check = [&](std::ptrdiff_t i) {
-      const long long b = integer(blank, step_blank, i), t = frames_of(i), n = labels_of(i);
-      if (b < -(long long)(classes) || b >= (long long)(classes)) return wrong(ctc_fault_kind::blank, b, classes);
-      if (t < 0 || t > frames) return wrong(ctc_fault_kind::logit_length, t, frames);
-      if (n < 0 || n > labels_axis) return wrong(ctc_fault_kind::label_length, n, labels_axis);
-      for (std::ptrdiff_t k = 0; k < n; ++k) {
+    for (std::ptrdiff_t i = 0; i < batch; ++i) {
+      ctc_item item{};
+      *fault = read(i, &item);
+      if (fault->kind != ctc_fault_kind::none) return i;
+      for (std::ptrdiff_t k = 0; k < item.labels; ++k) {
         const long long l = label(i, k);
-        if (l < 0 || l >= (long long)(classes)) return wrong(ctc_fault_kind::label, l, classes);
-        if (l == blank_of(i)) return wrong(ctc_fault_kind::blank_in_label, l, classes);
+        if (is_right(l, item)) continue;
+        *fault = fault_of_label(l, item);
+        return i;
       }
-      return false;
-    };
-    for (std::ptrdiff_t i = 0; i < batch; ++i) if (check(i)) return i;
+    }
     return -1;
   }
 };
 template <class S> using ctc_compute = typename storage<S>::compute;
+/// Bytes of workspace; arena::most where no memory has so many.
 template <class S> std::size_t ctc_loop_bytes(const std::ptrdiff_t* dims, ctc_output output) {
   const bool rows = output == ctc_output::grad || output == ctc_output::value_and_grad || output == ctc_output::states || output == ctc_output::classes;
+  const std::ptrdiff_t frames = size_of_axis(dims[1]), classes = size_of_axis(dims[2]), labels = size_of_axis(dims[3]);
   arena count;
-  count.take<std::ptrdiff_t>(dims[1]);
+  count.take<std::ptrdiff_t>(frames);
   if (output == ctc_output::path_and_score) {
-    const ctc_label label(dims[3], count);
-    ctc_path<ctc_compute<S>>(make_sequence<ctc_compute<S>>({{}, dims[1], dims[2], dims[3], 0, false}, label), count);
+    const ctc_label label(labels, count);
+    ctc_path<ctc_compute<S>>(make_sequence<ctc_compute<S>>({{}, frames, classes, labels, 0, false}, label), count);
     return count.used;
   }
-  return ctc_workspace<ctc_compute<S>>(dims[1], dims[2], dims[3], rows) + count.used;
+  return ctc_workspace<ctc_compute<S>>(frames, classes, labels, rows) + count.used;
 }
 
-/// One call of a loop, all items free of faults; `workspace` as large as ctc_loop_bytes() says.
-template <class S> void ctc_loop(ctc_output output, bool log_probs, const ctc_operands& o, char* workspace) {
+/// One call of a loop; `workspace` as large as ctc_loop_bytes() says.  Stops at the first item that is wrong: after find_fault() has found
+/// none, one that another thread has written to since.
+template <class S> ctc_fault ctc_loop(ctc_output output, bool log_probs, const ctc_operands& o, char* workspace) {
   using T = ctc_compute<S>;
   constexpr bool as_half = std::is_same_v<S, half>;
   arena a{workspace};
@@ -93,11 +99,19 @@ template <class S> void ctc_loop(ctc_output output, bool log_probs, const ctc_op
   const auto put = [&](S& to, double x) { to = storage<S>::put(T(x)); };
   for (std::ptrdiff_t i = 0; i < o.batch; ++i) {
     std::ptrdiff_t m = 0;
-    const std::ptrdiff_t frames = o.frames_of(i), labels = o.labels_of(i);
+    ctc_item item{};
+    ctc_fault fault = o.read(i, &item);
+    if (fault.kind != ctc_fault_kind::none) return fault;
+    const std::ptrdiff_t frames = item.frames, labels = item.labels;
     for (std::ptrdiff_t t = 0; t < frames; ++t) if (o.takes_part(i, t)) which[m++] = t;
     const std::ptrdiff_t* const chosen = m == frames ? nullptr : which;
-    const std::ptrdiff_t repeats = label.set(labels, o.blank_of(i), [&](std::ptrdiff_t n) { return o.label(i, n); });
-    const ctc_input in = {{o.logits + i * o.step_logits, o.frame_step, o.class_step, as_half, chosen}, m, o.classes, labels, o.blank_of(i), log_probs};
+    const std::ptrdiff_t repeats = label.set(labels, item.blank, [&](std::ptrdiff_t n) {
+      const long long l = o.label(i, n);
+      if (!o.is_right(l, item)) fault = o.fault_of_label(l, item);
+      return l;
+    });
+    if (fault.kind != ctc_fault_kind::none) return fault;
+    const ctc_input in = {{o.logits + i * o.step_logits, o.frame_step, o.class_step, as_half, chosen}, m, o.classes, labels, item.blank, log_probs};
     const auto rows_out = [&](int k, int core) { return frame_rows{o.out[k] + i * o.step_out[k], o.outputs_core[core], o.outputs_core[core + 1], as_half, nullptr}; };
     const auto run = [&](ctc_rows wanted, int k, std::ptrdiff_t width) {
       frame_rows out = rows_out(k, 0);
@@ -151,6 +165,7 @@ template <class S> void ctc_loop(ctc_output output, bool log_probs, const ctc_op
       else put(number(1, i), path.find([&](std::ptrdiff_t v, std::ptrdiff_t at) { state(chosen ? which[v] : v) = at; }));
     }
   }
+  return {ctc_fault_kind::none, 0, 0};
 }
 
 UFL_END
