@@ -15,7 +15,8 @@ template <class L, unsigned Parts, bool Masked, class S, class O = S> int loop(v
   void* thread = calls.release && n[0] > long_work / (n[1] + 1) ? calls.release() : nullptr;
   const bool done = rows<L, Parts, S, O>(args, n, steps, Masked, &bad);
   if (thread) calls.restore(thread);
-  if (!done && calls.fail) calls.fail(context, L::name, bad.label, bad.classes);
+  if (!done && bad.no_memory) { if (calls.fail_sequence) calls.fail_sequence(context, L::name, 0, 0, 0); }
+  else if (!done && calls.fail) calls.fail(context, L::name, bad.label, bad.classes);
   return done ? 0 : -1;
 }
 

@@ -104,7 +104,7 @@ cdef extern from *:
     void prepare_rows "ufloss::python::prepare_rows"(object)
     void connect "ufloss::python::connect"()
     void derive_dimension "ufloss::python::derive_dimension"(object, int)
-    void install_explanation "ufloss::python::install_explanation"(object, object)
+    void install_explanation "ufloss::python::install_explanation"(object, object, bint)
 
 _import_array()
 _import_umath()
@@ -259,7 +259,7 @@ cdef tuple typed(tuple defaults, str code):
     return tuple([d if d is ... or d is None else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
 
 
-def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow):
+def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain=None):
     """The ufunc of one record, with named arguments (Ellipsis among the defaults: required; None: left to `slow`).
 
     `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have.
@@ -267,6 +267,8 @@ def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple de
     cdef int kind = record[0], row = record[1]
     ufunc = make(&table(which, kind).records[row], name, doc)
     install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow)
+    if explain is not None:
+        install_explanation(ufunc, explain, False)
     return ufunc
 
 
@@ -325,7 +327,7 @@ def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defa
         derive_dimension(ufunc, states)
     if names:
         install(ufunc, names, defaults, defaults, defaults, defaults, slow)
-        install_explanation(ufunc, explain)
+        install_explanation(ufunc, explain, True)
     return ufunc
 
 

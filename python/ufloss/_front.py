@@ -239,6 +239,36 @@ def make_slow(loss, attribute, parts, masked):
     return slow
 
 
+def make_explain(loss, name):
+    """What says which label of a failed call is no class; None for a loss whose labels are no classes."""
+    if loss["kind"] != "row" or not any(a["role"] == "label" for a in loss["args"]):
+        return None
+
+    def explain(ufunc, *args, **kwargs):
+        inputs, _ = bind(loss, name, args, kwargs)
+        if "axes" in kwargs:
+            return None
+        return find_bad_label(loss, loss["name"], as_arrays(loss, inputs), kwargs.get("axis", -1), kwargs.get("where", True))
+
+    return explain
+
+
+def find_bad_label(loss, name, inputs, axis, where):
+    """The first label that is no class, of a row that takes part, as the user wrote it, and where it stands; None: there is none."""
+    rows = Rows(name, [x for x, a in zip(inputs, loss["args"], strict=True) if a["along"]], axis, None if where is True else np.asarray(where))
+    labels = next(x for x, a in zip(inputs, loss["args"], strict=True) if a["role"] == "label")
+    wrong = (labels < 0) | (labels >= rows.n)
+    if rows.mask is not None:
+        wrong = wrong & rows.mask.any(axis=-1)
+    if not rows.n or not wrong.any():
+        return None
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    label = np.broadcast_to(labels, wrong.shape)[at]
+    place = f", at index {at[0] if len(at) == 1 else at}" if at else ""
+    idiom = f"; where=labels != {label} leaves such rows out" if label < 0 else ""
+    return f"{name}: label {label} is out of range for {rows.n} classes{place}{idiom}"
+
+
 def make_batch_slow(loss, name, masked):
     """The way of one ufunc of a loss over a batch; `masked` is its twin."""
 

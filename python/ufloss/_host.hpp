@@ -54,21 +54,10 @@ inline void derive_dimension(PyObject* ufunc, int factor) {
   reinterpret_cast<PyUFuncObject*>(ufunc)->process_core_dims_func = factor == 1 ? set_dimension<1> : set_dimension<2>;
 }
 
-/// After a failed call Python is asked to say more: a loop sees a slice of the batch, and cannot name the item.
-inline PyObject* explain = nullptr;
-inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  const auto* u = reinterpret_cast<const PyUFuncObject*>(self);
-  const auto& f = *reinterpret_cast<const front*>(u->data);
-  const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nkw = kwnames ? PyTuple_Size(kwnames) : 0;
-  PyObject* filled[2 * NPY_MAXARGS];                // None is a default
-  for (Py_ssize_t i = 0; i < n + nkw && n + nkw <= 2 * NPY_MAXARGS; ++i) {
-    const Py_ssize_t input = i < n ? i : find_name(f, u->nin, PyTuple_GetItem(kwnames, i - n));
-    const bool absent = args[i] == Py_None && input >= 0 && input < u->nin && PyTuple_GetItem(f.defaults, input) != Py_Ellipsis;
-    filled[i] = absent ? PyTuple_GetItem(f.defaults, input) : args[i];
-    if (i == n + nkw - 1) { args = filled; nargsf = size_t(n); }
-  }
-  PyObject* result = call(self, args, nargsf, kwnames);
-  if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
+/// After a failed call Python is asked to say more: a loop sees a slice of the batch, in its own types, and cannot name the item.
+inline PyObject* tell_more(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  const auto& f = *reinterpret_cast<const front*>(reinterpret_cast<const PyUFuncObject*>(self)->data);
+  const Py_ssize_t nkw = kwnames ? PyTuple_Size(kwnames) : 0;
   PyObject *type, *value, *trace;
   PyErr_Fetch(&type, &value, &trace);
   PyObject *tuple = PyTuple_New(n + 1), *kw = PyDict_New(), *said = nullptr;
@@ -78,7 +67,7 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t na
     for (Py_ssize_t i = 0; i < n; ++i) { Py_INCREF(args[i]); PyTuple_SetItem(tuple, i + 1, args[i]); }
     bool done = true;
     for (Py_ssize_t k = 0; k < nkw; ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
-    if (done) said = PyObject_Call(explain, tuple, kw);
+    if (done) said = PyObject_Call(f.explain, tuple, kw);
   }
   Py_XDECREF(tuple);
   Py_XDECREF(kw);
@@ -94,12 +83,31 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t na
   Py_XDECREF(said);
   return nullptr;
 }
-inline void install_explanation(PyObject* ufunc, PyObject* function) {
+inline PyObject* call_told(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  PyObject* result = call(self, args, nargsf, kwnames);
+  if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
+  return tell_more(self, args, Py_ssize_t(nargsf & (~size_t(0) >> 1)), kwnames);
+}
+inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const auto* u = reinterpret_cast<const PyUFuncObject*>(self);
+  const auto& f = *reinterpret_cast<const front*>(u->data);
+  const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nkw = kwnames ? PyTuple_Size(kwnames) : 0;
+  PyObject* filled[2 * NPY_MAXARGS];                // None is a default
+  for (Py_ssize_t i = 0; i < n + nkw && n + nkw <= 2 * NPY_MAXARGS; ++i) {
+    const Py_ssize_t input = i < n ? i : find_name(f, u->nin, PyTuple_GetItem(kwnames, i - n));
+    const bool absent = args[i] == Py_None && input >= 0 && input < u->nin && PyTuple_GetItem(f.defaults, input) != Py_Ellipsis;
+    filled[i] = absent ? PyTuple_GetItem(f.defaults, input) : args[i];
+    if (i == n + nkw - 1) { args = filled; nargsf = size_t(n); }
+  }
+  PyObject* result = call(self, args, nargsf, kwnames);
+  return result || !PyErr_ExceptionMatches(PyExc_ValueError) ? result : tell_more(self, args, n, kwnames);
+}
+/// `lengths`: as CTC has them, whose numbers may be None.
+inline void install_explanation(PyObject* ufunc, PyObject* function, bool lengths) {
   Py_INCREF(function);
-  Py_XDECREF(explain);
-  explain = function;
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
-  u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(call_explained);
+  const_cast<front*>(reinterpret_cast<const front*>(u->data))->explain = function;
+  u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(lengths ? call_explained : call_told);
 }
 
 }  // namespace ufloss::python

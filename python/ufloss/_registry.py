@@ -39,7 +39,7 @@ def make_loss(loss):
         if attribute in loss["masked"]:
             masked = _core.make_masked(ISA, loss["masked"][attribute][0], full)
             slow = _front.make_slow(loss, attribute, parts, masked) if loss["kind"] == "row" else _front.make_batch_slow(loss, full, masked)
-        ufunc = _core.make_ufunc(ISA, record, full, doc, names, defaults, slow)
+        ufunc = _core.make_ufunc(ISA, record, full, doc, names, defaults, slow, _front.make_explain(loss, full))
         ufunc.__doc__ = doc  # NumPy would put its own first line above it
         ufunc.__signature__ = shown
         if attribute:

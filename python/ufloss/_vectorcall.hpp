@@ -12,7 +12,11 @@ using vectorcall = PyObject* (*)(PyObject*, PyObject* const*, size_t, PyObject*)
 // Tuples as long as the inputs; Ellipsis: required; None: has a default that only the slow way can bring into shape.  typed[0], [1], [2]: the defaults as float16, float32, float64 arrays, which NumPy
 // takes up twice as fast as Python floats.
 // slow: what a call goes to that asks for more than NumPy's gufuncs have (a tuple of axes, where, keepdims); null: never.
-struct front { PyObject *names, *defaults, *typed[3], *slow; };
+// explain: asked after a ValueError whether it knows more, see call_told(); null: nobody is.
+struct front {
+  PyObject *names, *defaults, *typed[3], *slow;
+  PyObject* explain = nullptr;
+};
 inline vectorcall numpy_call = nullptr;            // the same function for every ufunc
 
 inline Py_ssize_t find_name(const front& f, Py_ssize_t nin, PyObject* key) {

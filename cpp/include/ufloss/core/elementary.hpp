@@ -124,7 +124,9 @@ template <class V> UFL_FN V exp_reduced(V r) {
 
 // 2^n for n + Shift in the range of exponents, times 2^Shift.
 template <int Shift, class V> UFL_FN V power_of_two(V n) { return from_bits(shl<format_of<V>::mantissa>(to_bits(n + magic<Shift, V>()))); }
-/// p 2^n for integral |n| < bias + half_range, rounded once: beyond the range of exponents in two steps, the first of them exact.
+/// p 2^n for integral n up to most_scale in size, rounded once: beyond the range of exponents in two steps, the first of them exact.
+template <class V> constexpr scalar_t<V> most_scale = scalar_t<V>(format_of<V>::bias + format_of<V>::half_range - 1);
+static_assert(exp_param<float>::product_max * 1.4427 < most_scale<float> && exp_param<double>::product_max * 1.4427 < most_scale<double>, "exp_parts() gives what scale_by() takes");
 template <class V> UFL_FN V scale_by(V p, V n) {
   using F = format_of<V>;
   const mask_t<V> high = n > V(F::bias), low = n < V(1 - F::bias);
@@ -145,6 +147,9 @@ template <class P> UFL_FN twin<P> scale_by(twin<P> p, twin<P> n) { return {scale
 template <class T> UFL_FN pack<T> scale_unit(pack<T> p, pack<T> n) { return scale_by(p, n); }
 template <class P> UFL_FN twin<P> scale_unit(twin<P> p, twin<P> n) { return scale_by(p, n); }
 #endif
+
+/// The same for any n and a p between 2^-400 and 2^400: where n is cut off, the result is 0 or infinite long since.
+template <class V> UFL_FN V scale_far(V p, V n) { return scale_by(p, clamp(n, V(-most_scale<V>), V(most_scale<V>))); }
 
 /// exp(x).  0.82 / 0.75 ulp.
 template <class V> UFL_FN V exp(V x) {

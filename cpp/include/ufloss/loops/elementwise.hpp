@@ -70,27 +70,31 @@ template <class S, class T> UFL_FN void scatter(const T* UFL_RESTRICT from, char
     for (std::ptrdiff_t i = 0; i < n; ++i) *reinterpret_cast<S*>(to + i * step) = storage<S>::put(from[i]);
 }
 
+/// What of the stack the operands share; threads may have as little as 96 KiB in all, and a reduction keeps its own beside it.
+constexpr std::ptrdiff_t gathered_bytes = 20 * 1024;
 /// Operands of any stride or storage, a block at a time through buffers; steps in bytes.
 template <class S> UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t n) {
   using T = typename storage<S>::compute;
-  constexpr std::ptrdiff_t width = lanes<T>, block = 4096 / sizeof(T);
-  alignas(64) T buffer[max_operands][block + width];      // not a page apart, where addresses would look alike to the processor
+  constexpr std::ptrdiff_t width = lanes<T>, most = 4096 / sizeof(T), whole = gathered_bytes / sizeof(T);
+  alignas(64) T room[whole];
+  const std::ptrdiff_t share = whole / (nin + nout) / width * width - width, block = share < most ? share : most;
+  const auto buffer = [&](int a) UFL_INLINE { return room + a * (block + width); };      // not a page apart, where addresses would look alike to the processor
   const T* in[max_operands];
   T* out[max_operands];
   std::ptrdiff_t step[max_operands];
   for (int a = 0; a < nin; ++a) {
-    in[a] = buffer[a];
+    in[a] = buffer(a);
     step[a] = steps[a] == 0 ? 0 : width;
-    if (steps[a] == 0) store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(args[a]))), buffer[a]);
+    if (steps[a] == 0) store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(args[a]))), buffer(a));
   }
-  for (int b = 0; b < nout; ++b) out[b] = buffer[nin + b];
+  for (int b = 0; b < nout; ++b) out[b] = buffer(nin + b);
   for (std::ptrdiff_t i = 0; i < n; i += block) {
     const std::ptrdiff_t m = n - i < block ? n - i : block, padded = (m + width - 1) / width * width;
     for (int a = 0; a < nin; ++a) {
       if (steps[a] == 0) continue;
       const char* p = args[a] + i * steps[a];
-      if (padded > m) store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(p))), buffer[a] + padded - width);      // pad with a valid element
-      gather<S>(buffer[a], p, steps[a], m);
+      if (padded > m) store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(p))), buffer(a) + padded - width);      // pad with a valid element
+      gather<S>(buffer(a), p, steps[a], m);
     }
     f(in, step, out, padded, false);
     for (int b = 0; b < nout; ++b) scatter<S>(out[b], args[nin + b] + i * steps[nin + b], steps[nin + b], m);

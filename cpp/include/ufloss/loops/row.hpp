@@ -1,5 +1,7 @@
 // Row losses over strided arrays: the operands of a gufunc's loop, tile by tile.
 #pragma once
+#include <cstdlib>
+#include "arena.hpp"
 #include "softmax_rows.hpp"
 #include "sum_rows.hpp"
 
@@ -57,6 +59,9 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   return s;
 }
 
+/// What of a call may lie on the stack.  Threads may have as little as 96 KiB, of which the caller has taken some.
+constexpr std::ptrdiff_t row_stack = 32 * 1024;
+
 /// One call of a loop over rows of storage type S that are computed in T; results and scalars are of type O.
 template <class S, class O, class T> struct row_loop {
   const row_shape& shape;
@@ -65,6 +70,9 @@ template <class S, class O, class T> struct row_loop {
   const row_operand* mask = nullptr;
   std::ptrdiff_t rows, n;
   bool varies = false;                     ///< a scalar differs from row to row
+  bool went_bad = false;                   ///< a label became none after it was checked: another thread wrote to it
+  bad_label late;                          ///< which
+  T *copies[max_along], *terms = nullptr, *results[max_row_outputs];      ///< places for what cannot be used as it lies
 
   /// args, dims, steps as NumPy hands them to the loop of a gufunc; the mask is the last input.
   row_loop(const row_shape& sh, const row_kernel<T>& k, char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked)
@@ -106,6 +114,25 @@ template <class S, class O, class T> struct row_loop {
       }
     return false;
   }
+  bool runs_long() const { return n >= short_row<T>; }
+  /// A block of a long row, and how many rows are worked on together.
+  std::ptrdiff_t in_block() const { return n < block_length<T> ? n : block_length<T>; }
+  std::ptrdiff_t rows_together() const { return n > block_length<T> ? 1 : 4 * block_length<T> / n < 16 ? 4 * block_length<T> / n : 16; }
+  bool keeps_terms_in_result() const { return shape.keeps_terms && lies_ready<O, T>(row_out(0)); }
+  /// Takes the memory that the call needs beside its operands.
+  unsigned char* take_memory(arena& a) {
+    unsigned char* const memory = a.template take<unsigned char>(std::ptrdiff_t(kernel.size));
+    if (runs_long()) {
+      for (int k = 0; k < shape.lying; ++k) copies[k] = mask || !lies_ready<S, T>(in[shape.along[k]]) ? a.template take<T>(in_block()) : nullptr;
+      for (int k = 0; k < shape.outputs; ++k) results[k] = lies_ready<O, T>(row_out(k)) ? nullptr : a.template take<T>(in_block());
+      if (shape.keeps_terms && !keeps_terms_in_result()) terms = a.template take<T>(rows_together() * in_block());
+    } else {
+      for (int k = 0; k < shape.lying; ++k) copies[k] = a.template take<T>(n * tile);
+      for (int k = 0; k < shape.outputs; ++k) results[k] = a.template take<T>(n * tile);
+      terms = shape.outputs > 0 ? results[0] : a.template take<T>(n * tile);      // an element's term is read before its results are written
+    }
+    return memory;
+  }
   bool same_for_all(int k) const { return in[shape.scalar[k]].outer == 0; }
   void set_scalar(tile_base<T>& t, int i, std::ptrdiff_t r, int k) const {
     const double p = t.scalar[k][i] = double(get<O>(in[shape.scalar[k]], r, 0));
@@ -120,32 +147,45 @@ template <class S, class O, class T> struct row_loop {
       for (int k = 0; k < shape.scalars; ++k) if (same_for_all(k)) set_scalar(t, i, 0, k);
     }
   }
-  /// What of row r does not lie along it and is its own, to place i of the tile.
-  void set_scalars(tile_base<T>& t, int i, std::ptrdiff_t r) const {
+  UFL_FN bool is_class(long long label) const { return std::uint64_t(label) < std::uint64_t(n); }
+  /// What of row r does not lie along it and is its own, to place i of the tile.  A label is read this once: what find_bad_label() saw may have
+  /// been written over, and everything else goes by the tile's copy, which is a class or -1.
+  void set_scalars(tile_base<T>& t, int i, std::ptrdiff_t r) {
     if (mask) t.count[i] = double(count_selected(*mask, r, n));
     if (shape.label >= 0) {
       const long long l = label_of(r);
-      t.label[i] = l >= 0 && l < n && selected(r, l) ? double(get(x(), r, l)) : shape.neutral[0];
-      t.label_at[i] = double(l);
+      const bool good = is_class(l);
+      if (!good && (!mask || t.count[i] > 0)) { went_bad = true; late = {l, r, n}; }
+      t.label[i] = good && selected(r, l) ? double(get(x(), r, l)) : shape.neutral[0];
+      t.label_at[i] = good ? double(l) : -1;
     }
     if (varies) {
       t.invalid[i] = false;
       for (int k = 0; k < shape.scalars; ++k) set_scalar(t, i, r, k);
     }
   }
+  /// The same as in place i, to place `to`.
+  void copy_scalars(tile_base<T>& t, int to, int i) const {
+    t.count[to] = t.count[i];
+    t.label[to] = t.label[i];
+    t.label_at[to] = t.label_at[i];
+    t.invalid[to] = t.invalid[i];
+    for (int k = 0; k < shape.scalars; ++k) t.scalar[k][to] = t.scalar[k][i];
+  }
   /// Rows [r0, r0 + m), the last again in places up to `padded`.  Short rows spend as long here as on exponentials: one plain loop.
-  void set_all_scalars(tile_base<T>& t, std::ptrdiff_t r0, int m, int padded) const {
+  void set_all_scalars(tile_base<T>& t, std::ptrdiff_t r0, int m, int padded) {
     if (mask || varies)
-      for (int i = 0; i < padded; ++i) set_scalars(t, i, r0 + (i < m ? i : m - 1));
+      for (int i = 0; i < m; ++i) set_scalars(t, i, r0 + i);
     else if (shape.label >= 0) {
       const row_operand logits = x();
-      for (int i = 0; i < padded; ++i) {
-        const std::ptrdiff_t r = r0 + (i < m ? i : m - 1);
-        const long long l = label_of(r);     // find_bad_label() has seen it
-        t.label[i] = double(get(logits, r, l));
+      for (int i = 0; i < m; ++i) {
+        long long l = label_of(r0 + i);      // this once, as in set_scalars()
+        if (UFL_UNLIKELY(!is_class(l))) { went_bad = true; late = {l, r0 + i, n}; l = 0; }
+        t.label[i] = double(get(logits, r0 + i, l));
         t.label_at[i] = double(l);
       }
     }
+    for (int i = m; i < padded; ++i) copy_scalars(t, i, m - 1);
   }
   /// The value; derivatives at the label, which are formed apart; and what is masked out.
   void put_rest(const tile_base<T>& t, int i, std::ptrdiff_t r) const {
@@ -155,8 +195,8 @@ template <class S, class O, class T> struct row_loop {
       for (int k = 0; k < shape.outputs; ++k)
         for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r, j, T(__builtin_nan("")));
     else if (shape.own_grad_at >= 0 || shape.own_hess_at >= 0) {
-      const long long l = label_of(r);
-      if (l >= 0 && l < n && selected(r, l)) {
+      const std::ptrdiff_t l = std::ptrdiff_t(t.label_at[i]);
+      if (l >= 0 && selected(r, l)) {
         if (shape.own_grad_at >= 0) put(row_out(shape.own_grad_at), r, l, t.own_grad[i]);
         if (shape.own_hess_at >= 0) put(row_out(shape.own_hess_at), r, l, t.own_hess[i]);
       }
@@ -171,8 +211,11 @@ template <class S, class O, class T> struct row_loop {
       return;
     }
     if (shape.has_value) for (int i = 0; i < m; ++i) put(out[0], r0 + i, 0, t.value[i]);
-    if (shape.own_grad_at >= 0) for (int i = 0; i < m; ++i) put(row_out(shape.own_grad_at), r0 + i, label_of(r0 + i), t.own_grad[i]);
-    if (shape.own_hess_at >= 0) for (int i = 0; i < m; ++i) put(row_out(shape.own_hess_at), r0 + i, label_of(r0 + i), t.own_hess[i]);
+    const auto put_own = [&](int k, const T* from) {
+      for (int i = 0; i < m; ++i) if (t.label_at[i] >= 0) put(row_out(k), r0 + i, std::ptrdiff_t(t.label_at[i]), from[i]);
+    };
+    if (shape.own_grad_at >= 0) put_own(shape.own_grad_at, t.own_grad);
+    if (shape.own_hess_at >= 0) put_own(shape.own_hess_at, t.own_hess);
   }
   /// Can rows be brought into columns, and back, a square of numbers at a time?
   template <class X> bool in_squares(const row_operand& a) const { return lanes<T> > 1 && lies_ready<X, T>(a) && n >= lanes<T>; }
@@ -211,34 +254,29 @@ template <class S, class O, class T> struct row_loop {
       });
     for (; i < m; ++i) for (std::ptrdiff_t j = 0; j < n; ++j) put(a, r0 + i, j, columns[j * tile + i]);
   }
-  void run_short(tile_base<T>& t) const {
-    constexpr int size = short_row<T> * tile;
-    alignas(64) T columns[max_along][size], terms[size], results[max_row_outputs][size];
+  void run_short(tile_base<T>& t) {
     const T* from[max_along];
-    T* to[max_row_outputs];
-    for (int a = 0; a < shape.lying; ++a) from[a] = columns[a];
-    for (int k = 0; k < shape.outputs; ++k) to[k] = results[k];
+    for (int a = 0; a < shape.lying; ++a) from[a] = copies[a];
     prepare(t, rows < tile ? int(rows + lanes<T> - 1) / lanes<T> * lanes<T> : tile);
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += tile) {
       const int m = int(rows - r0 < tile ? rows - r0 : tile), padded = (m + lanes<T> - 1) / lanes<T> * lanes<T>;
-      for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r0, m, padded, neutral(a), columns[a]);
+      for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r0, m, padded, neutral(a), copies[a]);
       set_all_scalars(t, r0, m, padded);     // looks at rows that are in the cache by now
       kernel.fold_short(t, padded, from, n, terms);
       while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
       kernel.finish_short(t, padded);
       if (shape.outputs > 0) {
-        kernel.spread_short(t, padded, from, n, terms, to);
+        kernel.spread_short(t, padded, from, n, terms, results);
         for (int k = 0; k < shape.outputs; ++k) put_columns(row_out(k), r0, m, results[k]);
       }
       put_all_rest(t, r0, m);
     }
   }
-  void run_long(tile_base<T>& t) const {
-    constexpr std::ptrdiff_t most = block_length<T>, group = 16;
-    alignas(64) T copies[max_along][most], terms[4 * most], results[max_row_outputs][most];
+  void run_long(tile_base<T>& t) {
+    constexpr std::ptrdiff_t most = block_length<T>;
     const bool one_block = n <= most;
-    const std::ptrdiff_t side_by_side = one_block ? (4 * most / n < group ? 4 * most / n : group) : 1;
-    const bool direct = shape.keeps_terms && lies_ready<O, T>(row_out(0));       // terms are kept where the first result goes
+    const std::ptrdiff_t side_by_side = rows_together();
+    const bool direct = keeps_terms_in_result();
     const T* from[max_along];
     const auto fetch_all = [&](std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k) {
       for (int a = 0; a < shape.lying; ++a) from[a] = fetch<S, T>(in[shape.along[a]], mask, r, b, k, copies[a], neutral(a));
@@ -257,7 +295,7 @@ template <class S, class O, class T> struct row_loop {
         kernel.fold(t, i, from, 0, length(0), place_of_terms(i, 0));
       }
       kernel.settle(t, m);
-      if (!one_block) set_scalars(t, 1, r0);                         // one row: the others of the tile are free
+      if (!one_block) copy_scalars(t, 1, 0);                         // one row: the others of the tile are free
       for (std::ptrdiff_t b = most; b < n; b += most) {
         fetch_all(r0, b, length(b));
         kernel.fold(t, 1, from, b, length(b), direct ? place_of_terms(0, b) : nullptr);
@@ -278,7 +316,7 @@ template <class S, class O, class T> struct row_loop {
             T* const e = place_of_terms(i, b);
             if (shape.keeps_terms && !one_block && !direct) kernel.fold(t, i, from, b, k, e);
             T* to[max_row_outputs];
-            for (int o = 0; o < shape.outputs; ++o) to[o] = lies_ready<O, T>(row_out(o)) ? row_out(o).template at<T>(r, b) : results[o];
+            for (int o = 0; o < shape.outputs; ++o) to[o] = results[o] ? results[o] : row_out(o).template at<T>(r, b);
             kernel.spread(t, i, from, b, k, e, to, one_block);
             for (int o = 0; o < shape.outputs; ++o)
               if (to[o] == results[o]) scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)), row_out(o).core, k);
@@ -291,17 +329,29 @@ template <class S, class O, class T> UFL_NOINLINE bool run_rows(const row_shape&
                                                        bool masked, bad_label* bad) {
   if (dims[0] <= 0) return true;
   if (dims[1] <= 0 && shape.needs_elements) { *bad = {0, 0, 0}; return false; }
-  const row_loop<S, O, T> loop(shape, kernel, args, dims, steps, masked);
+  row_loop<S, O, T> loop(shape, kernel, args, dims, steps, masked);
   if (loop.find_bad_label(bad)) return false;
-  alignas(64) unsigned char memory[largest_tile];
-  tile_base<T>& t = *kernel.make(memory);
-  if (dims[1] < short_row<T>) loop.run_short(t);
-  else loop.run_long(t);
-  return true;
+  arena need;
+  loop.take_memory(need);
+  alignas(64) char on_stack[row_stack];
+  char *from_heap = nullptr, *start = on_stack;
+  if (need.used > sizeof on_stack) {
+    from_heap = static_cast<char*>(std::malloc(need.used + 64));
+    if (!from_heap) { *bad = {0, 0, dims[1], true}; return false; }
+    start = from_heap + (64 - reinterpret_cast<std::uintptr_t>(from_heap) % 64) % 64;
+  }
+  arena memory{start};
+  tile_base<T>& t = *kernel.make(loop.take_memory(memory));
+  if (loop.runs_long()) loop.run_long(t);
+  else loop.run_short(t);
+  std::free(from_heap);
+  if (loop.went_bad) *bad = loop.late;
+  return !loop.went_bad;
 }
 
 /// Loss L over rows, the parts of its jet in the order value, grad, grad2, grad3, hess, hess_bound.  What lies along the rows is of type S,
-/// results and scalars of type O.  False: a label is no class or there is no class at all, and nothing was computed.
+/// results and scalars of type O.  False: a label is no class, there is no class at all, or no memory, and nothing was computed; where another
+/// thread writes to labels meanwhile, one that is no class any more may be noticed when results were written.
 template <class L, unsigned Parts, class S, class O = S> UFL_FN bool rows(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked, bad_label* bad) {
   static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
   using T = std::conditional_t<L::in_double, double, typename storage<O>::compute>;

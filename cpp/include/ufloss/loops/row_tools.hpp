@@ -23,8 +23,8 @@ struct row_operand {
   std::ptrdiff_t outer, core;
   template <class S> UFL_FN S* at(std::ptrdiff_t row, std::ptrdiff_t i) const { return reinterpret_cast<S*>(data + row * outer + i * core); }
 };
-/// Where a row loop stopped: a label that is no class.
-struct bad_label { long long label; std::ptrdiff_t row, classes; };
+/// Where a row loop stopped: a label that is no class; or there was no memory.
+struct bad_label { long long label; std::ptrdiff_t row, classes; bool no_memory = false; };
 
 template <class D> UFL_FN double sum_of_doubles(D x) { return sum_of_lanes(x); }
 #if UFL_HAS_XSIMD
@@ -147,6 +147,7 @@ template <class T> struct tile_base {
 /// A loss and some of its parts, computed in T, as a loop over rows sees it: so that there is one such loop for all losses.  `from` is
 /// where a block begins in its row.
 template <class T> struct row_kernel {
+  std::size_t size;                        ///< of a tile
   tile_base<T>* (*make)(void* memory);
   void (*fold)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms);
   void (*fold_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n, T* terms);
@@ -163,7 +164,6 @@ template <class T> struct row_kernel {
 /// The sums of up to `tile` rows of loss L computed in T; each kind of row has its own.
 template <class Kind, class L, class T> struct tile_of;
 template <class L, class T> using row_tile = typename tile_of<typename L::kind, L, T>::type;
-constexpr std::size_t largest_tile = 24 * 1024;
 
 template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
   using Tile = row_tile<L, T>;
@@ -174,7 +174,6 @@ template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
     T* to[max_row_outputs + 1];
     explicit places(T* const* out) : to{} { for (int k = 0; k < count_parts(along); ++k) to[k + int(lead)] = out[k]; }
   };
-  static_assert(sizeof(Tile) <= largest_tile, "raise largest_tile");
   static tile_base<T>* make(void* memory) { return new (memory) Tile{}; }
   static Tile& own(tile_base<T>& t) { return static_cast<Tile&>(t); }
   static void fold(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms) { own(t).fold(r, in, from, n, terms); }
@@ -192,7 +191,7 @@ template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
   static void spread_short(const tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n, const T* terms, T* const* out) {
     if constexpr (WithRows) static_cast<const Tile&>(t).template spread_short<spread_parts>(rows, in, n, terms, places(out).to);
   }
-  static constexpr row_kernel<T> value = {make, fold, fold_short, settle, add_block, Tile::refines ? refine : nullptr, fold_again, fold_again_short, finish, finish_short, spread, spread_short};
+  static constexpr row_kernel<T> value = {sizeof(Tile), make, fold, fold_short, settle, add_block, Tile::refines ? refine : nullptr, fold_again, fold_again_short, finish, finish_short, spread, spread_short};
 };
 
 UFL_END

@@ -22,10 +22,15 @@ template <class V> UFL_FN reference<V> reference_of(V m) {
 template <class V> UFL_FN V term(V x, reference<V> r) { return exp_shifted(x - r.c, r.base, r.lowest); }
 
 /// exp(x) 2^-bias of such a term in double, for its place in a row of reference a: exactly a power of two where both have the same c.
-template <class D> UFL_FN D change(D c_from, D k_from, D c_to, D k_to) {
-  const auto e = exp_parts(two<D>{gap(c_from, c_to), D(0)});
-  return scale_by(e.p, clamp(e.n + (k_from - k_to), D(-2000), D(2000)));
+/// Where one of them has a c and the other has not, c is at least `far` in size and k may make up for it: so the difference is not cut off
+/// before it is too large for that, whatever k is.
+template <class D> UFL_FN scaled<D> change(D c_from, D k_from, D c_to, D k_to) {
+  constexpr double enough = softmax_limits<double>::far + 904;
+  const auto e = exp_parts(two<D>{gap(c_from, c_to), D(0)}, D(enough));
+  return {e.p, e.n + (k_from - k_to)};
 }
+/// x times that, rounded once where it is subnormal.
+template <class D> UFL_FN D changed(D x, scaled<D> f) { return scale_far(x * f.p, f.n); }
 
 /// Sums of one block of one row, in its own type; `unit` is the term of the largest, c and k its reference.
 enum softmax_sum { at_max, at_c, at_k, at_unit, at_rest, at_ties, at_lower, at_top, at_cost, at_entropy, at_mixed, softmax_sums };
@@ -193,10 +198,10 @@ template <class T, int Along, bool Mixed, bool Entropy, bool Uniform> struct sof
       for (int k : {of_rest, of_ties}) get(k, a) += get(k, b);
       if constexpr (weighted) for (int k : {of_lower, of_top, of_mixed}) get(k, a) += get(k, b);
     } else if (drop < inf<double>()) {
-      const double f = change(get(of_c, b), get(of_k, b), get(of_c, a), get(of_k, a));
-      get(of_rest, a) += (get(of_rest, b) + get(of_ties, b) * get(of_unit, b)) * f;
+      const auto f = change(get(of_c, b), get(of_k, b), get(of_c, a), get(of_k, a));
+      get(of_rest, a) += changed(get(of_rest, b) + get(of_ties, b) * get(of_unit, b), f);
       if constexpr (weighted) {
-        get(of_mixed, a) += (get(of_mixed, b) + get(of_top, b) * get(of_unit, b)) * f;
+        get(of_mixed, a) += changed(get(of_mixed, b) + get(of_top, b) * get(of_unit, b), f);
         get(of_lower, a) += get(of_lower, b) + get(of_top, b);
       }
     } else {
@@ -270,7 +275,7 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
   /// The scale of a block of row r whose largest logit is m.
   UFL_FN T scale_of(int r, T m) const {
     const auto ref = reference_of(V(m));
-    return T(change(double(first_lane(ref.c)), double(first_lane(ref.k)), row[of_c][r], row[of_k][r]) * share[r]);
+    return T(changed(share[r], change(double(first_lane(ref.c)), double(first_lane(ref.k)), row[of_c][r], row[of_k][r])));
   }
   template <unsigned Parts, class Put> UFL_FN void put_jet(V x, V y, V t, V s, V m, V q, const V* c, Put put) const {
     const mask_t<V> top = (x == m) & (q == q);

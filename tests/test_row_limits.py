@@ -1,0 +1,358 @@
+"""Row losses at their limits: blocks far apart, every kind of NaN, small stacks, little memory, labels that change meanwhile."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import ufloss as ul
+from points import draw as draw_points
+from test_rows import CASES, along, draw, results, ufunc_of
+from ufloss._registry import LOSSES, UFUNCS
+
+INTEGER = ul.softmax_cross_entropy_with_integer_labels
+by_ufunc = pytest.mark.parametrize(("loss", "attribute"), CASES)
+BITS = {np.float16: np.uint16, np.float32: np.uint32, np.float64: np.uint64}
+by_type = pytest.mark.parametrize("dtype", BITS, ids=lambda t: t.__name__)
+
+
+def run_child(code, timeout=300):
+    """What a child process prints; its death is a failure."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout, env=dict(os.environ, PYTHONFAULTHANDLER="1"))
+    assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr[-4000:])
+    return done.stdout
+
+
+# Rows of several blocks
+
+def exact_softmax(x):
+    """Logarithms of the probabilities, those, and the logarithm of the sum, with the largest logit taken off first."""
+    wide = x.astype(np.longdouble)
+    top = wide.max()
+    e = np.exp(wide - top)
+    rest = np.delete(e, e.argmax()).sum()
+    return (wide - top) - np.log1p(rest), e / (1 + rest), top + np.log1p(rest)
+
+
+def far_apart(dtype, n, base, gap, where):
+    """A row whose one part lies `gap` below the other; which part is above is one of three."""
+    block = 8192 // np.dtype(dtype).itemsize
+    high = np.zeros(n, bool)
+    high[{"first": slice(0, block), "last": slice(n - 1, n), "second": slice(block, 2 * block)}[where]] = True
+    ripple = (np.arange(n) * 37 % 11) * 0.125
+    return np.where(high, base, base - gap - ripple).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1025, 2049, 5000])
+@pytest.mark.parametrize("base", [0.0, 300.0, -255.0, -4095.0, 4096.0, -1e5])
+def test_blocks_far_apart(base, n, dtype):
+    eps = float(np.finfo(dtype).eps)
+    rng = np.random.default_rng(n)
+    y = (rng.random(n) * (rng.random(n) < 0.5)).astype(dtype)
+    y = (y / y.sum()).astype(dtype)
+    w = rng.uniform(0.5, 2, n).astype(dtype)
+    for gap in (1.0, 2.0, 100.0, 745.0, 1100.0, 1600.0, 2500.0, 5000.0, 1e5, 1e30):
+        for where in ("first", "last", "second"):
+            x = far_apart(dtype, n, base, gap, where)
+            logp, p, total = exact_softmax(x)
+            label = n // 2
+            onehot = np.zeros(n)
+            onehot[label] = 1
+            yw, ww = y.astype(np.longdouble), (y * w).astype(np.longdouble)
+            rest = 1 - p
+            if np.count_nonzero(p == p.max()) == 1:
+                rest[p.argmax()] = p[np.arange(n) != p.argmax()].sum()
+            miss = yw * rest
+            drawn = (yw * p).sum()
+            entropy = (yw * np.log(np.where(yw > 0, yw, 1))).sum()
+            smooth = 0.1
+            # value, the size of its terms, gradient
+            cases = {
+                "logsumexp": (ul.logsumexp, (x,), total, abs(total), p),
+                "integer": (INTEGER, (x, label), -logp[label], 0, p - onehot),
+                "smoothed": (INTEGER, (x, label, smooth), -(1 - smooth) * logp[label] - smooth * logp.mean(), 0, p - (1 - smooth) * onehot - smooth / n),
+                "labels": (ul.softmax_cross_entropy, (x, y), -(yw * logp).sum(), 0, yw.sum() * p - yw),
+                "poly": (ul.poly_loss_cross_entropy, (x, y, 2.0), -(yw * logp).sum() + 2 * miss.sum(), 0, yw.sum() * p - yw - 2 * p * (yw - drawn)),
+                "kl": (ul.softmax_kl_divergence, (x, y), entropy - (yw * logp).sum(), abs(entropy) - (yw * logp).sum(), yw.sum() * p - yw),
+                "ranking": (ul.ranking_softmax_loss, (x, y, w), -(ww * logp).sum(), 0, ww.sum() * p - ww),
+            }
+            for name, (loss, args, value, size, grad) in cases.items():
+                got, slope = loss.value_and_grad(*args)
+                case = (name, gap, where)
+                tiny = float(np.finfo(dtype).tiny)
+                assert abs(got - value) <= 8 * eps * max(abs(value), size, tiny), (case, got, value)
+                largest = max(abs(grad).max(), p.max() if "poly" not in name else 3 * p.max())
+                assert (abs(slope - grad) <= 8 * eps * largest).all(), (case, abs(slope - grad).max() / eps)
+            assert (abs(ul.softmax(x) - p) <= 8 * eps * p.max()).all(), (gap, where)
+            assert (ul.softmax(x) >= 0).all()
+            assert (abs(ul.log_softmax(x) - logp) <= 8 * eps * abs(logp).max()).all(), (gap, where)
+
+
+def test_an_example_of_far_blocks():
+    x = np.full(1025, -200.0)
+    x[5], x[1024] = 800, -300
+    assert ul.logsumexp(x) == 800
+    assert ul.softmax(x).min() == 0
+
+
+# NaN of every kind
+
+def kinds_of_nan(dtype):
+    """NaNs of either sign, quiet and signalling, with small, large and mixed payloads; the first is NumPy's."""
+    uint, info = BITS[dtype], np.finfo(dtype)
+    quiet = 1 << (info.nmant - 1)
+    infinity = int(np.array(np.inf, dtype).view(uint))
+    payloads = [1, quiet - 1, quiet >> 1, (quiet >> 1) | 1, 0x155 % quiet]
+    bits = [infinity | quiet] + [infinity | q | p for q in (0, quiet) for p in payloads]
+    bits += [b | 1 << (info.bits - 1) for b in bits]
+    return np.array(bits, uint).view(dtype)
+
+
+def put_nan(a, at, nan):
+    """A copy of an array with the very bits of that NaN at one place."""
+    a = a.copy()
+    uint = BITS[a.dtype.type]
+    a.view(uint)[at] = nan.view(uint)
+    return a
+
+
+@by_type
+def test_kinds_of_nan(dtype):
+    kinds = kinds_of_nan(dtype)
+    assert np.isnan(kinds).all()
+    assert len(set(kinds.view(BITS[dtype]).tolist())) == len(kinds) > 15
+
+
+@by_type
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss["name"])
+def test_elementwise_nan(loss, dtype):
+    with np.errstate(over="ignore", under="ignore"):
+        args = [np.ascontiguousarray(a.astype(dtype)) for a in draw_points(loss, 37, np.float64 if dtype is np.float64 else np.float32, 1)]
+    kinds = kinds_of_nan(dtype)
+    for attribute in loss["outputs"]:
+        ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
+        for i in range(len(args)):
+            for at in (0, 5, 36):
+                want = None
+                for nan in kinds:
+                    got = [np.isnan(r) for r in results(ufunc, *args[:i], put_nan(args[i], at, nan), *args[i + 1 :])]
+                    want = want or got
+                    assert all((g == w).all() for g, w in zip(got, want, strict=True)), (attribute, i, at, hex(int(nan.view(BITS[dtype]))))
+
+
+@by_type
+@by_ufunc
+def test_row_nan(loss, attribute, dtype):
+    ufunc, kinds = ufunc_of(loss, attribute), kinds_of_nan(dtype)
+    for n in (1, 6, 45, 2100):
+        args = draw(loss, (3, n), dtype, seed=n)
+        for i, a in enumerate(args):
+            if a.dtype.kind != "f":
+                continue
+            places = [(1, j) for j in sorted({0, n // 2, n - 1})] if a.ndim == 2 else [(1,)]
+            for at in places:
+                want = None
+                for nan in kinds:
+                    got = [np.isnan(r) for r in results(ufunc, *args[:i], put_nan(a, at, nan), *args[i + 1 :])]
+                    want = want or got
+                    assert all((g == w).all() for g, w in zip(got, want, strict=True)), (n, i, at, hex(int(nan.view(BITS[dtype]))))
+        if n > 1:      # a logit that is NaN is not lost
+            x = put_nan(args[0], (1, n // 2), kinds[-1])
+            if loss["args"][0]["name"] == "logits":
+                r = results(ufunc, x, *args[1:])[0]
+                assert np.isnan(r[1]).any() or attribute in ("hess_bound",), n
+
+
+# Small stacks
+
+STACK = """
+    import threading
+    import numpy as np
+    import ufloss as ul
+    from test_rows import CASES, along, draw, ufunc_of
+    from conftest import Case
+    from ufloss._registry import LOSSES, UFUNCS
+
+    def strided(a):
+        wide = np.repeat(a, 2, axis=-1)
+        wide[..., 1::2] = 7
+        return wide[..., ::2]
+
+    def all_rows():
+        for loss, attribute in [case.values for case in CASES]:
+            ufunc = ufunc_of(loss, attribute)
+            for dtype in (np.float16, np.float32, np.float64):
+                for n in (3, 31, 300, 5000):
+                    with np.errstate(all="ignore"):
+                        args = draw(loss, (70 if n < 100 else 3, n), dtype)
+                    ufunc(*args)
+                    apart = [strided(a) if lies else a for a, lies in zip(args, along(loss))]
+                    results = ufunc(*apart)
+                    results = results if isinstance(results, tuple) else (results,)
+                    ufunc(*apart, out=tuple(strided(r) for r in results))
+                    labels = next((a for a, s in zip(args, loss["args"]) if s["role"] == "label"), None)
+                    mask = np.arange(n) % 3 != 0
+                    mask = np.broadcast_to(mask, args[0].shape).copy()
+                    if labels is not None:
+                        np.put_along_axis(mask, labels[:, None], True, -1)
+                    ufunc(*args, where=mask)
+                    if hasattr(ufunc, "mean") and n < 100:
+                        ufunc.mean(*apart)
+
+    def all_elements():
+        for loss in LOSSES:
+            for attribute in loss["outputs"]:
+                case = Case(loss, attribute)
+                for dtype in ("f2", "f4", "f8"):
+                    args = [strided(a) for a in case.draw(3000, dtype)]
+                    results = case(*args)
+                    case(*args, out=tuple(strided(r) for r in results))
+            for dtype in ("f2", "f4", "f8"):
+                args = [strided(a) for a in Case(loss, "").draw(3000, dtype)]
+                value = UFUNCS[loss["name"]]
+                for sums in [value.mean] if hasattr(value, "mean") else []:
+                    sums(*args)
+                    if hasattr(sums, "value_and_grad"):
+                        sums.value_and_grad(*args, weights=np.ones(3000))
+
+    failed = []
+    def run(what):
+        try:
+            what()
+        except BaseException as error:
+            failed.append(repr(error))
+    for what in (all_rows, all_elements):
+        run(what)                           # everything is imported and laid out once
+        threading.stack_size(96 * 1024)
+        thread = threading.Thread(target=run, args=(what,))
+        thread.start()
+        thread.join()
+        threading.stack_size(0)
+    assert not failed, failed
+    print("done")
+"""
+
+
+def test_threads_with_small_stacks():
+    env = os.environ.get("PYTHONPATH", "")
+    here = os.path.dirname(os.path.abspath(__file__))
+    code = f"import sys; sys.path[:0] = [{here!r}, *{env.split(os.pathsep)!r}]\n" + textwrap.dedent(STACK)
+    assert "done" in run_child(code)
+
+
+LITTLE = """
+    import ctypes, resource
+    import numpy as np
+    import ufloss as ul
+    CE = ul.softmax_cross_entropy_with_integer_labels
+    x, labels = np.zeros((3, 2000))[:, ::2], np.zeros(3, int)
+    out = np.full(3, 7.0), np.full((3, 2000), 7.0)[:, ::2]
+    call = lambda: CE.value_and_grad(x, labels, out=out)
+    call()
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    for o in out:
+        o[...] = 7
+    resource.setrlimit(resource.RLIMIT_AS, (used, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    held = []
+    for size in (1 << 24, 1 << 20, 1 << 16, 40 << 10):
+        while p := libc.malloc(size):
+            held.append(p)
+    failed = False
+    try:
+        call()
+    except MemoryError:
+        failed = True
+    untouched = bool((out[0] == 7).all() and (out[1] == 7).all())
+    for p in held:
+        libc.free(p)
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    call()
+    print(failed, untouched, float(out[0][0]) == float(np.log(1000)))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space")
+def test_no_memory():
+    assert run_child(LITTLE).split() == ["True", "True", "True"]
+
+
+# Labels that change meanwhile
+
+FLIP = """
+    import sys, threading, time
+    import numpy as np
+    import ufloss as ul
+    CE = ul.softmax_cross_entropy_with_integer_labels
+    calls = failures = 0
+    for loss, n, rows, dtype, masked in [(CE, 10, 60000, "f4", False), (CE, 10, 60000, "f2", True), (CE, 1000, 600, "f4", False), (CE, 1000, 600, "f8", True),
+                                        (CE, 3000, 200, "f4", False), (ul.multiclass_hinge_loss, 10, 60000, "f8", False), (ul.multiclass_hinge_loss, 1000, 600, "f4", False)]:
+        x, labels = np.zeros((rows, n), dtype), np.zeros(rows, np.int64)
+        out = np.zeros(rows, dtype), np.zeros((rows, n), dtype)
+        where = np.ones((rows, n), bool)
+        done = False
+
+        def flip():
+            bad, good = [2**40, -(2**62), 2**50, -1], 0
+            k = 0
+            while not done:
+                labels[k % 7 :: 7] = bad[k % 4]
+                labels[...] = good
+                k += 1
+
+        thread = threading.Thread(target=flip)
+        thread.start()
+        end = time.time() + 0.4
+        while time.time() < end:
+            try:
+                loss.value_and_grad(x, labels, out=out, **({"where": where} if masked else {}))
+            except ValueError as error:
+                assert "out of range" in str(error), error
+                failures += 1
+            calls += 1
+        done = True
+        thread.join()
+    print(calls, failures)
+"""
+
+
+def test_labels_that_change_meanwhile():
+    calls, _ = map(int, run_child(FLIP).split())
+    assert calls > 10
+
+
+# What is said of labels
+
+@pytest.mark.parametrize("n", [10, 60])
+def test_a_wrong_label_is_named_as_it_was_given(n):
+    x = np.zeros((4, 3, n), np.float32)
+    labels = np.zeros((4, 3), np.uint64)
+    labels[2, 1] = 2**64 - 1
+    with pytest.raises(ValueError, match=rf"label 18446744073709551615 is out of range for {n} classes, at index \(2, 1\)$"):
+        INTEGER(x, labels)
+    with pytest.raises(ValueError, match=rf"label 18446744073709551615 is out of range for {n} classes, at index \(2, 1\)$"):
+        INTEGER.value_and_grad(logits=np.moveaxis(x, -1, 0), labels=labels, axis=0)
+    with pytest.raises(ValueError, match=f"^softmax_cross_entropy_with_integer_labels: label {n} is out of range for {n} classes$"):
+        INTEGER(x[0, 0], n)
+    small = np.zeros(4, np.int8)
+    small[3] = -100
+    with pytest.raises(ValueError, match=f"label -100 is out of range for {n} classes, at index 3; where=labels != -100 leaves such rows out$"):
+        INTEGER.grad(x[:, 0], small)
+    small[1] = -7      # is masked out
+    with pytest.raises(ValueError, match="label -100 is .* at index 3; "):
+        INTEGER.grad(x[:, 0], small, where=small != -7)
+    assert INTEGER(x[:, 0], small, where=small >= 0).shape == (4,)
+
+
+def test_a_wrong_label_of_a_long_batch_is_found():
+    labels = np.zeros(100000, np.int64)
+    labels[99999] = 3
+    with pytest.raises(ValueError, match="label 3 is out of range for 2 classes, at index 99999$"):
+        INTEGER(np.zeros((100000, 2)), labels)
