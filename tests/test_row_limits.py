@@ -1,5 +1,6 @@
 """Row losses at their limits: blocks far apart, every kind of NaN, small stacks, little memory, labels that change meanwhile."""
 
+import math
 import os
 import subprocess
 import sys
@@ -97,6 +98,24 @@ def test_an_example_of_far_blocks():
     x[5], x[1024] = 800, -300
     assert ul.logsumexp(x) == 800
     assert ul.softmax(x).min() == 0
+
+
+@by_type
+@pytest.mark.parametrize("n", [2, 17, 40, 1100, 5000])
+def test_beside_an_infinite_logit(n, dtype):
+    largest = float(np.finfo(dtype).max)
+    for size in (1.0, 100.0, 700.0, 5000.0, math.sqrt(largest), largest):
+        for at in {0, n // 2, n - 1}:
+            x = (size * np.linspace(-1, 1, n)).astype(dtype)
+            x[at] = np.inf
+            assert ul.logsumexp(x) == np.inf, (size, at)
+            assert ul.logsumexp(np.array([x, x])).tolist() == [np.inf] * 2
+            assert np.isnan(ul.softmax(x)).all()
+            x[at] = -np.inf
+            assert np.isfinite(ul.logsumexp(x)), (size, at)
+            if n > 2:
+                x[at], x[at - 1] = np.inf, np.nan
+                assert np.isnan(ul.logsumexp(x)), (size, at)
 
 
 # NaN of every kind
