@@ -14,6 +14,7 @@ from points import draw as draw_points
 from test_rows import CASES, along, draw, results, ufunc_of
 from ufloss._registry import LOSSES, UFUNCS
 
+INF, NAN = math.inf, math.nan
 INTEGER = ul.softmax_cross_entropy_with_integer_labels
 by_ufunc = pytest.mark.parametrize(("loss", "attribute"), CASES)
 BITS = {np.float16: np.uint16, np.float32: np.uint32, np.float64: np.uint64}
@@ -116,6 +117,49 @@ def test_beside_an_infinite_logit(n, dtype):
             if n > 2:
                 x[at], x[at - 1] = np.inf, np.nan
                 assert np.isnan(ul.logsumexp(x)), (size, at)
+
+
+# Masks
+
+@by_ufunc
+def test_masks_of_every_layout(loss, attribute):
+    """The same bits from a mask that is contiguous, strided, turned round or the same for a row; what it hides is not looked at."""
+    ufunc = ufunc_of(loss, attribute)
+    rng = np.random.default_rng(4)
+    for dtype in BITS:
+        for n in (3, 10, 31, 45, 2100):
+            rows = 70 if n < 50 else 5
+            args = draw(loss, (rows, n), dtype, seed=n)
+            mask = rng.random((rows, n)) < 0.6
+            whole = rng.random(rows) < 0.6
+            mask[0], mask[1], whole[:2] = True, False, (True, False)
+            labels = next((i for i, a in enumerate(loss["args"]) if a["role"] == "label"), None)
+            if labels is not None:
+                some = mask.any(-1)
+                mask[np.arange(rows)[some], args[labels][some]] = True
+            for keep in (mask, np.broadcast_to(whole[:, None], (rows, n))):
+                poisoned = [np.where(keep, a, dtype(NAN)) if lies else a for a, lies in zip(args, along(loss), strict=True)]
+                if labels is not None:
+                    poisoned[labels] = np.where(keep.any(-1), args[labels], 2**40)
+                wide = np.zeros((rows, 2 * n), bool)
+                wide[:, ::2] = keep
+                want = None
+                for layout in (np.ascontiguousarray(keep), wide[:, ::2], np.asfortranarray(keep), keep):
+                    got = results(ufunc, *poisoned, where=layout)
+                    want = want or got
+                    for g, w in zip(got, want, strict=True):
+                        np.testing.assert_array_equal(g, w)
+                    apart = [np.repeat(a, 2, axis=-1)[..., ::2] if lies else a for a, lies in zip(poisoned, along(loss), strict=True)]
+                    outs = tuple(np.repeat(np.zeros_like(w), 2, axis=-1)[..., ::2] for w in want)
+                    for g, w in zip(results(ufunc, *apart, where=layout, out=outs if len(outs) > 1 else outs[0]), want, strict=True):
+                        np.testing.assert_array_equal(g, w)
+                # a row alone, of what is left of it, in a length that is summed alike
+                full = np.flatnonzero(keep.all(-1))[0]
+                for g, w in zip(results(ufunc, *[a[full] for a in args]), want, strict=True):
+                    np.testing.assert_array_equal(g, w[full])
+                hidden = -INF if ufunc is ul.log_softmax else 0
+                for w in want:
+                    assert (w[~keep] == hidden).all() if w.ndim == 2 else (w[~keep.any(-1)] == 0).all()
 
 
 # NaN of every kind
@@ -375,3 +419,7 @@ def test_a_wrong_label_of_a_long_batch_is_found():
     labels[99999] = 3
     with pytest.raises(ValueError, match="label 3 is out of range for 2 classes, at index 99999$"):
         INTEGER(np.zeros((100000, 2)), labels)
+    with pytest.raises(ValueError, match="label 3 is out of range for 2 classes, at index 99999$"):
+        INTEGER.mean(np.zeros((100000, 2)), labels)
+    with pytest.raises(ValueError, match=r"label 3 is out of range for 2 classes, at index \(0, 99999\)$"):
+        INTEGER.mean.value_and_grad(np.zeros((1, 2, 100000)), labels[None], axis=1)

@@ -255,8 +255,10 @@ def make_explain(loss, name):
 
 def find_bad_label(loss, name, inputs, axis, where):
     """The first label that is no class, of a row that takes part, as the user wrote it, and where it stands; None: there is none."""
+    labels = next((x for x, a in zip(inputs, loss["args"], strict=True) if a["role"] == "label"), None)
+    if labels is None:
+        return None
     rows = Rows(name, [x for x, a in zip(inputs, loss["args"], strict=True) if a["along"]], axis, None if where is True else np.asarray(where))
-    labels = next(x for x, a in zip(inputs, loss["args"], strict=True) if a["role"] == "label")
     wrong = (labels < 0) | (labels >= rows.n)
     if rows.mask is not None:
         wrong = wrong & rows.mask.any(axis=-1)

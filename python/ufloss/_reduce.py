@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import Rows, bind, broadcast, check_mask, common_shape, outputs
+from ._front import Rows, bind, broadcast, check_mask, common_shape, find_bad_label, outputs
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -111,6 +111,7 @@ class RowsOfLoss:
         self.along, self.width = along, max(1, rows.n)
         rows.place(self.shape)
         self.rows, self.full = rows, rows.full  # of the gradient
+        self.find_bad_label = lambda: find_bad_label(loss, loss["name"], [np.asarray(x) for x in inputs], axis, where)
 
     def lay(self, order):
         rowwise = (*order, len(order))
@@ -132,7 +133,12 @@ class RowsOfLoss:
         return None if self.mask is None else self.mask[block].any(axis=-1)
 
     def evaluate(self, ufunc, block, out):
-        ufunc(*[x[block] for x in self.inputs], out=out, **({} if self.mask is None else {"where": self.mask[block]}))
+        try:
+            ufunc(*[x[block] for x in self.inputs], out=out, **({} if self.mask is None else {"where": self.mask[block]}))
+        except ValueError:
+            if (said := self.find_bad_label()) is None:
+                raise
+            raise ValueError(said) from None  # the block's own index would mislead
 
 
 def all_of(masks):

@@ -9,18 +9,44 @@ UFL_BEGIN
 
 /// Can an operand of storage type S be used as numbers T as it lies?
 template <class S, class T> UFL_FN bool lies_ready(const row_operand& a) { return std::is_same_v<S, T> && a.core == std::ptrdiff_t(sizeof(T)); }
+/// Of a mask: a byte an element, or the same for a whole row.
+UFL_FN bool is_dense(const row_operand* mask) { return mask && mask->core == 1; }
+UFL_FN bool is_of_rows(const row_operand* mask) { return mask && mask->core == 0; }
+/// to[i] = from[i], or `pad` where keep[i] is 0; `to` may be `from`.
+template <class T> UFL_NOINLINE void copy_selected(T* to, const T* from, const char* keep, std::ptrdiff_t n, T pad) {
+  std::ptrdiff_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) {
+    UFL_PREFETCH(reinterpret_cast<const char*>(from + i) + prefetch_bytes);
+    store(select(load_mask<T>(keep + i), load(from + i), native<T>(pad)), to + i);
+  }
+  for (; i < n; ++i) to[i] = keep[i] ? from[i] : pad;
+}
 /// Elements [from, from + n) of row r as contiguous numbers: the operand itself, or a copy in `buffer` where it is strided, of another
-/// type, or masked; masked elements are `pad`, and are not read.
+/// type, or masked; masked elements are `pad`, whatever they hold.
 template <class S, class T> UFL_FN const T* fetch(const row_operand& a, const row_operand* mask, std::ptrdiff_t r, std::ptrdiff_t from, std::ptrdiff_t n, T* buffer, T pad) {
-  if (!mask && lies_ready<S, T>(a)) return a.template at<T>(r, from);
-  if (!mask) gather<S>(buffer, reinterpret_cast<const char*>(a.at<S>(r, from)), a.core, n);
-  else
-    for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *mask->at<char>(r, from + i) ? T(storage<S>::get(*a.at<S>(r, from + i))) : pad;
+  const bool all = !mask || (is_of_rows(mask) && *mask->at<char>(r, 0));
+  if (all && lies_ready<S, T>(a)) return a.template at<T>(r, from);
+  if (is_of_rows(mask) && !all) for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = pad;
+  else if (is_dense(mask) && lies_ready<S, T>(a)) copy_selected(buffer, a.template at<T>(r, from), mask->at<char>(r, from), n, pad);
+  else {
+    gather<S>(buffer, reinterpret_cast<const char*>(a.at<S>(r, from)), a.core, n);
+    if (is_dense(mask)) copy_selected(buffer, buffer, mask->at<char>(r, from), n, pad);
+    else if (!all) for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *mask->at<char>(r, from + i) ? buffer[i] : pad;
+  }
   return buffer;
 }
 UFL_FN std::ptrdiff_t count_selected(const row_operand& mask, std::ptrdiff_t r, std::ptrdiff_t n) {
+  if (is_of_rows(&mask)) return *mask.at<char>(r, 0) ? n : 0;
   std::ptrdiff_t count = 0;
-  for (std::ptrdiff_t i = 0; i < n; ++i) count += *mask.at<char>(r, i) != 0;
+  if (is_dense(&mask))
+    for (std::ptrdiff_t i = 0; i < n; i += 128) {                    // as many bytes as one can count
+      const char* const keep = mask.at<char>(r, i);
+      const std::ptrdiff_t m = n - i < 128 ? n - i : 128;
+      unsigned char some = 0;
+      for (std::ptrdiff_t k = 0; k < m; ++k) some = static_cast<unsigned char>(some + (keep[k] != 0));
+      count += some;
+    }
+  else for (std::ptrdiff_t i = 0; i < n; ++i) count += *mask.at<char>(r, i) != 0;
   return count;
 }
 
@@ -187,7 +213,7 @@ template <class S, class O, class T> struct row_loop {
     }
     for (int i = m; i < padded; ++i) copy_scalars(t, i, m - 1);
   }
-  /// The value; derivatives at the label, which are formed apart; and what is masked out.
+  /// The value; derivatives at the label, which are formed apart; and what is masked out of a row of NaN.
   void put_rest(const tile_base<T>& t, int i, std::ptrdiff_t r) const {
     const bool masked_out = t.count[i] == 0 && mask;
     if (shape.has_value) put(out[0], r, 0, masked_out ? T(0) : t.invalid[i] ? T(__builtin_nan("")) : t.value[i]);
@@ -201,7 +227,7 @@ template <class S, class O, class T> struct row_loop {
         if (shape.own_hess_at >= 0) put(row_out(shape.own_hess_at), r, l, t.own_hess[i]);
       }
     }
-    if (mask)
+    if (mask && t.invalid[i] && !masked_out)
       for (int k = 0; k < shape.outputs; ++k)
         for (std::ptrdiff_t j = 0; j < n; ++j) if (!selected(r, j)) put(row_out(k), r, j, T(shape.masked));
   }
@@ -224,9 +250,9 @@ template <class S, class O, class T> struct row_loop {
     for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>);
   }
   /// Rows [r0, r0 + m) of an operand down the columns of the tile, the last again in columns up to `padded`.
-  UFL_NOINLINE void place(const row_operand& a, std::ptrdiff_t r0, int m, int padded, T pad, T* columns) const {
+  UFL_NOINLINE void place(const row_operand& a, std::ptrdiff_t r0, int m, int padded, T* columns) const {
     const auto row = [&](int i) { return r0 + (i < m ? i : m - 1); };
-    if (!mask && in_squares<S>(a)) {
+    if (in_squares<S>(a)) {
       for (int i = 0; i < padded; i += lanes<T>) each_square([&](std::ptrdiff_t j) UFL_INLINE {
         native<T> square[lanes<T>];
         UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(a.template at<T>(row(i + k), j));
@@ -236,10 +262,8 @@ template <class S, class O, class T> struct row_loop {
       return;
     }
     for (int i = 0; i < padded; ++i) {
-      const std::ptrdiff_t r = row(i);
-      const char* p = a.data + r * a.outer;
-      if (mask) for (std::ptrdiff_t j = 0; j < n; ++j) columns[j * tile + i] = selected(r, j) ? get(a, r, j) : pad;
-      else for (std::ptrdiff_t j = 0; j < n; ++j) columns[j * tile + i] = T(storage<S>::get(*reinterpret_cast<const S*>(p + j * a.core)));
+      const char* p = a.data + row(i) * a.outer;
+      for (std::ptrdiff_t j = 0; j < n; ++j) columns[j * tile + i] = T(storage<S>::get(*reinterpret_cast<const S*>(p + j * a.core)));
     }
   }
   /// Columns of the tile as rows [r0, r0 + m) of a result.
@@ -254,23 +278,46 @@ template <class S, class O, class T> struct row_loop {
       });
     for (; i < m; ++i) for (std::ptrdiff_t j = 0; j < n; ++j) put(a, r0 + i, j, columns[j * tile + i]);
   }
+  /// What is masked out of rows [r0, r0 + m), in columns up to `padded`, becomes `pad`.
+  UFL_NOINLINE void blank_columns(std::ptrdiff_t r0, int m, int padded, T pad, T* columns) const {
+    for (int i = 0; i < padded; ++i) {
+      const char* keep = mask->template at<char>(r0 + (i < m ? i : m - 1), 0);
+      for (std::ptrdiff_t j = 0; j < n; ++j, keep += mask->core) {
+        T& x = columns[j * tile + i];
+        const T both[] = {pad, x};
+        x = both[*keep != 0];                // no branch: nobody could foresee it
+      }
+    }
+  }
   void run_short(tile_base<T>& t) {
     const T* from[max_along];
     for (int a = 0; a < shape.lying; ++a) from[a] = copies[a];
     prepare(t, rows < tile ? int(rows + lanes<T> - 1) / lanes<T> * lanes<T> : tile);
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += tile) {
       const int m = int(rows - r0 < tile ? rows - r0 : tile), padded = (m + lanes<T> - 1) / lanes<T> * lanes<T>;
-      for (int a = 0; a < shape.lying; ++a) place(in[shape.along[a]], r0, m, padded, neutral(a), copies[a]);
+      for (int a = 0; a < shape.lying; ++a) {
+        place(in[shape.along[a]], r0, m, padded, copies[a]);
+        if (mask) blank_columns(r0, m, padded, neutral(a), copies[a]);
+      }
       set_all_scalars(t, r0, m, padded);     // looks at rows that are in the cache by now
       kernel.fold_short(t, padded, from, n, terms);
       while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
       kernel.finish_short(t, padded);
       if (shape.outputs > 0) {
         kernel.spread_short(t, padded, from, n, terms, results);
-        for (int k = 0; k < shape.outputs; ++k) put_columns(row_out(k), r0, m, results[k]);
+        for (int k = 0; k < shape.outputs; ++k) {
+          if (mask) blank_columns(r0, m, m, T(shape.masked), results[k]);
+          put_columns(row_out(k), r0, m, results[k]);
+        }
       }
       put_all_rest(t, r0, m);
     }
+  }
+  /// Puts what a masked result is to elements [from, from + k) of row r, which lie at `to`.
+  void blank(T* to, std::ptrdiff_t r, std::ptrdiff_t from, std::ptrdiff_t k) const {
+    const T pad = T(shape.masked);
+    if (is_dense(mask)) copy_selected(to, to, mask->template at<char>(r, from), k, pad);
+    else for (std::ptrdiff_t i = 0; i < k; ++i) to[i] = selected(r, from + i) ? to[i] : pad;
   }
   void run_long(tile_base<T>& t) {
     constexpr std::ptrdiff_t most = block_length<T>;
@@ -278,9 +325,11 @@ template <class S, class O, class T> struct row_loop {
     const std::ptrdiff_t side_by_side = rows_together();
     const bool direct = keeps_terms_in_result();
     const T* from[max_along];
-    const auto fetch_all = [&](std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k) {
-      for (int a = 0; a < shape.lying; ++a) from[a] = fetch<S, T>(in[shape.along[a]], mask, r, b, k, copies[a], neutral(a));
+    const auto fetch_all = [&](int i, std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k) {
+      const row_operand* const some = mask && t.count[i] != double(n) ? mask : nullptr;
+      for (int a = 0; a < shape.lying; ++a) from[a] = fetch<S, T>(in[shape.along[a]], some, r, b, k, copies[a], neutral(a));
     };
+    const auto masked_out = [&](int i) { return mask && t.count[i] == 0; };
     const auto length = [&](std::ptrdiff_t b) { return n - b < most ? n - b : most; };
     prepare(t, int(rows < side_by_side ? rows : side_by_side) + 1);       // a long row needs a place beside its own for the block that is added next
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += side_by_side) {
@@ -291,20 +340,21 @@ template <class S, class O, class T> struct row_loop {
       };
       for (int i = 0; i < m; ++i) {
         set_scalars(t, i, r0 + i);
-        fetch_all(r0 + i, 0, length(0));
-        kernel.fold(t, i, from, 0, length(0), place_of_terms(i, 0));
+        const std::ptrdiff_t k = masked_out(i) ? 0 : length(0);
+        fetch_all(i, r0 + i, 0, k);
+        kernel.fold(t, i, from, 0, k, place_of_terms(i, 0));
       }
       kernel.settle(t, m);
       if (!one_block) copy_scalars(t, 1, 0);                         // one row: the others of the tile are free
-      for (std::ptrdiff_t b = most; b < n; b += most) {
-        fetch_all(r0, b, length(b));
+      for (std::ptrdiff_t b = most; b < n && !masked_out(0); b += most) {
+        fetch_all(0, r0, b, length(b));
         kernel.fold(t, 1, from, b, length(b), direct ? place_of_terms(0, b) : nullptr);
         kernel.add_block(t, 0, 1);
       }
       while (kernel.refine && kernel.refine(t, m))
         for (int i = 0; i < m; ++i)
           for (std::ptrdiff_t b = 0; t.again[i] && b < n; b += most) {
-            fetch_all(r0 + i, b, length(b));
+            fetch_all(i, r0 + i, b, length(b));
             kernel.fold_again(t, i, from, b, length(b));
           }
       kernel.finish(t, m);
@@ -312,12 +362,17 @@ template <class S, class O, class T> struct row_loop {
         for (int i = 0; i < m; ++i)
           for (std::ptrdiff_t b = 0; b < n; b += most) {
             const std::ptrdiff_t k = length(b), r = r0 + i;
-            fetch_all(r, b, k);
+            if (masked_out(i)) {
+              for (int o = 0; o < shape.outputs; ++o) for (std::ptrdiff_t j = b; j < b + k; ++j) put(row_out(o), r, j, T(shape.masked));
+              continue;
+            }
+            fetch_all(i, r, b, k);
             T* const e = place_of_terms(i, b);
             if (shape.keeps_terms && !one_block && !direct) kernel.fold(t, i, from, b, k, e);
             T* to[max_row_outputs];
             for (int o = 0; o < shape.outputs; ++o) to[o] = results[o] ? results[o] : row_out(o).template at<T>(r, b);
             kernel.spread(t, i, from, b, k, e, to, one_block);
+            if (mask && t.count[i] != double(n)) for (int o = 0; o < shape.outputs; ++o) blank(to[o], r, b, k);
             for (int o = 0; o < shape.outputs; ++o)
               if (to[o] == results[o]) scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)), row_out(o).core, k);
           }
