@@ -1,4 +1,4 @@
-"""Row losses at their limits: blocks far apart, every kind of NaN, small stacks, little memory, labels that change meanwhile."""
+"""Row losses at their limits: blocks far apart, masks, every kind of NaN, small stacks, little memory, labels that change."""
 
 import math
 import os
@@ -23,12 +23,15 @@ by_type = pytest.mark.parametrize("dtype", BITS, ids=lambda t: t.__name__)
 
 def run_child(code, timeout=300):
     """What a child process prints; its death is a failure."""
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout, env=dict(os.environ, PYTHONFAULTHANDLER="1"))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout, env=dict(os.environ, PYTHONFAULTHANDLER="1")
+    )
     assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr[-4000:])
     return done.stdout
 
 
 # Rows of several blocks
+
 
 def exact_softmax(x):
     """Logarithms of the probabilities, those, and the logarithm of the sum, with the largest logit taken off first."""
@@ -121,6 +124,7 @@ def test_beside_an_infinite_logit(n, dtype):
 
 # Masks
 
+
 @by_ufunc
 def test_masks_of_every_layout(loss, attribute):
     """The same bits from a mask that is contiguous, strided, turned round or the same for a row; what it hides is not looked at."""
@@ -163,6 +167,7 @@ def test_masks_of_every_layout(loss, attribute):
 
 
 # NaN of every kind
+
 
 def kinds_of_nan(dtype):
     """NaNs of either sign, quiet and signalling, with small, large and mixed payloads; the first is NumPy's."""
@@ -223,11 +228,35 @@ def test_row_nan(loss, attribute, dtype):
                     got = [np.isnan(r) for r in results(ufunc, *args[:i], put_nan(a, at, nan), *args[i + 1 :])]
                     want = want or got
                     assert all((g == w).all() for g, w in zip(got, want, strict=True)), (n, i, at, hex(int(nan.view(BITS[dtype]))))
-        if n > 1:      # a logit that is NaN is not lost
+        if n > 1:  # a logit that is NaN is not lost
             x = put_nan(args[0], (1, n // 2), kinds[-1])
             if loss["args"][0]["name"] == "logits":
                 r = results(ufunc, x, *args[1:])[0]
                 assert np.isnan(r[1]).any() or attribute in ("hess_bound",), n
+
+
+@by_type
+@pytest.mark.parametrize("name", ul.ctc.UFUNCS)
+def test_nan_in_sequences(name, dtype):
+    rng, ufunc = np.random.default_rng(0), ul.ctc.UFUNCS[name]
+    for frames, classes, n in ((12, 5, 3), (40, 33, 9)):
+        x, labels = rng.normal(size=(2, frames, classes)).astype(dtype), rng.integers(1, classes, (2, n))
+        for at in ((0, 0, 0), (0, frames // 2, int(labels[0, 1])), (0, frames - 1, classes - 1)):
+            want = None
+            for nan in kinds_of_nan(dtype):
+                got = [np.isnan(r) for r in results(ufunc, put_nan(x, at, nan), labels)]
+                want = want or got
+                assert all((g == w).all() for g, w in zip(got, want, strict=True)), (at, hex(int(nan.view(BITS[dtype]))))
+
+
+@by_type
+@pytest.mark.parametrize("loss", [ul.ntxent_loss, ul.supervised_contrastive_loss], ids=lambda u: u.__name__)
+def test_nan_in_pairs(loss, dtype):
+    x = np.random.default_rng(1).normal(size=(9, 20)).astype(dtype)
+    for nan in kinds_of_nan(dtype):
+        value, grad = loss.value_and_grad(put_nan(x, (4, 7), nan), np.arange(9) % 3)
+        assert np.isnan(value)
+        assert np.isnan(grad).all()
 
 
 # Small stacks
@@ -355,8 +384,11 @@ FLIP = """
     import ufloss as ul
     CE = ul.softmax_cross_entropy_with_integer_labels
     calls = failures = 0
-    for loss, n, rows, dtype, masked in [(CE, 10, 60000, "f4", False), (CE, 10, 60000, "f2", True), (CE, 1000, 600, "f4", False), (CE, 1000, 600, "f8", True),
-                                        (CE, 3000, 200, "f4", False), (ul.multiclass_hinge_loss, 10, 60000, "f8", False), (ul.multiclass_hinge_loss, 1000, 600, "f4", False)]:
+    few, many, hinge = (10, 60000), (1000, 600), ul.multiclass_hinge_loss
+    for loss, (n, rows), dtype, masked in [
+        (CE, few, "f4", False), (CE, few, "f2", True), (CE, many, "f4", False), (CE, many, "f8", True), (CE, (3000, 200), "f4", False),
+        (hinge, few, "f8", False), (hinge, many, "f4", False),
+    ]:
         x, labels = np.zeros((rows, n), dtype), np.zeros(rows, np.int64)
         out = np.zeros(rows, dtype), np.zeros((rows, n), dtype)
         where = np.ones((rows, n), bool)
@@ -393,6 +425,7 @@ def test_labels_that_change_meanwhile():
 
 # What is said of labels
 
+
 @pytest.mark.parametrize("n", [10, 60])
 def test_a_wrong_label_is_named_as_it_was_given(n):
     x = np.zeros((4, 3, n), np.float32)
@@ -402,14 +435,14 @@ def test_a_wrong_label_is_named_as_it_was_given(n):
         INTEGER(x, labels)
     with pytest.raises(ValueError, match=rf"label 18446744073709551615 is out of range for {n} classes, at index \(2, 1\)$"):
         INTEGER.value_and_grad(logits=np.moveaxis(x, -1, 0), labels=labels, axis=0)
-    with pytest.raises(ValueError, match=f"^softmax_cross_entropy_with_integer_labels: label {n} is out of range for {n} classes$"):
+    with pytest.raises(ValueError, match=rf"^softmax_cross_entropy_with_integer_labels: label {n} is out of range for {n} classes$"):
         INTEGER(x[0, 0], n)
     small = np.zeros(4, np.int8)
     small[3] = -100
-    with pytest.raises(ValueError, match=f"label -100 is out of range for {n} classes, at index 3; where=labels != -100 leaves such rows out$"):
+    with pytest.raises(ValueError, match=rf"label -100 is out of range for {n} classes, at index 3; where=labels != -100 leaves such rows out$"):
         INTEGER.grad(x[:, 0], small)
-    small[1] = -7      # is masked out
-    with pytest.raises(ValueError, match="label -100 is .* at index 3; "):
+    small[1] = -7  # is masked out
+    with pytest.raises(ValueError, match=r"label -100 is .* at index 3; "):
         INTEGER.grad(x[:, 0], small, where=small != -7)
     assert INTEGER(x[:, 0], small, where=small >= 0).shape == (4,)
 
@@ -417,9 +450,9 @@ def test_a_wrong_label_is_named_as_it_was_given(n):
 def test_a_wrong_label_of_a_long_batch_is_found():
     labels = np.zeros(100000, np.int64)
     labels[99999] = 3
-    with pytest.raises(ValueError, match="label 3 is out of range for 2 classes, at index 99999$"):
+    with pytest.raises(ValueError, match=r"label 3 is out of range for 2 classes, at index 99999$"):
         INTEGER(np.zeros((100000, 2)), labels)
-    with pytest.raises(ValueError, match="label 3 is out of range for 2 classes, at index 99999$"):
+    with pytest.raises(ValueError, match=r"label 3 is out of range for 2 classes, at index 99999$"):
         INTEGER.mean(np.zeros((100000, 2)), labels)
     with pytest.raises(ValueError, match=r"label 3 is out of range for 2 classes, at index \(0, 99999\)$"):
         INTEGER.mean.value_and_grad(np.zeros((1, 2, 100000)), labels[None], axis=1)
