@@ -213,7 +213,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (Parts & part_grad2) put(narrowed(j.grad2));
     if constexpr (Parts & part_grad3) put(narrowed(j.grad3));
     if constexpr (Parts & part_hess) put(narrowed(j.hess));
-    if constexpr (Parts & part_bound) put(narrowed(j.hess_bound));
+    if constexpr (Parts & part_bound) put(positive_bound(narrowed(j.hess_bound)));
   }
   template <unsigned Parts> UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T*, T* const* out, bool) const {
     E c[L::coefficients ? L::coefficients : 1];

@@ -49,10 +49,10 @@ struct triplet_margin_loss : sum_loss {
     }
   }
   template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
-    const D p = r.parameter[1], eps = r.parameter[2], near = r.sum[0] + eps, far = r.sum[1] + eps;
-    const auto first = st[mode] == D(plain), measuring = st[mode] == D(measured);
-    const auto fits = (p < inf<D>()) & (max(near, far) < D(0x1p1000)) & (min(near, far) > D(0x1p-960));
-    const auto ask = first & (near == near) & (far == far) & !fits;
+    const D p = r.parameter[1], eps = r.parameter[2], near = r.sum[0] + eps, far = r.sum[1] + eps, most = max(near, far), least = min(near, far);
+    const mask_t<D> first = st[mode] == D(plain), measuring = st[mode] == D(measured);
+    const mask_t<D> fits = (p < inf<D>()) & (most < D(0x1p1000)) & (least > D(0x1p-960));
+    const mask_t<D> ask = first & (near == near) & (far == far) & !fits;
     if (all(first & !ask)) return ask;
     st[degree] = p;
     for (int k = 0; k < 2; ++k) st[largest + k] = select(measuring, r.again[2 + k], st[largest + k]);
@@ -61,7 +61,7 @@ struct triplet_margin_loss : sum_loss {
   }
   template <class D> static UFL_FN D root(D s, D p) {
     D d = select(p == D(2), sqrt(s), s);
-    const auto general = !((p == D(2)) | (p == D(1)) | (s == D(0)));
+    const mask_t<D> general = !((p == D(2)) | (p == D(1)) | (s == D(0)));
     if (!all(!general)) d = select(general, power(s, D(1) / p), d);
     return d;
   }
@@ -91,15 +91,15 @@ struct triplet_margin_loss : sum_loss {
   /// share: 0 where the slope is 0, else 1, or the part that each of the largest has; inverse: that of d up.
   template <class D> static UFL_FN distance<D> part(D u, D p, D d, D share, D up, D inverse) {
     const auto still = share == D(0);
-    const D q = abs(u) * up * inverse;
+    const D size = abs(u), q = size * up * inverse;
     D g = q, bend = inverse, k = p - D(1);
     if (UFL_UNLIKELY(!all(p == D(2)))) {
-      const auto square = p == D(2), flat = (p == D(1)) | (p == inf<D>());
-      g = select(square, q, select(p == D(1), D(1), select(p == inf<D>(), select(abs(u) == d, share, D(0)), select(u == D(0), D(0), power(q, k)))));
+      const mask_t<D> square = p == D(2), flat = (p == D(1)) | (p == inf<D>());
+      g = select(square, q, select(p == D(1), D(1), select(p == inf<D>(), select(size == d, share, D(0)), select(u == D(0), D(0), power(q, k)))));
       bend = select(square, bend, select(flat, D(0), k * select(u == D(0), select(p < D(2), inf<D>(), D(0)), power(q, p - D(2))) * inverse));
       k = select(flat, D(0), k);
     }
-    if (UFL_UNLIKELY(!all(d < inf<D>()))) g = select((d == inf<D>()) & (abs(u) == d), D(1), g);      // the slope along a single infinite difference
+    if (UFL_UNLIKELY(!all(d < inf<D>()))) g = select((d == inf<D>()) & (size == d), D(1), g);      // the slope along a single infinite difference
     return {select(still | (u == D(0)), D(0), copysign(g, u)), select(still, D(0), (bend - k * (g * g) * inverse) * up)};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {

@@ -39,9 +39,10 @@ template <class V> UFL_FN two<V> log_apart(V y) {
 /// The sum of kl_div over a row, W the sum of its targets.
 ///
 /// The sum may be far smaller than its terms: where all d = log y - x are of size eps, what is of first order cancels between the elements, and
-/// W eps^2 / 2 is left.  So each term needs an absolute error that is small beside y eps^2.  Of float32 data log y is taken in two words, and
-/// rounding costs at most 2^-24 y (lo + d/2) a term: less than the result's own rounding as long as the result is above W/16.  Rows below that
-/// are read again with the logarithm in double: then the difference of log y and x is exact but for 2^-56, which resolves an eps of 1e-7.
+/// W eps^2 / 2 is left.  So each term needs an absolute error that is small beside y eps^2.  Of float32 data log y is taken in two words, x is
+/// taken from the first, and rounding costs at most 2^-24 y (lo + d) a term: at most 4 times the result's own rounding as long as the result is
+/// above W/8, and less than it where terms are many.  Rows below that are read again with the logarithm in double: then hi - x is exact and
+/// an error of 2^-56 y a term is left, which resolves an eps of 1e-7.  The row decides, not a pack, so bits do not depend on registers.
 struct kl_divergence : product_loss {
   static constexpr auto name = "kl_divergence";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
@@ -53,6 +54,7 @@ struct kl_divergence : product_loss {
   static constexpr auto notes = "A target of 0 counts 0, also where the prediction is -inf; a negative target gives NaN. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to a target is -inf at 0.";
   static constexpr auto source = "optax.losses.kl_divergence; Axon kl_divergence (of clipped probabilities).";
   static constexpr auto example = ">>> ul.kl_divergence(np.log([[0.5, 0.5]]), [[0.25, 0.75]])\narray([0.13081204])";
+  /// log y - x for y > 0
   template <class V> static UFL_FN V difference(V x, V y) {
     const auto l = log_apart(y);
     return (l.hi - x) + l.lo;
@@ -73,7 +75,7 @@ struct kl_divergence : product_loss {
     s[0] = fma(x[1], select((x[1] == D(0)) & (d == d), D(0), d), s[0]);
   }
   template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
-    const auto again = (st[0] == D(0)) & (abs(r.sum[0]) < D(0.125) * r.sum[1]);
+    const mask_t<D> again = (st[0] == D(0)) & (abs(r.sum[0]) < D(0.125) * r.sum[1]);
     st[0] = select(again, D(1), st[0]);
     return again;
   }
