@@ -521,6 +521,8 @@ def test_float16_is_float32_rounded_once(case):
     args = [np.concatenate(pair) for pair in zip(case.draw(5000, "f2"), case.specials("f2"), strict=True)]
     with np.errstate(all="ignore"):
         want = [w.astype("f2") for w in case(*[a.astype("f4") for a in args])]
+        if case.parts[-1] == "hess_bound":      # which stays positive
+            want[-1] = np.maximum(want[-1], np.finfo("f2").smallest_subnormal)
     assert_same(case(*args), want)
 
 

@@ -8,7 +8,7 @@ UFL_BEGIN
 /// Value and derivatives with respect to the first input, from one evaluation; what nobody reads costs nothing.
 template <class V> struct jet {
   V value, grad{}, hess{};
-  V hess_bound{};    ///< positive, >= hess, for boosting
+  V hess_bound{};    ///< >= hess, for boosting; evaluate() makes it positive
   V grad2{};         ///< derivative with respect to the second input
   V grad3{};         ///< and to the third
 };
@@ -63,10 +63,14 @@ template <class L, int I = 0, class V, class... W> UFL_FN V checked_first(V firs
   if constexpr (sizeof...(W) > 0) return checked_first<L, I + 1>(first, rest...);
   else return first;
 }
+/// A bound of the second derivative is divided by: where it underflows, the smallest normal number stands for it.  NaN stays.
+template <class V> UFL_FN V positive_bound(V bound) { return max(bound, V(format_of<V>::smallest_normal)); }
 /// The jet of a loss at one point: its formula inside the domain, NaN outside.  Formulas carry a NaN in their first argument through to every
 /// part; a jet chosen between two would keep the compiler from dropping the parts that a loop does not store, at many times the cost.
 template <class L, class V, class... W> UFL_FN jet<V> evaluate(V x, W... rest) {
-  return L::template eval<V>(checked_first<L>(x, x, rest...), rest...);
+  jet<V> j = L::template eval<V>(checked_first<L>(x, x, rest...), rest...);
+  j.hess_bound = positive_bound(j.hess_bound);
+  return j;
 }
 
 /// a/b^2 for a >= 0, b > 0, also where a/b is subnormal and the result need not be.

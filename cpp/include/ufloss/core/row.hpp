@@ -46,6 +46,7 @@ template <class D> struct sum_row {
   D best;                   ///< the largest candidate() of a contest
   D count, label;
   bool spare_digits;        ///< the sums have more digits than the data
+  const D* parameter = nullptr;      ///< what comes once a row
 };
 /// Where an element stands in its row.
 template <class D> struct row_marks {
@@ -74,13 +75,15 @@ struct sum_loss : row_loss {
   static constexpr int coefficients = 0;
   static constexpr bool contest = false;             ///< candidate() gives what the largest is asked of; the label takes no part
   static constexpr int states = 0, sums_again = 0;   ///< of further passes: refine() asks for one, fold_again() adds up
+  static constexpr int maxima = 0;                   ///< the last of sums_again, which are the largest terms and not sums; 0 at least
+  static constexpr int guards = 0;                   ///< the last of its sums, which with its further passes serve float32 alone: they say what its rounding may have done
 };
-/// Rows of one sum of products: term() gives an element's factors in the data's own type, which is enough for logarithms of probabilities; the
-/// products of float32 factors are exact in double.  spread() gets that type too; coefficients, which are double, it has none.
+/// Rows of a sum of products whose factors are found in the data's own type, which is enough for logarithms of probabilities; the products of
+/// float32 factors are exact in double.  add() has elements of that type and sums in double; spread() has elements of that type, but coefficients,
+/// which are double, it has none.
 struct product_loss : sum_loss { static constexpr int sums = 1; };
-template <class V> struct factors { V weight, other; };
 /// A weight of 0 counts nothing, whatever the finite or infinite x that `other` was made of.
-template <class V> UFL_FN factors<V> weighted(V weight, V x, V other) { return {weight, drop((weight == V(0)) & (x == x), other)}; }
+template <class V> UFL_FN V unless_nothing(V weight, V x, V other) { return drop((weight == V(0)) & (x == x), other); }
 /// Does an argument outside its domain give NaN?  Of the elements of a row, in rows of sums, those that must not be negative.
 template <class L> constexpr bool is_checked(int i) {
   const argument a = L::args[i];

@@ -72,8 +72,13 @@ template <class S, class T> UFL_FN void scatter(const T* UFL_RESTRICT from, char
 
 /// What of the stack the operands share; threads may have as little as 96 KiB in all, and a reduction keeps its own beside it.
 constexpr std::ptrdiff_t gathered_bytes = 20 * 1024;
+/// A bound that is positive in float stays so in half.
+UFL_FN void keep_positive(float* bound, std::ptrdiff_t n) {
+  for (std::ptrdiff_t i = 0; i < n; ++i) bound[i] = bound[i] < 0x1p-24f ? 0x1p-24f : bound[i];
+}
+
 /// Operands of any stride or storage, a block at a time through buffers; steps in bytes.
-template <class S> UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t n) {
+template <class S> UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t n, bool ends_in_bound) {
   using T = typename storage<S>::compute;
   constexpr std::ptrdiff_t width = lanes<T>, most = 4096 / sizeof(T), whole = gathered_bytes / sizeof(T);
   alignas(64) T room[whole];
@@ -97,6 +102,8 @@ template <class S> UFL_NOINLINE void run_gathered(kernel<typename storage<S>::co
       gather<S>(buffer(a), p, steps[a], m);
     }
     f(in, step, out, padded, false);
+    if constexpr (sizeof(S) < sizeof(T))
+      if (ends_in_bound) keep_positive(out[nout - 1], m);
     for (int b = 0; b < nout; ++b) scatter<S>(out[b], args[nin + b] + i * steps[nin + b], steps[nin + b], m);
   }
 }
@@ -104,14 +111,14 @@ template <class S> UFL_NOINLINE void run_gathered(kernel<typename storage<S>::co
 /// Runs a kernel over operands of storage type S, nin inputs before nout outputs, steps in bytes.  Arrays of more than `past_cache_from`
 /// bytes in all are stored past the cache.
 template <class S> UFL_NOINLINE void run_strided(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args, const std::ptrdiff_t* steps,
-                                                 std::ptrdiff_t n, std::ptrdiff_t past_cache_from) {
+                                                 std::ptrdiff_t n, std::ptrdiff_t past_cache_from, bool ends_in_bound = false) {
   using T = typename storage<S>::compute;
   constexpr std::ptrdiff_t width = lanes<T>, size = sizeof(S);
   const int operands = nin + nout;
   bool in_place = sizeof(S) == sizeof(T);                            // arrays can be used as they lie
   for (int a = 0; a < nin; ++a) in_place &= steps[a] == size || steps[a] == 0;
   for (int a = nin; a < operands; ++a) in_place &= steps[a] == size;
-  if (!in_place) return run_gathered<S>(f, nin, nout, args, steps, n);
+  if (!in_place) return run_gathered<S>(f, nin, nout, args, steps, n, ends_in_bound);
   if constexpr (sizeof(S) == sizeof(T)) {
     alignas(64) T edge[max_operands][width];                         // one pack of each operand: broadcast ones, and what fills no pack
     const T* in[max_operands];
@@ -169,7 +176,7 @@ template <class L, unsigned Parts, class S> UFL_FN void elementwise(char* const*
       }
       return;
     }
-  run_strided<S>(elementwise_kernel<L, Parts, typename storage<S>::compute>::run, arity<L>, count_parts(Parts), args, steps, n, L::properties & light ? past_cache_from : never);
+  run_strided<S>(elementwise_kernel<L, Parts, typename storage<S>::compute>::run, arity<L>, count_parts(Parts), args, steps, n, L::properties & light ? past_cache_from : never, (Parts & part_bound) != 0);
 }
 
 /// An array as C++ code hands it over; step counts elements, 0 repeats the first one.

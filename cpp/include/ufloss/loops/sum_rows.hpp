@@ -16,10 +16,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   using V = native<T>;
   using D = wide_t<V>;
   using C = chunks<T, 16>;
-  static constexpr int sums = L::sums, lying = count_along<L>(), scalars = count_scalars<L>();
-  static constexpr bool keeps_terms = false, needs_elements = false, refines = L::sums_again > 0, gives_factors = std::is_base_of_v<product_loss, L>;
-  using E = std::conditional_t<gives_factors, V, D>;         // in which elements are looked at
   static constexpr bool spare_digits = sizeof(T) < sizeof(double);
+  static constexpr int sums = spare_digits ? L::sums : L::sums - L::guards, lying = count_along<L>(), scalars = count_scalars<L>();
+  static constexpr bool keeps_terms = false, needs_elements = false, gives_factors = std::is_base_of_v<product_loss, L>;
+  static constexpr bool refines = L::sums_again > 0 && (spare_digits || L::guards == 0);
+  using E = std::conditional_t<gives_factors, V, D>;         // in which elements are looked at
   static constexpr int ahead = 2048;         // bytes; softmax rows look farther, but sums are often of short vectors
   static constexpr double neutral(int k) { return L::neutral[k]; }
   alignas(64) double row[sums][tile], lost[sums][tile];      // lost: what the rounding of the sums over blocks lost
@@ -40,10 +41,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   template <class X> static UFL_FN void columns(X* x, const T* const* in, std::ptrdiff_t at) { load_elements(x, in, at, std::make_index_sequence<std::size_t(lying)>{}); }
   /// Adds the terms of the elements x.
   template <class X> static UFL_FN void add_terms(D* sum, const X* x, const D* p) {
-    if constexpr (gives_factors) {
-      const auto t = L::term(x);
-      sum[0] = fma(widen(t.weight), widen(t.other), sum[0]);
-    } else L::fold(sum, x, p);
+    if constexpr (gives_factors) L::add(sum, x);
+    else L::fold(sum, x, p);
   }
   static UFL_FN D places(std::ptrdiff_t j) { return widen(iota<T>()) + D(double(j)); }
   template <int N> static UFL_FN double sum_packs(D (*sum)[N], int s) {
@@ -116,7 +115,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     settle(rows);
   }
   void settle(int rows) {
-    for (int k = 0; k < L::states; ++k) for (int r = 0; r < rows; ++r) state[k][r] = 0;
+    if constexpr (refines) for (int k = 0; k < L::states; ++k) for (int r = 0; r < rows; ++r) state[k][r] = 0;
   }
   static void add(double& sum, double& rest, double x) {
     const auto t = two_sum(sum, x);
@@ -131,15 +130,19 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   /// The sums of rows from r on, in `sum`, `last` and `kept`, which must outlive it.
   UFL_FN sum_row<D> sums_of(int r, D* sum, D* last, D* kept) const {
     for (int k = 0; k < sums; ++k) sum[k] = wide(row[k], r) + wide(lost[k], r);
-    wide<L::sums_again>(more, r, last);
-    wide<L::states>(state, r, kept);
+    if constexpr (refines) {
+      wide<L::sums_again>(more, r, last);
+      wide<L::states>(state, r, kept);
+    }
     return {sum, last, kept, wide(best, r), wide(this->count, r), wide(this->label, r), spare_digits};
   }
   bool refine(int rows) {
     bool any = false;
     for (int r = 0; r < rows; r += lanes<T>) {
-      D sum[sums], last[L::sums_again], kept[L::states], next[L::states];
-      const auto s = sums_of(r, sum, last, kept);
+      D sum[sums], last[L::sums_again], kept[L::states], next[L::states], p[scalars ? scalars : 1];
+      auto s = sums_of(r, sum, last, kept);
+      wide<scalars>(this->scalar, r, p);
+      s.parameter = p;
       for (int k = 0; k < L::states; ++k) next[k] = kept[k];
       doubles<D>::store(select(L::refine(s, next), D(1), D(0)), wants + r);
       for (int k = 0; k < L::states; ++k) doubles<D>::store(next[k], state[k] + r);
@@ -160,7 +163,14 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       columns(x, at, i * lanes<T>);
       L::fold_again(sum[i], x, st, places(from + j + i * lanes<T>) == label);
     }); });
-    for (int s = 0; s < L::sums_again; ++s) more[s][r] += sum_packs<L::sums_again>(sum, s);
+    for (int s = 0; s < L::sums_again - L::maxima; ++s) more[s][r] += sum_packs<L::sums_again>(sum, s);
+    for (int s = L::sums_again - L::maxima; s < L::sums_again; ++s) {
+      constexpr int width = int(sizeof(D) / sizeof(double));
+      double lane[width];
+      for (int i = 1; i < C::packs; ++i) sum[0][s] = max(sum[0][s], sum[i][s]);
+      doubles<D>::store(sum[0][s], lane);
+      for (double x : lane) more[s][r] = more[s][r] > x ? more[s][r] : x;
+    }
   }
   /// All rows, also those that did not ask: nothing of theirs has changed.
   UFL_NOINLINE void fold_again_short(int rows, const T* const* in, std::ptrdiff_t n) {
@@ -203,7 +213,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (Parts & part_grad2) put(narrowed(j.grad2));
     if constexpr (Parts & part_grad3) put(narrowed(j.grad3));
     if constexpr (Parts & part_hess) put(narrowed(j.hess));
-    if constexpr (Parts & part_bound) put(narrowed(j.hess_bound));
+    if constexpr (Parts & part_bound) put(positive_bound(narrowed(j.hess_bound)));
   }
   template <unsigned Parts> UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T*, T* const* out, bool) const {
     E c[L::coefficients ? L::coefficients : 1];

@@ -127,10 +127,10 @@ struct binary_cross_entropy {
   static constexpr auto name = "binary_cross_entropy";
   static constexpr argument args[] = {prediction("predictions", domain::unit, "Probabilities of the positive class."), target("labels", domain::unit, "0 or 1, or a probability of the positive class."),
                                       parameter("pos_weight", domain::positive, 1.0, "Weight of the positive class."), parameter("eps", domain::nonnegative, 0.0, "Added to the argument of each logarithm.")};
-  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex;
   static constexpr auto summary = "Binary cross-entropy of a probability.";
   static constexpr auto formula = "-(pos_weight * labels * log(predictions + eps) + (1 - labels) * log(1 - predictions + eps))";
-  static constexpr auto notes = "0 * log(0) is 0; nothing is clipped. The second derivative is positive, so it serves as `hess_bound` too. Of a logit, `sigmoid_binary_cross_entropy` is more accurate.";
+  static constexpr auto notes = "0 * log(0) is 0; nothing is clipped. `hess_bound` is the second derivative, or the smallest normal number where that is less. Of a logit, `sigmoid_binary_cross_entropy` is more accurate.";
   static constexpr auto source = "Axon binary_cross_entropy (which clips); gluon SigmoidBCELoss(from_sigmoid=True); torch binary_cross_entropy.";
   static constexpr auto example = ">>> ul.binary_cross_entropy([0.9, 1e-20, 0.0], [1, 1, 0])\narray([ 0.10536052, 46.05170186,  0.        ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight, V eps) {
@@ -138,7 +138,8 @@ struct binary_cross_entropy {
     const auto p = plus(x, eps), q = one_minus(x, eps);
     const two<V> z = {select(one, p.hi, q.hi), select(one, p.lo, q.lo)};
     const V coef = select(one, pos_weight, V(1)), slope = coef / z.hi;
-    const jet<V> j = {V(0) - weigh(coef, log(z)), select(one, neg(slope), slope), over_square(coef, z.hi)};
+    const V h = over_square(coef, z.hi);
+    const jet<V> j = {V(0) - weigh(coef, log(z)), select(one, neg(slope), slope), h, h};
     if (UFL_UNLIKELY(!all(hard))) return select(hard, j, jet_in_double([](auto x, auto y, auto w, auto eps) UFL_INLINE { return soft(x, y, w, eps); }, x, y, pos_weight, eps));
     return j;
   }
@@ -153,7 +154,8 @@ struct binary_cross_entropy {
     const auto p = plus(x, eps), q = one_minus(x, eps);
     const auto tiny = a < D(0x1p-960);                                // w y may be subnormal, or 0, where the quotient is not
     const D by_parts = weigh(w, y / p.hi), ap = select(tiny, by_parts, a / p.hi), bq = b / q.hi;
-    return {neg(weigh(w, y * log(p)) + b * log(q)), bq - ap, select(tiny, by_parts / p.hi, over_square(a, p.hi)) + over_square(b, q.hi)};
+    const D h = select(tiny, by_parts / p.hi, over_square(a, p.hi)) + over_square(b, q.hi);
+    return {neg(weigh(w, y * log(p)) + b * log(q)), bq - ap, h, h};
   }
 };
 
@@ -192,9 +194,12 @@ struct sigmoid_focal_loss {
     const mask_t<D> one = y == D(1), hard = one | (y == D(0));
     const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, alpha * y + (D(1) - alpha) * (D(1) - y))));
     const D u = select(one, x, neg(x));
-    const D e = exp_nonpositive(neg(abs(u))), w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
-    const auto right = u >= D(0);
+    const auto tail = exp_tail(neg(abs(u)));
+    const D e = value(tail), w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
+    const mask_t<D> right = u >= D(0);
     const D n = select(right, small, big), p = select(right, big, small), ce = max(neg(u), D(0)) + bent;
+    // far on the left p is subnormal, and ce times it need not be: it is multiplied in before it is scaled
+    const D p_up = select(right, big, fma(neg(tail.big), t, tail.big)), down = select(right, D(1), tail.down);
     scaled<D> power = {n * n, D(0)};
     const auto square = g == D(2);
     if (!all(square)) {                                              // exp(-g max(u, 0) - g log1p(e)), summed in two words
@@ -206,17 +211,17 @@ struct sigmoid_focal_loss {
     const mask_t<D> away = u == inf<D>(), outer = abs(u) == inf<D>();     // 0 * inf
     jet<D> r = {select(away, D(0), scale_by(scale * ce, power.n)), 
                 select(one, D(-1), D(1)) * select(away, D(0), scale_by(scale * (n + gp * select(u == neg(inf<D>()), D(0), ce)), power.n)),
-                select(outer, D(0), scale_by(scale * (p * n * (D(1) + D(2) * g) + (p * ce) * (g * (gp - n))), power.n)),
-                select(outer, D(0), scale_by(scale * (p * n * (D(1) + D(2) * g) + (p * ce) * (g * gp)), power.n))};
+                select(outer, D(0), scale_by(scale * (p_up * n * (D(1) + D(2) * g) + (p_up * ce) * (g * (gp - n))), power.n) * down),
+                select(outer, D(0), scale_by(scale * (p_up * n * (D(1) + D(2) * g) + (p_up * ce) * (g * gp)), power.n) * down)};
     if (UFL_UNLIKELY(!all(hard))) {
-      const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = (D(1) - y) * sx - y * sn, c2 = e / (w * w), k = D(1) - (y + y);
+      const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = (D(1) - y) * sx - y * sn, c2 = tail.big / (w * w), k = D(1) - (y + y);      // c2, f1, f2 before `down`
       const D c = weigh(select(x < D(0), y, D(1) - y), abs(x)) + bent;
       const D f = y * sn + (D(1) - y) * sx, f1 = k * c2 / f, f2 = f1 * (sn - sx);
       const auto q = pow_parts(f, g);
-      const D soft = at * q.p, gc = weigh(g, c);
-      r = {select(hard, r.value, scale_by(soft * c, q.n)), select(hard, r.grad, scale_by(soft * (c1 + weigh(f1, gc)), q.n)),
-           select(hard, r.hess, scale_by(soft * (c2 + D(2) * g * c1 * f1 + weigh((g - D(1)) * f1 * f1 + f2, gc)), q.n)),
-           select(hard, r.hess_bound, scale_by(soft * (c2 + max(D(2) * g * c1 * f1, D(0)) + weigh(max((g - D(1)) * f1 * f1, D(0)) + max(f2, D(0)), gc)), q.n))};
+      const D soft = at * q.p, gc = weigh(g, c), bend = (g - D(1)) * f1 * (f1 * tail.down);
+      r = {select(hard, r.value, scale_by(soft * c, q.n)), select(hard, r.grad, scale_by(soft * (c1 + weigh(f1, gc) * tail.down), q.n)),
+           select(hard, r.hess, scale_by(soft * (c2 + D(2) * g * c1 * f1 + weigh(bend + f2, gc)), q.n) * tail.down),
+           select(hard, r.hess_bound, scale_by(soft * (c2 + max(D(2) * g * c1 * f1, D(0)) + weigh(max(bend, D(0)) + max(f2, D(0)), gc)), q.n) * tail.down)};
     }
     return r;
   }

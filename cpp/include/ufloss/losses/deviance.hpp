@@ -46,15 +46,15 @@ template <class D> UFL_FN D half_gamma(D x, D y) {
 struct poisson_nll_loss {
   static constexpr auto name = "poisson_nll_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted rates."), target("targets", domain::nonnegative, "Counts.")};
-  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex;
   static constexpr auto summary = "Poisson negative log-likelihood of a log rate.";
   static constexpr auto formula = "exp(predictions) - targets * predictions";
-  static constexpr auto notes = "The term log(targets!) is left out; `stirling_term` approximates it. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto notes = "The term log(targets!) is left out; `stirling_term` approximates it. `hess_bound` is the second derivative, or the smallest normal number where that is less.";
   static constexpr auto source = "gluon PoissonNLLLoss(from_logits=True); torch poisson_nll_loss.";
   static constexpr auto example = ">>> ul.poisson_nll_loss([0.0, 1.0], [2, 2])\narray([1.        , 0.71828183])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     return {in_double([](auto x, auto y) UFL_INLINE { return deviance::exp_less(x, y, x); }, x, y),
-            in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x)};
+            in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x), exp(x)};
   }
 };
 
@@ -104,14 +104,14 @@ struct stirling_term {
 struct half_poisson_deviance {
   static constexpr auto name = "half_poisson_deviance";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted means."), target("targets", domain::nonnegative, "Counts.")};
-  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex;
   static constexpr auto summary = "Half the Poisson deviance of a log mean.";
   static constexpr auto formula = "exp(x) - y - y * (x - log(y)),  x = predictions, y = targets";
-  static constexpr auto notes = "`poisson_nll_loss` shifted so that its minimum is 0. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto notes = "`poisson_nll_loss` shifted so that its minimum is 0. `hess_bound` is the second derivative, or the smallest normal number where that is less.";
   static constexpr auto source = "scikit-learn HalfPoissonLoss (which leaves out what is constant).";
   static constexpr auto example = ">>> ul.half_poisson_deviance([0.0, 0.0], [1, 3])\narray([0.        , 1.29583687])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return {in_double([](auto x, auto y) UFL_INLINE { return deviance::half_poisson(x, y); }, x, y), in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x)};
+    return {in_double([](auto x, auto y) UFL_INLINE { return deviance::half_poisson(x, y); }, x, y), in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x), exp(x)};
   }
 };
 
@@ -119,16 +119,16 @@ struct half_poisson_deviance {
 struct half_gamma_deviance {
   static constexpr auto name = "half_gamma_deviance";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Logarithms of the predicted means."), target("targets", domain::positive, "Positive amounts.")};
-  static constexpr unsigned parts = standard_parts, vanishing = part_value | part_grad, properties = convex;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex;
   static constexpr auto summary = "Half the gamma deviance of a log mean.";
   static constexpr auto formula = "x - log(y) + y * exp(-x) - 1,  x = predictions, y = targets";
-  static constexpr auto notes = "A target of 0 gives inf. The second derivative is positive, so it serves as `hess_bound` too.";
+  static constexpr auto notes = "A target of 0 gives inf. `hess_bound` is the second derivative, or the smallest normal number where that is less.";
   static constexpr auto source = "scikit-learn HalfGammaLoss (which leaves out what is constant).";
   static constexpr auto example = ">>> ul.half_gamma_deviance([0.0, 0.0], [1.0, 3.0])\narray([0.        , 0.90138771])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
+    const V h = in_double([](auto x, auto y) UFL_INLINE { return deviance::times_exp(y, neg(x)); }, x, y);
     return {in_double([](auto x, auto y) UFL_INLINE { return deviance::half_gamma(x, y); }, x, y),
-            in_double([](auto x, auto y) UFL_INLINE { return decltype(x)(1) - deviance::times_exp(y, neg(x)); }, x, y),
-            in_double([](auto x, auto y) UFL_INLINE { return deviance::times_exp(y, neg(x)); }, x, y)};
+            in_double([](auto x, auto y) UFL_INLINE { return decltype(x)(1) - deviance::times_exp(y, neg(x)); }, x, y), h, h};
   }
 };
 

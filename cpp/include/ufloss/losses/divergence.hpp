@@ -23,23 +23,76 @@ struct kl_div {
   template <class D> static UFL_FN D log_positive(D y) { return log(select(y == D(0), D(1), y)); }
 };
 
-/// The sum of kl_div over a row.
+/// log(y) as hi + lo: hi is a sum that loses nothing beyond lo, which is at most 0.11 for ordinary y, and has an error of an ulp or two of itself.
+template <class V> UFL_FN two<V> log_apart(V y) {
+  const auto normal = all_normal(y);
+  log_argument<V> a;
+  if (UFL_UNLIKELY(!normal)) a = log_reduce(y);
+  else {
+    const auto s = split(y);
+    a = {s.n, s.m - V(1)};
+  }
+  const auto s = fast_two_sum(a.n * V(exp_of<V>::ln2_hi), a.f);
+  return {normal ? s.hi : log_limits(y, s.hi), fma(a.n, V(exp_of<V>::ln2_lo), s.lo) + log_rest(a.f)};
+}
+
+/// The sum of kl_div over a row, W the sum of its targets.
+///
+/// The sum may be far smaller than its terms: where all d = log y - x are of size eps, what is of first order cancels between the elements, and
+/// W eps^2 / 2 is left.  So each term needs an absolute error that is small beside y eps^2.  Of float32 data log y is taken in two words, x is
+/// taken from the first, and rounding costs at most 2^-24 y (lo + d) a term: at most 4 times the result's own rounding as long as the result is
+/// above W/8, and less than it where terms are many.  Rows below that are read again with the logarithm in double: then hi - x is exact and
+/// an error of 2^-56 y a term is left, which resolves an eps of 1e-7.  The row decides, not a pack, so bits do not depend on registers.
 struct kl_divergence : product_loss {
   static constexpr auto name = "kl_divergence";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex;
   static constexpr double neutral[] = {0, 0};
+  static constexpr int sums = 2, guards = 1, states = 1, sums_again = 1;
   static constexpr auto summary = "Kullback-Leibler divergence of log-probabilities from target probabilities.";
   static constexpr auto formula = "sum(targets * (log(targets) - predictions))";
   static constexpr auto notes = "A target of 0 counts 0, also where the prediction is -inf; a negative target gives NaN. Linear in the prediction: the second derivative is 0, `hess_bound` is 1 by convention. The gradient with respect to a target is -inf at 0.";
   static constexpr auto source = "optax.losses.kl_divergence; Axon kl_divergence (of clipped probabilities).";
   static constexpr auto example = ">>> ul.kl_divergence(np.log([[0.5, 0.5]]), [[0.25, 0.75]])\narray([0.13081204])";
-  template <class V> static UFL_FN factors<V> term(const V* x) {
-    if (all_normal(x[1])) return {x[1], log_normal(x[1]) - x[0]};
-    return weighted(x[1], x[0], kl_div::log_positive(x[1]) - x[0]);
+  /// log y - x for y > 0
+  template <class V> static UFL_FN V difference(V x, V y) {
+    const auto l = log_apart(y);
+    return (l.hi - x) + l.lo;
   }
-  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
-  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1), select(x[1] == D(0), neg(inf<D>()), (log(x[1]) - x[0]) + D(1))}; }
+  template <class V> static UFL_FN void add(wide_t<V>* s, const V* x) {
+    const V y = x[1];
+    if constexpr (is_double<V>) {
+      if (all_normal(y)) s[0] = fma(y, log_normal(y) - x[0], s[0]);
+      else s[0] = fma(y, unless_nothing(y, x[0], kl_div::log_positive(y) - x[0]), s[0]);
+    } else {
+      const auto w = widen(y);
+      s[0] = fma(w, widen(all_normal(y) ? difference(x[0], y) : unless_nothing(y, x[0], difference(x[0], select(y == V(0), V(1), y)))), s[0]);
+      s[1] = s[1] + w;
+    }
+  }
+  template <class D> static UFL_FN void fold_again(D* s, const D* x, const D*, mask_t<D>) {
+    const D d = difference(x[0], select(x[1] == D(0), D(1), x[1]));
+    s[0] = fma(x[1], select((x[1] == D(0)) & (d == d), D(0), d), s[0]);
+  }
+  template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
+    const mask_t<D> again = (st[0] == D(0)) & (abs(r.sum[0]) < D(0.125) * r.sum[1]);
+    st[0] = select(again, D(1), st[0]);
+    return again;
+  }
+  template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) {
+    if (!r.spare_digits) return {r.sum[0], {D(0)}};
+    return {select(r.state[0] == D(0), r.sum[0], r.again[0]), {D(0)}};
+  }
+  /// 1 + log y - x.  Near equality it is 1, whatever the size of log y.
+  template <class V> static UFL_FN V slope(V x, V y) {
+    if constexpr (is_double<V>) return (log(y) - x) + V(1);
+    else {
+      const auto l = log_apart(y);
+      const auto d = two_diff(l.hi, x), s = two_sum(d.hi, V(1));
+      return s.hi + select(abs(s.hi) < inf<V>(), l.lo + (d.lo + s.lo), V(0));
+    }
+  }
+  template <class D> static UFL_FN jet<D> spread(const D* x, const D*) { return {D(0), neg(x[1]), D(0), D(1), select(x[1] == D(0), neg(inf<D>()), slope(x[0], x[1]))}; }
 };
 
 /// Where the log-target is -inf its probability 0 kills the term.
@@ -97,9 +150,9 @@ struct cross_entropy : product_loss {
   static constexpr auto notes = "A label of 0 counts 0, whatever the prediction; nothing is clipped. The second derivative is labels / predictions**2, which `hess_bound` raises to 1 where it is less. Of logits, `softmax_cross_entropy` is more accurate.";
   static constexpr auto source = "Axon categorical_cross_entropy.";
   static constexpr auto example = ">>> ul.cross_entropy([[0.25, 0.75]], [[0.0, 1.0]])\narray([0.28768207])";
-  template <class V> static UFL_FN factors<V> term(const V* x) {
-    if (all_normal(x[0])) return {x[1], log_normal(x[0])};
-    return weighted(x[1], x[0], log(x[0]));
+  template <class V> static UFL_FN void add(wide_t<V>* s, const V* x) {
+    const V other = all_normal(x[0]) ? log_normal(x[0]) : unless_nothing(x[1], x[0], log(x[0]));
+    s[0] = fma(widen(x[1]), widen(other), s[0]);
   }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {D(0) - r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {

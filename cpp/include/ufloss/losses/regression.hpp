@@ -143,7 +143,7 @@ struct pseudo_huber_loss {
   }
   template <class V> static UFL_FN jet<V> in(V x, V y, V delta) {
     const auto d = two_diff(x, y);
-    const V r = d.hi, q = r / delta, a = abs(q);
+    const V r = d.hi, q = select(delta == inf<V>(), V(0), r / delta), a = abs(q);          // a parabola then
     const V big = V(pick<V>(0x1p30, 0x1p200));                        // beyond it 1 + q^2 is q^2
     const auto p = two_product(q, delta);
     const V q_low = select(q == V(0), V(0), (((r - p.hi) - p.lo) + sane_low(d)) / delta);

@@ -27,10 +27,10 @@ struct angle_loss : sum_loss {
   }
   template <class D> static UFL_FN D scale_of(D squares) { return select(squares > D(0x1p1000), D(0x1p-600), select(squares < D(0x1p-900), D(0x1p600), D(1))); }
   template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
-    const auto first = st[mode] == D(plain), rescaled = st[mode] == D(scaled);
+    const mask_t<D> first = st[mode] == D(plain), rescaled = st[mode] == D(scaled);
     const D ab = select(first, r.sum[0], r.again[0]), aa = select(first, r.sum[1], r.again[1]), bb = select(first, r.sum[2], r.again[2]);
     const D a = scale_of(aa), b = scale_of(bb);
-    const auto out = first & !((a == D(1)) & (b == D(1))), parallel = (first | rescaled) & !out & ((ab / aa) * (ab / bb) > D(r.spare_digits ? 0.99 : 0.5));
+    const mask_t<D> out = first & !((a == D(1)) & (b == D(1))), parallel = (first | rescaled) & !out & ((ab / aa) * (ab / bb) > D(r.spare_digits ? 0.99 : 0.5));
     if (all(first & !(out | parallel))) return out;         // as most are: their states are not looked at
     st[scale_a] = select(first, a, st[scale_a]);
     st[scale_b] = select(first, b, st[scale_b]);
@@ -45,13 +45,13 @@ struct angle_loss : sum_loss {
   };
   /// epsilon is the least squared length, eps_product the least product of the lengths; a length or a product below is a constant.
   template <class D> static UFL_FN angle<D> measure(const sum_row<D>& r, D epsilon, D eps_product) {
-    const auto first = (r.state[mode] == D(plain)) | (r.state[mode] == D(near + done)), refined = r.state[mode] >= D(near);
+    const mask_t<D> first = (r.state[mode] == D(plain)) | (r.state[mode] == D(near + done)), refined = r.state[mode] >= D(near);
     const D sa = select(first, D(1), r.state[scale_a]), sb = select(first, D(1), r.state[scale_b]);
     const D ab = select(first, r.sum[0], r.again[0]), aa = select(first, r.sum[1], r.again[1]), bb = select(first, r.sum[2], r.again[2]);
     const D floor = sqrt(epsilon), length_a = sqrt(aa), length_b = sqrt(bb), a = max(length_a, floor * sa), b = max(length_b, floor * sb);
     const D lengths = a * b, least = (eps_product * sa) * sb, product = max(lengths, least);
-    const auto some = !(product == D(0)), free = some & ((lengths >= least) | !((a / sa) * (b / sb) < eps_product));
-    const auto free_a = free & (length_a >= floor * sa), free_b = free & (length_b >= floor * sb);
+    const mask_t<D> some = !(product == D(0)), free = some & ((lengths >= least) | !((a / sa) * (b / sb) < eps_product));
+    const mask_t<D> free_a = free & (length_a >= floor * sa), free_b = free & (length_b >= floor * sb);
     const D inverse = select(some, D(1) / product, D(0));
     D cosine = ab * inverse, by_a = inverse * sa, by_b = inverse * sb;
     if (UFL_UNLIKELY(!all(product < inf<D>()))) {             // floors in the units of tiny vectors
@@ -60,6 +60,7 @@ struct angle_loss : sum_loss {
       by_a = select(large, select(free, (sa / a) / b, D(1) / (eps_product * sb)), by_a);
       by_b = select(large, select(free, (sb / b) / a, D(1) / (eps_product * sa)), by_b);
     }
+    cosine = clamp(cosine, D(-1), D(1));                     // which the rounding of the lengths may pass
     D distance = D(1) - cosine;
     if (UFL_UNLIKELY(!all(!refined))) {
       const D across = max(r.again[3] - (r.again[4] / aa) * r.again[4], D(0)) / bb;
