@@ -1,13 +1,31 @@
-"""What the three modules share: floating-point inputs, checked lengths, and CTC labels with the blank among them."""
+"""What the three modules share: inputs as arrays, sums, checked lengths, and CTC labels with the blank among them."""
+
+import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
+from ufloss import _core
+
+WEIGHTED_SUM = _core.make_sum(_core.choose_isa())
+quiet = np.errstate(all="ignore")  # decorates what the modules offer: NaN and infinities tell the story, nothing warns
+
+
+def as_array(name, x):
+    """A plain array: of a series its values by position, of a matrix two axes that are multiplied by elements.
+
+    A mask would be lost, so that what has masked elements is refused.
+    """
+    for part in x if isinstance(x, list | tuple) else (x,):
+        if isinstance(part, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(part)):
+            raise TypeError(f"{name} has masked elements, which have no meaning here: fill them or leave them out")
+    return np.asarray(x)
 
 
 def as_real(name, x):
     """An array of real numbers."""
-    x = np.asanyarray(x)
+    x = as_array(name, x)
     if x.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not {x.dtype}")
     return x
@@ -17,6 +35,77 @@ def as_floats(x, name="predictions"):
     """An array of floating point; integers become float64."""
     x = as_real(name, x)
     return x if x.dtype.kind == "f" else x.astype(float)
+
+
+def operand(name, x):
+    """An array of real numbers, or a number of Python's, which does not choose the type of a result."""
+    return x if type(x) in (int, float) else as_real(name, x)
+
+
+def cast(x, dtype):
+    """An array in another type, or a scalar where it has no axes; what overflows is inf and does not warn."""
+    with np.errstate(all="ignore"):
+        return np.asarray(x).astype(dtype, copy=False)[()]
+
+
+def widen(x):
+    """An array in the type that losses are computed in: float32 for float16, whose sums and terms leave its range."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def total(values, axis=None, weights=None):
+    """The sum over axes, in float64 and in an order that only the shape decides, never the memory.
+
+    Weights broadcast to the values; what weighs 0 is not looked at.
+    """
+    axes = normalize_axis_tuple(range(values.ndim) if axis is None else axis, values.ndim, "axis")
+    others = tuple(i for i in range(values.ndim) if i not in axes)
+    shape, n = tuple(values.shape[i] for i in others), math.prod(values.shape[i] for i in axes)
+    if n == 1 and weights is None:
+        return values.reshape(shape).astype(float)
+    weights = np.float64(1) if weights is None else weights.astype(float, copy=False)
+    operands = [np.broadcast_to(a, values.shape).transpose(*others, *axes) for a in (values, weights, np.True_ if np.all(weights) else weights != 0)]
+    operands = [a.reshape(math.prod(shape), n) for a in operands]
+    result, step = np.empty(len(operands[0])), 64 if n < 2**16 else 16
+    if n > 256 and operands[0].strides[1] > operands[0].strides[0] > 0:  # columns of rows: a few rows' ends at a time stay in the cache
+        for i in range(0, len(result), step):
+            block, *rest = (a[i : i + step] for a in operands)
+            result[i : i + step] = WEIGHTED_SUM(np.ascontiguousarray(block.T).T, *rest)[0]
+    else:
+        result[:] = WEIGHTED_SUM(*operands)[0]
+    return result.reshape(shape)
+
+
+def total_of(loss, args, axis=None, weights=None, **options):
+    """The sum of a loss over axes, in float64."""
+    values = np.asarray(loss(*args, **options))
+    result = total(values, axis, weights)
+    if values.dtype != np.float64 and np.isinf(result).any():  # one loss may leave the range of a type that the mean does not leave
+        result = total(np.asarray(loss(*args, dtype=float, **options)), axis, weights)
+    return result
+
+
+def divide(x, by):
+    """A quotient in float64; NaN, not a warning, where both are 0."""
+    with np.errstate(all="ignore"):
+        return np.asarray(x, float) / by
+
+
+def weigh(x, weights):
+    """A product in the type of x, 0 where the weight is 0 whatever is weighed; None weighs 1."""
+    if weights is None:
+        return x
+    with np.errstate(all="ignore"):
+        product = np.multiply(x, weights, dtype=float if np.ndim(weights) else x.dtype).astype(x.dtype, copy=False)
+        return product if np.all(weights) else np.where(weights == 0, x.dtype.type(0), product)
+
+
+def slope_of(grad, args, weights=None, **options):
+    """A gradient times weights."""
+    result = weigh(np.asarray(grad(*args, **options)), weights)
+    if result.dtype != np.float64 and np.isinf(result).any():  # as in `total_of`
+        result = cast(weigh(np.asarray(grad(*args, dtype=float, **options)), weights), result.dtype)
+    return result
 
 
 def as_lengths(name, lengths, shape, limit):
