@@ -76,12 +76,12 @@ def total(values, axis=None, weights=None):
     return result.reshape(shape)
 
 
-def total_of(loss, args, axis=None, weights=None, **options):
-    """The sum of a loss over axes, in float64."""
+def total_of(loss, args, over=None, weights=None, **options):
+    """The sum of a loss over axes of its values, in float64; options are those of the loss."""
     values = np.asarray(loss(*args, **options))
-    result = total(values, axis, weights)
+    result = total(values, over, weights)
     if values.dtype != np.float64 and np.isinf(result).any():  # one loss may leave the range of a type that the mean does not leave
-        result = total(np.asarray(loss(*args, dtype=float, **options)), axis, weights)
+        result = total(np.asarray(loss(*args, dtype=float, **options)), over, weights)
     return result
 
 
@@ -92,12 +92,18 @@ def divide(x, by):
 
 
 def weigh(x, weights):
-    """A product in the type of x, 0 where the weight is 0 whatever is weighed; None weighs 1."""
+    """An array of one's own times weights, in place: 0 where the weight is 0, whatever is weighed; None weighs 1."""
+    x = np.asarray(x)
     if weights is None:
         return x
     with np.errstate(all="ignore"):
-        product = np.multiply(x, weights, dtype=float if np.ndim(weights) else x.dtype).astype(x.dtype, copy=False)
-        return product if np.all(weights) else np.where(weights == 0, x.dtype.type(0), product)
+        if np.ndim(weights):
+            np.multiply(x, weights, out=x, casting="same_kind")  # in float64
+        else:
+            np.multiply(x, x.dtype.type(weights), out=x)
+    if not np.all(weights):
+        np.copyto(x, 0, where=np.equal(weights, 0))
+    return x
 
 
 def slope_of(grad, args, weights=None, **options):
