@@ -1,5 +1,6 @@
 """What the three modules share: inputs as arrays, sums, checked lengths, and CTC labels with the blank among them."""
 
+import functools
 import math
 
 import numpy as np
@@ -53,26 +54,50 @@ def widen(x):
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
+@functools.lru_cache(maxsize=64)
+def everywhere(value, n):
+    """n times the same."""
+    return np.broadcast_to(value, n)
+
+
+def add_short(values, weights):
+    """What WEIGHTED_SUM gives for rows of at most 16 numbers, to the bit: it takes longer to begin a row than to add it up."""
+    parts = [(values[:, i] if weights is None else values[:, i] * weights[:, i]) + 0.0 for i in range(values.shape[1])]
+    for step in (8, 4, 2, 1):
+        parts = [part + parts[i + step] if i + step < len(parts) else part for i, part in enumerate(parts[:step])]
+    return parts[0]
+
+
 def total(values, axis=None, weights=None):
     """The sum over axes, in float64 and in an order that only the shape decides, never the memory.
 
     Weights broadcast to the values; what weighs 0 is not looked at.
     """
-    axes = normalize_axis_tuple(range(values.ndim) if axis is None else axis, values.ndim, "axis")
-    others = tuple(i for i in range(values.ndim) if i not in axes)
-    shape, n = tuple(values.shape[i] for i in others), math.prod(values.shape[i] for i in axes)
-    if n == 1 and weights is None:
-        return values.reshape(shape).astype(float)
-    weights = np.float64(1) if weights is None else weights.astype(float, copy=False)
-    operands = [np.broadcast_to(a, values.shape).transpose(*others, *axes) for a in (values, weights, np.True_ if np.all(weights) else weights != 0)]
-    operands = [a.reshape(math.prod(shape), n) for a in operands]
-    result, step = np.empty(len(operands[0])), 64 if n < 2**16 else 16
-    if n > 256 and operands[0].strides[1] > operands[0].strides[0] > 0:  # columns of rows: a few rows' ends at a time stay in the cache
-        for i in range(0, len(result), step):
-            block, *rest = (a[i : i + step] for a in operands)
-            result[i : i + step] = WEIGHTED_SUM(np.ascontiguousarray(block.T).T, *rest)[0]
+    if axis is None or values.ndim == 1:
+        axes, others = range(values.ndim) if axis != () else (), range(values.ndim) if axis == () else ()
     else:
-        result[:] = WEIGHTED_SUM(*operands)[0]
+        axes = normalize_axis_tuple(axis, values.ndim, "axis")
+        others = [i for i in range(values.ndim) if i not in axes]
+    shape, n = tuple(values.shape[i] for i in others), math.prod(values.shape[i] for i in axes)
+    size = math.prod(shape)
+
+    def lay(a):
+        return (a if not others or not axes else a.transpose(*others, *axes)).reshape(size, n)
+
+    x, by, kept = lay(values), None, everywhere(True, n)
+    if weights is not None:
+        weights = weights.astype(float, copy=False)
+        by = lay(np.broadcast_to(weights, values.shape))
+        kept = kept if np.all(weights) else lay(np.broadcast_to(weights != 0, values.shape))
+    if 0 < n <= 16 and size > 16 and x.dtype != np.float16 and kept.ndim == 1:
+        return add_short(x.astype(float, copy=False), by).reshape(shape)
+    by = everywhere(1.0, n) if by is None else by
+    if n <= 256 or not x.strides[1] > x.strides[0] > 0:
+        return WEIGHTED_SUM(x, by, kept)[0].reshape(shape)
+    result, step = np.empty(size), 64 if n < 2**16 else 16
+    for i in range(0, size, step):  # of rows that lie across the memory a few, side by side, stay in the cache
+        of = [a if a.ndim == 1 else a[i : i + step] for a in (by, kept)]
+        result[i : i + step] = WEIGHTED_SUM(np.ascontiguousarray(x[i : i + step].T).T, *of)[0]
     return result.reshape(shape)
 
 

@@ -6,6 +6,7 @@ predictions, which most of optax refuses, count as float64.  Limits at infinitie
 elements are a TypeError.
 """
 
+import contextlib
 import functools
 import math
 import warnings
@@ -94,6 +95,17 @@ def rows(logits, axis):
 def or_nan(loss, good):
     """NaN where a label is none."""
     return loss if np.all(good) else np.where(good, loss, np.nan)[()]
+
+
+@contextlib.contextmanager
+def distributions():
+    """The core's complaint about predictions that are not probabilities, with optax's words for it."""
+    try:
+        yield
+    except ValueError as error:
+        if "not probabilities" not in str(error):
+            raise
+        raise ValueError(f"{error}; with apply_softmax=False they must be valid probability distributions") from None
 
 
 def deprecated(name, replacement):
@@ -360,8 +372,9 @@ def dice_loss(predictions, targets, class_weights=None, smooth=1.0, alpha=0.5, b
     """
     predictions, targets = real(predictions=predictions, targets=targets)
     class_weights = class_weights if class_weights is None else as_real("class_weights", class_weights)
-    return ul.dice_loss(predictions, targets, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
-                        reduction=reduction, ignore_background=ignore_background, axis=axis)  # fmt: skip
+    with distributions():
+        return ul.dice_loss(predictions, targets, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
+                            reduction=reduction, ignore_background=ignore_background, axis=axis)  # fmt: skip
 
 
 @quiet
@@ -369,7 +382,8 @@ def multiclass_generalized_dice_loss(predictions, targets, smooth=1.0, apply_sof
     """Mean dice loss whose classes weigh by the inverse square of their frequency in the whole batch; a scalar."""
     check_shapes("predictions", predictions, "targets", targets)
     predictions, targets = real(predictions=predictions, targets=targets)
-    return ul.multiclass_generalized_dice_loss(predictions, targets, smooth=smooth, apply_softmax=apply_softmax, ignore_background=ignore_background)
+    with distributions():
+        return ul.multiclass_generalized_dice_loss(predictions, targets, smooth=smooth, apply_softmax=apply_softmax, ignore_background=ignore_background)
 
 
 @quiet
