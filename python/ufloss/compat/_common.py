@@ -101,6 +101,12 @@ def total(values, axis=None, weights=None):
     return result.reshape(shape)
 
 
+def pull(slopes, ends, starts):
+    """The sums of slopes[i, j] * (ends[j] - starts[i]) over j, for each number of a vector."""
+    moved, weight = WEIGHTED_SUM(np.ascontiguousarray(ends.T), slopes[:, None], everywhere(True, len(ends)))
+    return moved - starts * weight
+
+
 def total_of(loss, args, over=None, weights=None, **options):
     """The sum of a loss over axes of its values, in float64; options are those of the loss."""
     values = np.asarray(loss(*args, **options))

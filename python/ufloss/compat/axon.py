@@ -26,7 +26,7 @@ REDUCTIONS = ("none", "mean", "sum")
 def pair(y_true, y_pred, name="y_pred"):
     """Both in the type in which losses are computed and in one shape; and the type of the result."""
     y_true, y_pred = operand("y_true", y_true), as_floats(y_pred, name)
-    floating = isinstance(y_true, float) or getattr(y_true, "dtype", None) and y_true.dtype.kind == "f"
+    floating = np.asarray(y_true).dtype.kind == "f"
     dtype = np.result_type(y_pred, y_true) if floating else y_pred.dtype
     y_pred = widen(cast(y_pred, dtype))
     y_true = cast(y_true, y_pred.dtype) if floating else np.asarray(y_true)

@@ -1,9 +1,11 @@
-"""`mxnet.gluon.loss` of MXNet 1.5 and 1.6 on NumPy arrays: classes that are called with predictions and labels.
+"""`mxnet.gluon.loss` of MXNet 1.x on NumPy arrays: classes that are called with predictions and labels.
 
 A loss is made with its options, a factor `weight` and the `batch_axis`; a call gives one number a sample, the mean over the other axes of
 the weighted losses (a mean, although MXNet documents a sum), never divided by the weights.  ``loss.grad``, with the arguments of the call,
-gives the gradient of the sum of these numbers with respect to the first of them: what ``backward`` leaves there.  Integer predictions
-count as float64; weights and labels do not widen float32 predictions.
+gives the gradient of the sum of these numbers with respect to the first of them: what ``backward`` leaves there.  ``loss.grads`` gives one
+for each input where there are several.  Integer predictions count as float64; weights and labels do not widen float32 predictions.  Sums are
+added up in float64, in an order that only the shape decides; what weighs 0 counts as removed.  Arguments become plain arrays: masked
+elements are a TypeError.
 """
 
 import contextlib
@@ -16,7 +18,7 @@ from numpy.lib.array_utils import normalize_axis_index
 import ufloss as ul
 
 from . import _operators
-from ._common import BlankApart, as_array, as_floats, as_labels, as_lengths, as_real, cast, divide, quiet, slope_of, total, total_of, weigh, widen
+from ._common import BlankApart, as_array, as_floats, as_labels, as_lengths, as_real, cast, divide, pull, quiet, slope_of, total, total_of, weigh, widen
 
 __all__ = [
     "CTCLoss", "CosineEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "L2Loss", "LogisticLoss", "Loss", "PoissonNLLLoss",
@@ -163,12 +165,13 @@ class Loss:
 
     def _weights(self, sample_weight, shape):
         """The sample weights over losses of a shape, None for none; and the factor of all losses."""
-        return None if sample_weight is None else spread("sample_weight", sample_weight, shape), 1.0 if self._weight is None else float(self._weight)
+        factor = 1.0 if self._weight is None else float(self._weight)
+        return None if sample_weight is None else spread("sample_weight", sample_weight, shape), factor
 
     def _factor(self, sample_weight, shape):
-        """The product of both weights."""
+        """The product of both weights, in the shape of the losses."""
         weights, factor = self._weights(sample_weight, shape)
-        return np.float64(factor) if weights is None else weights * factor
+        return np.full(shape, factor) if weights is None else weights * factor
 
     def _others(self, ndim):
         """The axes over which the mean goes."""
@@ -345,7 +348,7 @@ class PoissonNLLLoss(Elementwise):
 class KLDivLoss(Elementwise):
     """Kullback-Leibler divergence of log-probabilities, or of scores along `axis` without `from_logits`.
 
-    The *mean* of its terms over all axes but the batch's, as in MXNet 1.0 to 1.8 and in 2, not the sum over classes;
+    The *mean* of its terms over all axes but the batch's, as in MXNet up to 1.8 and in 2, not the sum over classes;
     ``reduction="sum"`` gives the sum, as in MXNet 1.9. A label of 0 gives 0 also where the prediction is -inf (MXNet: NaN).
     """
 
@@ -450,14 +453,13 @@ class TripletLoss(Loss):
     def grad(self, pred, positive, negative, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
-        return np.asarray(cast(slope_of(ul.squared_triplet_loss.grad, args, np.expand_dims(factor, others) if factor.ndim else factor, axis=others), dtype))
+        return np.asarray(cast(slope_of(ul.squared_triplet_loss.grad, args, np.expand_dims(factor, others), axis=others), dtype))
 
     @quiet
     def grads(self, pred, positive, negative, sample_weight=None):
         """Gradients of the sum of the losses with respect to `pred`, `positive` and `negative`, each in the shape of its own."""
         dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
-        slopes = ul.squared_triplet_loss.grads(*args, axis=others)
-        factor = np.expand_dims(factor, others) if factor.ndim else factor
+        slopes, factor = ul.squared_triplet_loss.grads(*args, axis=others), np.expand_dims(factor, others)
         return tuple(cast(weigh(g, factor), dtype).reshape(np.shape(x)) for g, x in zip(slopes, (pred, positive, negative), strict=True))
 
 
@@ -484,16 +486,19 @@ class CosineEmbeddingLoss(Loss):
         if np.shape(sample_weight)[1:] == (1,):
             sample_weight = as_real("sample_weight", sample_weight)[:, 0]
         known = (label == 1) | (label == -1)
-        return dtype, (first, second, np.where(known, label, 1).astype(first.dtype), self._margin, 1e-12), known * self._factor(sample_weight, label.shape)
+        label, factor = np.where(known, label, 1).astype(first.dtype), known * self._factor(sample_weight, label.shape)
+        return dtype, (first, second, label, self._margin, 1e-12), factor
 
     def hybrid_forward(self, F, input1, input2, label, sample_weight=None):
         """The losses, one a vector."""
         dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
         return cast(weigh(ul.cosine_embedding_loss(*args), factor), dtype)
 
+    @quiet
     def grad(self, input1, input2, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `input1`; the arguments are those of the call."""
-        return self.grads(input1, input2, label, sample_weight)[0]
+        dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
+        return cast(weigh(ul.cosine_embedding_loss.grad(*args), factor[:, None]), dtype).reshape(np.shape(input1))
 
     @quiet
     def grads(self, input1, input2, label, sample_weight=None):
@@ -533,21 +538,23 @@ class SDMLLoss(Loss):
         dtype, _, _, scores, targets, factor = self._prepare(x1, x2)
         return cast(weigh(ul.softmax_kl_divergence(scores, targets), factor), dtype)
 
+    def _slopes(self, x1, x2):
+        """The result's type, both inputs about their common centre, and twice the slopes of the scores."""
+        dtype, x1, x2, scores, targets, factor = self._prepare(x1, x2)
+        centre = divide(total(x1, 0) + total(x2, 0), 2 * len(x1))
+        return dtype, x1 - centre, x2 - centre, weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor)
+
+    @quiet
     def grad(self, x1, x2):
         """Gradient of the sum of the losses with respect to `x1`; the arguments are those of the call."""
-        return self.grads(x1, x2)[0]
+        dtype, x1, x2, slopes = self._slopes(x1, x2)
+        return cast(pull(slopes, x2, x1), dtype)
 
     @quiet
     def grads(self, x1, x2):
         """Gradients of the sum of the losses with respect to `x1` and `x2`."""
-        dtype, x1, x2, scores, targets, factor = self._prepare(x1, x2)
-        slopes = weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor)
-
-        def pull(weights, ends, starts):
-            """The sums of weights[i, j] * (ends[j] - starts[i]): half of what a score's change is when its row moves."""
-            return np.stack([total(ends - start, 0, weight[:, None]) for start, weight in zip(starts, weights, strict=True)])
-
-        return cast(pull(slopes, x2, x1), dtype), cast(pull(slopes.T, x1, x2), dtype)
+        dtype, x1, x2, slopes = self._slopes(x1, x2)
+        return cast(pull(slopes, x2, x1), dtype), cast(pull(np.ascontiguousarray(slopes.T), x1, x2), dtype)
 
 
 class CTCLoss(Loss):
@@ -610,5 +617,5 @@ class CTCLoss(Loss):
     def grad(self, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         dtype, pred, args, problem, taken, _, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
-        slope = cast(weigh(problem.gradient(ul.ctc.loss.grad(*args), pred, taken), factor[..., None, None] if factor.ndim else factor), dtype)
+        slope = cast(weigh(problem.gradient(ul.ctc.loss.grad(*args), pred, taken), factor[:, None, None]), dtype)
         return slope if self._layout == "NTC" else slope.swapaxes(0, 1)
