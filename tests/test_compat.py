@@ -6,9 +6,12 @@ import inspect
 import itertools
 import json
 import operator
+import pickle
 import re
 import subprocess
 import sys
+import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ import pytest
 
 import ufloss as ul
 import ufloss.compat
-from ufloss.compat import axon, gluon, optax
+from ufloss.compat import _common, _operators, axon, gluon, optax
 
 NAN, INF = np.nan, np.inf
 EXAMPLES = json.loads((Path(__file__).parent / "seed_examples.json").read_text())
@@ -132,8 +135,19 @@ def test_examples_in_docstrings():
 
 
 def test_import_costs_nothing_until_asked():
-    code = "import sys, ufloss; assert 'ufloss.compat' not in sys.modules; from ufloss.compat import gluon; assert 'ufloss.compat.axon' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    lines = [
+        "import sys, ufloss as ul",
+        "assert 'ufloss.compat' not in sys.modules",
+        "assert 'compat' in dir(ul) and 'compat' in ul.__all__",
+        "assert ul.compat.gluon.L1Loss()([[1.0]], [[3.0]]).tolist() == [2]",
+        "assert 'ufloss.compat.axon' not in sys.modules and 'ufloss.compat.optax' not in sys.modules",
+        "assert {'axon', 'gluon', 'optax'} <= set(dir(ul.compat))",
+        "assert ul.compat.optax.huber_loss(2.0) == 1.5 and ul.compat.axon.hinge([1.0], [0.0]) == 1",
+        "import ufloss.compat.axon as axon; assert axon is ul.compat.axon",
+        "assert not hasattr(ul, 'no_such_name') and not hasattr(ul.compat, 'no_such_name')",
+        "from ufloss import *; assert compat is ul.compat",
+    ]
+    subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(lines)], check=True)
 
 
 @pytest.mark.parametrize("module", [optax, axon, gluon], ids=lambda m: m.__name__)
@@ -324,10 +338,26 @@ def test_optax_tests_cover_every_name():
     assert {name for name, *_ in CASES} | apart | {"make_fenchel_young_loss", "ntxent"} == set(optax.__all__)
 
 
+OPTAX_NAMES = [  # of 0.2.8
+    "binary_dice_loss", "convex_kl_divergence", "cosine_distance", "cosine_similarity", "ctc_loss", "ctc_loss_with_forward_probs",
+    "dice_loss", "generalized_kl_divergence", "hinge_loss", "huber_loss", "kl_divergence", "kl_divergence_with_log_targets",
+    "l2_loss", "log_cosh", "make_fenchel_young_loss", "multiclass_generalized_dice_loss", "multiclass_hinge_loss",
+    "multiclass_perceptron_loss", "multiclass_sparsemax_loss", "ntxent", "perceptron_loss", "poly_loss_cross_entropy",
+    "ranking_softmax_loss", "safe_softmax_cross_entropy", "sigmoid_binary_cross_entropy", "sigmoid_focal_loss", "smooth_labels",
+    "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels", "sparsemax_loss", "squared_error",
+    "triplet_margin_loss",
+]  # fmt: skip
+
+
+def test_optax_names_are_in_the_module_and_in_the_core():
+    assert set(OPTAX_NAMES) <= set(optax.__all__)
+    assert [name for name in OPTAX_NAMES if not hasattr(ul, name)] == []
+    assert ul.ntxent is ul.ntxent_loss
+
+
 def test_optax_has_all_names_and_parameters(peer):
-    names = [n for n in dir(peer) if not n.startswith("_")]
-    assert set(names) <= set(optax.__all__)
-    for name in names:
+    assert [n for n in dir(peer) if not n.startswith("_")] == OPTAX_NAMES
+    for name in OPTAX_NAMES:
         theirs, ours = ([(q.name, q.default) for q in inspect.signature(getattr(m, name)).parameters.values()] for m in (peer, optax))
         assert [q for q in ours if q[0] != "reduce_fn"] == [q for q in theirs if q[0] != "reduce_fn"]
 
@@ -347,8 +377,9 @@ def test_optax_options_may_be_positional():
 def test_optax_deprecated_names_warn(name, args):
     new = {"binary_logistic_loss": "sigmoid_binary_cross_entropy", "binary_sparsemax_loss": "sparsemax_loss",
            "multiclass_logistic_loss": "softmax_cross_entropy_with_integer_labels", "convex_kl_divergence": "generalized_kl_divergence"}[name]  # fmt: skip
-    with pytest.warns(DeprecationWarning, match=new):
+    with pytest.warns(DeprecationWarning, match=f"The function {name} is deprecated. Please use {new} instead.") as caught:
         old = getattr(optax, name)(*args)
+    assert caught[0].filename == __file__  # where it is called, which is where Python shows it
     np.testing.assert_array_equal(old, getattr(optax, new)(*args))
 
 
@@ -743,7 +774,7 @@ def test_gluon_sdml():
     def terms(z, smoothing):
         gold = np.full((3, 3), smoothing / 2)
         np.fill_diagonal(gold, 1 - smoothing)
-        return kl(log_softmax(-((z[:, None] - t[0]) ** 2).sum(-1)), gold).mean(-1)
+        return kl(log_softmax(-((z[:, None] - t[0]) ** 2).sum(-1)), gold).sum(-1)
 
     check(gluon.SDMLLoss()(X[0], T[0]), terms(x[0], 0.3))
     loss = gluon.SDMLLoss(smoothing_parameter=0.1, weight=2.0)
@@ -818,7 +849,7 @@ def test_python_of_the_migration_page_runs():
 def test_migration_page_has_every_name(module):
     section = MIGRATION.split(f"## `ufloss.compat.{module.__name__.rpartition('.')[2]}`")[1].split("\n## ")[0]
     missing = [name for name in module.__all__ if not re.search(rf"`{name}\b", section)]
-    assert missing == ([] if module is not gluon else ["Loss"])
+    assert not missing
 
 
 def test_migration_page_names_what_the_core_has():
@@ -971,3 +1002,437 @@ def test_gluon_keeps_float32():
     x, t = np.ones((3, 4), "f4"), np.full((3, 4), 0.5)
     assert gluon.CosineEmbeddingLoss()(x, t.astype("f4"), [1, -1, 1]).dtype == np.float32
     assert gluon.SDMLLoss()(x, t).dtype == gluon.SDMLLoss().grad(x, t).dtype == np.float32
+
+
+# Sums: those of the core, in float64 and in one order
+
+
+def test_sums_are_the_cores_to_the_bit():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 7, 8, 9, 15, 16, 17, 40, 257, 5000):
+        for size in (1, 17, 70):
+            x = (rng.normal(size=(size, n)) * 10.0 ** rng.integers(-6, 6, (size, n))).astype("f4")
+            x[rng.random(x.shape) < 0.1] = -0.0
+            for w in (None, rng.normal(size=(size, n)), rng.normal(size=(size, 1)), rng.integers(0, 3, n)):
+                whole = np.broadcast_to(1.0 if w is None else w * 1.0, x.shape)
+                expected = _common.WEIGHTED_SUM(x, whole, whole != 0)[0].tobytes()
+                columns = None if w is None else whole.T
+                assert _common.total(x, 1, w).tobytes() == expected
+                assert _common.total(np.asfortranarray(x), -1, w).tobytes() == expected
+                assert _common.total(x.T, 0, columns).tobytes() == expected
+                assert _common.total(np.ascontiguousarray(x.T), 0, columns).tobytes() == expected
+                assert _common.total(x.reshape(size, n, 1).transpose(2, 1, 0), (0, 1), None if w is None else columns[None]).tobytes() == expected
+
+
+def test_sums_of_nothing_and_over_nothing():
+    assert _common.total(np.ones((0, 3)), 0).tolist() == [0, 0, 0]
+    assert _common.total(np.ones((3, 0)), 1).tolist() == [0, 0, 0]
+    assert _common.total(np.ones((2, 3)), ()).shape == (2, 3)
+    assert _common.total(np.ones((2, 3, 4)), (0, 2)).tolist() == [8, 8, 8]
+    assert _common.total(np.ones((2, 3)), None) == 6
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(axon.hinge(np.ones((0, 2)), np.ones((0, 2)), reduction="mean"))
+        assert np.isnan(gluon.L1Loss()(np.ones((2, 0)), np.ones((2, 0)))).all()
+
+
+def test_means_of_many_elements():
+    n = 2**20
+    ones, tenth = np.ones((n, 2), "f4"), np.full((n, 2), 0.1, "f4")
+    for batch_axis in (0, 1):
+        loss = gluon.L1Loss(batch_axis=batch_axis)
+        for order in "CF":
+            assert (loss(np.asarray(tenth, order=order), 0 * ones) == np.float32(0.1)).all()
+            weighted = loss(np.asarray(tenth, order=order), 0 * ones, sample_weight=ones[: n if batch_axis else 1] * 3)
+            assert (weighted == np.float32(3 * np.float64(np.float32(0.1)))).all()
+    assert (axon.soft_margin(ones, 0 * ones) == np.float32(n * np.log(2))).all()
+    assert (axon.mean_absolute_error(0 * tenth.T, tenth.T) == np.float32(0.1)).all()
+    assert axon.huber(0 * ones, tenth * 0 + 1.5, reduction="sum") == 2 * n
+    assert axon.binary_cross_entropy(ones, 0 * ones, from_logits=True, positive_weight=2.0) == np.float32(2 * np.log(2))
+    # 2**24 + 1 ones in float32, one after the other, are 2**24
+    view = np.broadcast_to(np.float32(1), (2**24 + 64, 1))
+    assert _common.total(view, 0)[0] == len(view)
+
+
+HALF = np.float16
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: axon.soft_margin(np.ones((3000, 1), HALF), np.zeros((3000, 1), HALF)), [3000 * np.log(2)]),
+        (lambda: axon.soft_margin(np.ones((3000, 1), HALF), np.zeros((3000, 1), HALF), reduction="mean"), 3000 * np.log(2)),
+        (lambda: axon.mean_squared_error(np.zeros(100, HALF), np.full(100, 250, HALF)), 62500),
+        (lambda: axon.mean_squared_error(np.zeros(100, HALF), np.where(np.arange(100) == 99, HALF(297), HALF(0))), 297**2 / 100),
+        (lambda: axon.mean_squared_error(np.zeros((2, 1), HALF), np.full((2, 1), 250, HALF), reduction="mean"), 62500),
+        (lambda: axon.huber(np.zeros(5000, HALF), np.full(5000, 10.5, HALF), reduction="sum"), 50000),
+        (lambda: axon.categorical_cross_entropy(np.zeros(60000, int), np.zeros((60000, 2), HALF), sparse=True, from_logits=True, reduction="mean"), np.log(2)),
+        (lambda: axon.binary_cross_entropy(np.ones((2, 3000), int), np.full((2, 3000), 0.5, HALF)), [np.log(2)] * 2),
+        (lambda: gluon.L2Loss()(np.full((1, 100), 300, HALF), np.zeros((1, 100), HALF)), [45000]),
+        (lambda: gluon.L1Loss()(np.ones((2, 100_000), HALF), np.zeros((2, 100_000), HALF)), [1, 1]),
+        (lambda: gluon.L1Loss(weight=1e-4)(np.full((2, 100_000), 6e4, HALF), np.zeros((2, 100_000), HALF)), [6, 6]),
+        (lambda: gluon.L1Loss().grad(np.full((1, 8192), 1, HALF), np.zeros((1, 8192), HALF), 4096), [[0.5] * 8192]),
+        (lambda: gluon.L2Loss().grad(np.full((1, 100_000), 6e4, HALF), np.zeros((1, 100_000), HALF)), [[0.6] * 100_000]),
+        (lambda: gluon.PoissonNLLLoss()(np.full((1, 100), 11.5, HALF) * (np.arange(100) == 0), np.zeros((1, 100), HALF)), (np.exp(11.5) + 99) / 100),
+        (lambda: gluon.SoftmaxCELoss(batch_axis=1)(np.zeros((60000, 1, 2), HALF), np.zeros((60000, 1), int)), [np.log(2)]),
+        (lambda: optax.ranking_softmax_loss(np.zeros((60000, 2), HALF), np.ones((60000, 2), HALF)), 2 * np.log(2)),
+        (lambda: optax.smooth_labels(np.zeros((1, 70000), HALF), 0.5, where=np.ones((1, 70000), bool)), [[0.5 / 70000] * 70000]),
+    ],
+)
+def test_float16_is_rounded_once_at_the_end(call, expected):
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        result = call()
+    assert result.dtype == np.float16
+    np.testing.assert_array_equal(result, np.asarray(expected).astype("f2"))
+
+
+def test_a_loss_beyond_float32_leaves_the_mean_within():
+    far, near = np.float32([[3e19, 0, 0, 0] * 25]), np.zeros((1, 100), "f4")
+    exact = np.float64(far[0, 0]) ** 2 / 4
+    check(axon.mean_squared_error(near, far), [exact], rtol=1e-7)
+    check(gluon.L2Loss()(far, near), [exact / 2], rtol=1e-7)
+    check(gluon.PoissonNLLLoss()(np.float32([[90.0] + [0] * 99]), near), (np.exp(90.0) + 99) / 100)
+    check(gluon.PoissonNLLLoss().grad(np.float32([[90.0] + [0] * 99]), near), [[np.exp(90.0) / 100] + [0.01] * 99])
+
+
+# Arguments: every call of all three modules
+
+
+def calls():
+    """Name, function, arguments and keywords."""
+    found = [(f"optax.{name}", getattr(optax, name), args, kwargs) for name, args, kwargs, _ in CASES]
+    for name, args, kwargs, _ in AXON:
+        for reduction in ({},) if name == "apply_label_smoothing" else [{"reduction": r} for r in ALL]:
+            found.append((f"axon.{name}", getattr(axon, name), args, {**kwargs, **reduction}))
+    for loss, args, kwargs, _ in [*GLUON, *GLUON_ROWS]:
+        found += [(f"gluon.{loss!r}", loss, args, kwargs), (f"gluon.{loss!r}.grad", loss.grad, args, kwargs)]
+        found.append((f"gluon.{loss!r}.weighted", loss, args, {**kwargs, "sample_weight": np.array([[[0.0]], [[1e30]]])}))
+    apart = [
+        (gluon.TripletLoss(), (X, T, P)),
+        (gluon.CosineEmbeddingLoss(), (X, T, np.array([[1, -1, 1], [-1, 0, -1]]))),
+        (gluon.SDMLLoss(), (X[0], T[0])),
+    ]
+    for loss, args in apart:
+        found += [(f"gluon.{loss!r}.{f.__name__}", f, args, {}) for f in (loss.forward, loss.grad, loss.grads)]
+    found += [
+        ("gluon.ctc", gluon.CTCLoss(), (X, L), {}),
+        ("axon.ctc", axon.connectionist_temporal_classification, ((np.array([2, 3]), L), LOGP), {"reduction": "mean"}),
+        ("optax.ctc", optax.ctc_loss, (X, L * 0, L, L * 0), {}),
+        ("optax.ctc_forward", optax.ctc_loss_with_forward_probs, (X, L * 0, L, L * 0), {}),
+        ("optax.ntxent", optax.ntxent, (X[0], L[0]), {}),
+    ]
+    return found
+
+
+CALLS = {}
+for call in calls():
+    CALLS.setdefault(call[0].split("(")[0], []).append(call)
+by_call = pytest.mark.parametrize("cases", CALLS.values(), ids=CALLS)
+
+
+def each_array(f, x):
+    """A function of every array among arguments."""
+    if isinstance(x, tuple):
+        return tuple(each_array(f, a) for a in x)
+    return f(x) if isinstance(x, np.ndarray) and x.ndim else x
+
+
+def same(result, expected):
+    for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in (result, expected)], strict=True):
+        assert type(a) is type(b)
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+@by_call
+def test_nothing_depends_on_the_memory_order(cases):
+    for _, f, args, kwargs in cases:
+        same(f(*each_array(np.asfortranarray, args), **kwargs), f(*args, **kwargs))
+
+
+@by_call
+def test_nothing_warns(cases):
+    rng = np.random.default_rng(3)
+    special = np.array([0, -0.0, INF, -INF, NAN, 65504, -65504, 1e-7, 1e300, -1e300, 1e-320, 3e38])
+
+    def spoil(x, dtype):
+        y = x.astype(float)
+        chosen = rng.random(x.shape) < 0.3
+        y[chosen] = rng.choice(special, chosen.sum())
+        with np.errstate(all="ignore"):
+            return y.astype(dtype) if x.dtype.kind == "f" else x
+
+    for _, f, args, kwargs in cases:
+        inputs = [each_array(lambda x, dtype=dtype: spoil(x, dtype), args) for dtype in ("f2", "f4", "f8") for _ in range(3)]
+        inputs += [(args[0], *each_array(lambda x: spoil(x, "f8"), args[1:]))]
+        with warnings.catch_warnings(), np.errstate(all="raise"):
+            warnings.simplefilter("error")
+            for given in inputs:
+                try:
+                    f(*given, **kwargs)
+                except ValueError as error:
+                    if not re.search("probabilities|label has NaN", str(error)):
+                        raise
+
+
+@by_call
+def test_float16_is_taken_everywhere(cases):
+    for name, f, args, kwargs in cases:
+        if "dice" in name and kwargs.get("apply_softmax") is False:
+            continue  # float16 probabilities sum to 1 within their own spacing only
+        halves = each_array(lambda x: x.astype("f2") if x.dtype.kind == "f" else x, args)
+        whole = f(*each_array(lambda x: x.astype("f4") if x.dtype.kind == "f" else x, halves), **kwargs)
+        for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in (f(*halves, **kwargs), whole)], strict=True):
+            assert a.dtype == (np.float32 if name.startswith("optax.ctc") else np.float16)
+            with np.errstate(over="ignore"):
+                np.testing.assert_allclose(a.astype(float), b.astype(a.dtype).astype(float), rtol=1e-3, atol=1e-7)
+
+
+def hide_one(x):
+    return np.ma.array(x, mask=np.arange(x.size).reshape(x.shape) == 0)
+
+
+@by_call
+def test_masked_elements_are_refused_and_masks_without_any_are_not(cases):
+    for _, f, args, kwargs in cases:
+        same(f(*each_array(np.ma.array, args), **kwargs), f(*args, **kwargs))
+        for i, x in enumerate(args):
+            if isinstance(x, np.ndarray):
+                with pytest.raises(TypeError, match="masked elements"):
+                    f(*args[:i], hide_one(x), *args[i + 1 :], **kwargs)
+            elif isinstance(x, tuple):
+                with pytest.raises(TypeError, match="masked elements"):
+                    f(*args[:i], (x[0], hide_one(x[1])), *args[i + 1 :], **kwargs)
+        for word, x in kwargs.items():
+            if isinstance(x, np.ndarray):
+                with pytest.raises(TypeError, match="masked elements"):
+                    f(*args, **{**kwargs, word: hide_one(x)})
+
+
+def one_row(x):
+    return x[0] if x.ndim > 2 else x
+
+
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "log_cosh", "huber", "poisson", "hinge", "soft_margin", "binary_cross_entropy"])
+@pytest.mark.parametrize("reduction", ALL)
+def test_axon_takes_series_by_position(name, reduction):
+    pd = pytest.importorskip("pandas")
+    f = getattr(axon, name)
+    y_true, y_pred = B[0, :, 0], U[0, :, 0]
+    series = pd.Series(y_true, index=[2, 1, 0]), pd.Series(y_pred, index=[0, 1, 2])
+    same(f(*series, reduction=reduction), f(y_true, y_pred, reduction=reduction))
+    frames = pd.DataFrame(B[0], index=[2, 1, 0]), pd.DataFrame(U[0])
+    same(f(*frames, reduction=reduction), f(B[0], U[0], reduction=reduction))
+
+
+def test_series_frames_and_matrices_are_arrays():
+    pd = pytest.importorskip("pandas")
+    tried = set()
+    for name, f, args, kwargs in [call for cases in CALLS.values() for call in cases]:
+        for cut in (one_row, lambda x: one_row(x)[:, 0] if one_row(x).ndim == 2 else one_row(x)):
+            given = each_array(cut, args)
+            try:
+                expected = f(*given, **kwargs)
+            except (ValueError, IndexError):
+                continue  # has no meaning in so few dimensions
+            tried.add(name)
+            turned = each_array(lambda x: (pd.Series if x.ndim == 1 else pd.DataFrame)(x, index=np.arange(len(x))[::-1]) if x.ndim < 3 else x, given)
+            same(f(*turned, **kwargs), expected)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PendingDeprecationWarning)
+                turned = each_array(lambda x: np.matrix(x) if x.ndim == 2 else x, given)
+            same(f(*turned, **kwargs), expected)
+    assert len(tried) > 80
+    labels = pd.Series([0, 1, 2], index=[2, 1, 0])
+    same(gluon.SoftmaxCELoss()(pd.DataFrame(X[0]), labels), gluon.SoftmaxCELoss()(X[0], [0, 1, 2]))
+    check(axon.categorical_cross_entropy(labels, pd.DataFrame(X[0]), from_logits=True, sparse=True), ce(x[0], onehot([0, 1, 2], 4)))
+
+
+def test_smoothed_losses_pickle():
+    loss = axon.label_smoothing(axon.categorical_cross_entropy, smoothing=0.2)
+    for copy in (pickle.loads(pickle.dumps(loss)), deepcopy(loss)):
+        same(copy(HOT, X[0, :2], from_logits=True, reduction="sum"), loss(HOT, X[0, :2], from_logits=True, reduction="sum"))
+        same(copy(y_true=HOT, y_pred=Q), loss(HOT, Q))
+    nested = pickle.loads(pickle.dumps(axon.label_smoothing(loss)))
+    same(nested(HOT, Q), axon.categorical_cross_entropy(axon.apply_label_smoothing(axon.apply_label_smoothing(HOT, Q), Q, smoothing=0.2), Q))
+    same(pickle.loads(pickle.dumps(gluon.HuberLoss(2.0)))(X, T), gluon.HuberLoss(2.0)(X, T))
+
+
+@pytest.mark.parametrize("f", [optax.dice_loss, optax.multiclass_generalized_dice_loss])
+def test_optax_dice_says_what_is_no_distribution(f):
+    with pytest.raises(ValueError, match="valid probability distributions"):
+        f(np.ones((2, 4, 3)), np.ones((2, 4, 3)), apply_softmax=False)
+    with pytest.raises(ValueError, match="shape") as error:
+        f(np.ones((2, 4, 3)), np.ones((2, 5, 3)), apply_softmax=False)
+    assert "distributions" not in str(error.value)
+
+
+def test_optax_reduces_lists_as_it_is_told():
+    assert optax.ranking_softmax_loss(X, B, reduce_fn=np.sum) == pytest.approx(ranking(x, b).sum(), rel=1e-6)
+    assert optax.ranking_softmax_loss(X, B, where=W, reduce_fn=np.sum) == pytest.approx(lists.sum(), rel=1e-6)
+    seen = optax.ranking_softmax_loss(X, B, where=W, reduce_fn=lambda loss, where: (loss.shape, where.tolist()))
+    assert seen == ((2, 3), W.any(-1).tolist())
+
+
+# gluon: what MXNet 1.9.1 gives
+
+X1, X2 = np.float32([[1, 2], [0, 1], [2, 0.5]]), np.float32([[1, 1.5], [0.5, 1], [2, 0]])
+
+
+def test_gluon_sdml_numbers_of_mxnet():
+    loss = gluon.SDMLLoss()
+    near = {"rtol": 2e-5, "atol": 4e-6}  # MXNet's float32
+    check(loss(X1, X2), [0.3632611, 0.36326104, 0.02740832], **near)
+    first, second = loss.grads(X1, X2)
+    check(first, [[-0.40468004, 0.3138972], [-0.31389707, 0.40468007], [0.2311151, -0.17766014]], **near)
+    check(second, [[-0.26280415, -0.0624851], [-0.11202309, 0.30210444], [0.86228925, -0.7805365]], **near)
+    np.testing.assert_array_equal(loss.grad(X1, X2), first)
+    check(gluon.SDMLLoss(reduction="mean")(X1, X2), np.array([0.3632611, 0.36326104, 0.02740832]) / 3, **near)  # MXNet 2
+    check(gluon.SDMLLoss(reduction="mean").grads(X1, X2)[1], second.astype(float) / 3)
+    for shift in (1e3, 1e6):  # far from the origin
+        moved = X1.astype(float) + shift, X2.astype(float) + shift
+        np.testing.assert_allclose(loss(*moved), loss(X1, X2), rtol=1e-6)
+        np.testing.assert_allclose(loss.grads(*moved), loss.grads(X1, X2), rtol=1e-5, atol=1e-6)
+
+
+def test_gluon_kl_numbers_of_mxnet():
+    pred, label = np.log(np.float32([[0.2, 0.8], [0.5, 0.5]])), np.float32([[0.3, 0.7], [0.5, 0.5]])
+    check(gluon.KLDivLoss(reduction="sum")(pred, label), [0.02816754, 0])
+    check(gluon.KLDivLoss()(pred, label), [0.01408377, 0])
+    for options in ({"from_logits": False}, {"from_logits": False, "axis": 1}, {}):
+        a = X if options else LOGP
+        check(gluon.KLDivLoss(reduction="sum", **options)(a, P), 12 * gluon.KLDivLoss(**options)(a, P).astype(float))
+        check(gluon.KLDivLoss(reduction="sum", **options)(a, P, P), 12 * gluon.KLDivLoss(**options)(a, P, P).astype(float))
+        check(gluon.KLDivLoss(reduction="sum", **options).grad(a, P), 12 * gluon.KLDivLoss(**options).grad(a, P).astype(float))
+
+
+@pytest.mark.parametrize(
+    ("loss", "args", "more"),
+    [
+        (gluon.TripletLoss(margin=0.5, weight=2.0), (X, T, P), {}),
+        (gluon.TripletLoss(batch_axis=1), (X, T, P), {"sample_weight": [1, 2, 3]}),
+        (gluon.CosineEmbeddingLoss(weight=0.5, margin=-0.2), (X, T), {"label": np.array([[1, -1, 1], [-1, 0, -1]])}),
+        (gluon.SDMLLoss(0.1, 2.0), (X[0], T[0]), {}),
+    ],
+    ids=lambda v: repr(v) if isinstance(v, gluon.Loss) else "",
+)
+def test_gluon_gradients_of_all_inputs(loss, args, more):
+    grads = loss.grads(*args, **more)
+    assert len(grads) == len(args)
+    np.testing.assert_array_equal(loss.grad(*args, **more), grads[0])
+    exact = wide(*args)
+    for i, g in enumerate(grads):
+        check(g, slope(lambda v, i=i: loss(*exact[:i], v, *exact[i + 1 :], **more), exact[i]), rtol=1e-4, atol=1e-5)
+    if not isinstance(loss, gluon.SDMLLoss):
+        flat = loss.grads(args[0], *[a.reshape(-1) for a in args[1:]], **more) if isinstance(loss, gluon.TripletLoss) else grads
+        for a, b in zip(flat, grads, strict=True):
+            np.testing.assert_array_equal(a.ravel(), b.ravel())
+
+
+@pytest.mark.parametrize("name", [name for name in gluon.__all__ if name != "Loss"])
+def test_gluon_losses_are_blocks(name):
+    loss = getattr(gluon, name)(prefix="mine_", params=None)
+    assert loss.initialize() is loss.initialize(None, ctx=None, force_reinit=True) is loss.hybridize() is loss.hybridize(True, static_alloc=True) is None
+    assert loss.cast("float16") is None
+    assert dict(loss.collect_params()) == dict(loss.collect_params(".*")) == dict(loss.params) == {}
+    loss.collect_params().initialize()
+    loss.collect_params().zero_grad()
+    assert (loss.name, loss.prefix) == ("mine", "mine_")
+    with loss.name_scope():
+        seen = []
+        assert loss.apply(seen.append) is loss
+    assert seen == [loss]
+    assert getattr(gluon, name)().name
+
+
+def test_gluon_forward_is_the_call():
+    loss = gluon.SigmoidBCELoss()
+    for f in (loss.forward, lambda *args: loss.hybrid_forward(None, *args)):
+        np.testing.assert_array_equal(f(X, B, None, POS), loss(X, B, pos_weight=POS))
+
+
+class Mixed(gluon.Loss):
+    def __init__(self, weight=None, batch_axis=0, **kwargs):
+        super().__init__(weight, batch_axis, **kwargs)
+
+    def hybrid_forward(self, F, pred, label, sample_weight=None):
+        label = gluon._reshape_like(F, label, pred)
+        loss = F.relu(pred) - pred * label + F.Activation(-F.abs(pred), act_type="softrelu")
+        loss = F.where(loss > 0.5, F.square(loss), F.broadcast_add(loss, F.mean(loss, axis=0, keepdims=True)))
+        loss = loss * F.broadcast_greater(pred, label) + F.smooth_l1(pred - label, scalar=2.0) + F.log_softmax(pred, axis=1)
+        loss = gluon._apply_weighting(F, loss, self._weight, sample_weight)
+        mean = F.mean(loss, axis=self._batch_axis, exclude=True)
+        return mean + F.norm(pred, axis=1) + F.sum(F.sigmoid(pred), axis=self._batch_axis, exclude=True)
+
+
+class MaskedCE(gluon.SoftmaxCELoss):
+    def hybrid_forward(self, F, pred, label, valid_length):
+        weight = F.cast(F.expand_dims(F.ones_like(label), axis=-1), dtype="float32")
+        weight = F.SequenceMask(weight, sequence_length=valid_length, use_sequence_length=True, axis=1)
+        return super().hybrid_forward(F, pred, label, weight)
+
+
+def test_gluon_derived_losses():
+    pred, label = X[0], B[0]
+    y, z = label.astype(float), pred.astype(float)
+    loss = softplus(z) - z * y
+    loss = np.where(loss > 0.5, loss**2, loss + loss.mean(0)) * (z > y)
+    d = abs(z - y)
+    loss = loss + np.where(d < 0.25, 2 * d * d, d - 0.125) + log_softmax(z)
+    weight = np.array([[1.0], [-2.0], [0.5]])
+    expected = (0.5 * weight * loss).mean(1) + np.linalg.norm(z, axis=1) + (1 / (1 + np.exp(-z))).sum(1)
+    check(Mixed(weight=0.5)(pred, label.reshape(-1), weight.astype("f4")), expected)
+    kept = np.arange(3) < np.array([[1], [3]])
+    check(MaskedCE()(X, L, np.array([1, 3])), (ce(x, onehot(L, 4)) * kept).mean(1))
+    with pytest.raises(NotImplementedError, match="hybrid_forward"):
+        gluon.Loss(None, 0)(X, T)
+
+    class ByForward(gluon.L1Loss):
+        def forward(self, pred, label):
+            return super().forward(pred, label) + 1
+
+    np.testing.assert_array_equal(ByForward()(X, T), gluon.L1Loss()(X, T) + 1)
+    # A gradient of another loss is not inherited; one of its own, or that of the same loss, is there.
+    for derived in (Mixed(), MaskedCE(), ByForward()):
+        assert not hasattr(derived, "grad")
+    assert not hasattr(type("Derived", (gluon.TripletLoss,), {"hybrid_forward": None})(), "grads")
+    assert type("Renamed", (gluon.L1Loss,), {})().grad(X, T).shape == X.shape
+    assert type("Own", (MaskedCE,), {"grad": lambda self: 7})().grad() == 7
+
+
+def test_gluon_operators():
+    F = _operators
+    assert (F.np, F.npx) == (np, F)
+    check(F.pick(X, L), np.take_along_axis(x, L[..., None], -1)[..., 0])
+    check(F.pick(X, L + 4, keepdims=True), x[..., 3:])
+    check(F.pick(X, L + 4, mode="wrap"), np.take_along_axis(x, L[..., None], -1)[..., 0])
+    check(F.one_hot([1, 3, 9], 4), [[0, 1, 0, 0], [0, 0, 0, 1], [0] * 4])
+    check(F.mean(X, axis=1, exclude=True), x.mean((0, 2)))
+    check(F.sum(X), x.sum())
+    check(F.max(X, axis=0, exclude=True), x.max((1, 2)))
+    check(F.min(X, axis=(0, 1), keepdims=True), x.min((0, 1), keepdims=True))
+    check(F.norm(X, ord=1, axis=-1), abs(x).sum(-1))
+    check(F.broadcast_lesser_equal(X, T), x <= t)
+    check(F.concat(X, T, dim=0), np.concatenate([x, t]))
+    check(F.stack(X, T, axis=1), np.stack([x, t], 1))
+    check(F.slice_axis(X, axis=-1, begin=1, end=3), x[..., 1:3])
+    check(F.reshape(X, (0, -1)), x.reshape(2, -1))
+    check(F.npx.sequence_mask(X, np.array([1, 0, 2]), True, -1.0), np.where((np.arange(2)[:, None] < [1, 0, 2])[..., None], x, -1))
+    check(F.exp(X), np.exp(x))
+    check(F.softmax(X, axis=1), softmax(x, 1))
+    with pytest.raises(AttributeError, match=r"F\.no_such_operator"):
+        F.no_such_operator(X)
+    with pytest.raises(ValueError, match="act_type"):
+        F.Activation(X, "gelu")
+
+
+def test_gluon_what_weighs_nothing_counts_as_removed():
+    pred = np.float32([[1, NAN], [2, INF]])
+    weight = np.float32([[1, 0]])
+    zero = np.zeros((2, 2), "f4")
+    assert gluon.L2Loss()(pred, zero, weight).tolist() == [0.25, 1]
+    assert gluon.L2Loss().grad(pred, zero, weight).tolist() == [[0.5, 0], [1, 0]]
+    assert gluon.SoftmaxCELoss()(pred, [0, 0], [0, 0]).tolist() == [0, 0]
+    assert gluon.TripletLoss().grad(pred, zero, zero, [0, 0]).tolist() == [[0, 0], [0, 0]]
+    assert gluon.CTCLoss()(np.float32([[[-INF, 0, 0]] * 2]), [[0]], sample_weight=[0]).tolist() == [0]

@@ -21,8 +21,16 @@ FUNCTIONS = ["binary_dice_loss", "ctc_loss", "ctc_loss_with_forward_probs", "dic
 
 globals().update(UFUNCS)
 globals().update({alias: UFUNCS[name] for alias, name in ALIASES.items()})
-__all__ = sorted([*UFUNCS, *ALIASES, *FUNCTIONS, "__version__", "ctc", "get_include", "show_config"])
+__all__ = sorted([*UFUNCS, *ALIASES, *FUNCTIONS, "__version__", "compat", "ctc", "get_include", "show_config"])
 del ALIASES, FUNCTIONS, UFUNCS
+
+
+def __getattr__(name):
+    if name == "compat":  # imported when somebody asks
+        from importlib import import_module
+
+        return import_module(".compat", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ufloss import compat as compat
 from ufloss import ctc as ctc
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "binary_logistic_loss",
     "binary_sparsemax_loss",
     "categorical_hinge",
+    "compat",
     "convex_kl_divergence",
     "cosine_distance",
     "cosine_embedding_loss",
@@ -50,6 +52,7 @@ __all__ = [
     "multiclass_sparsemax_loss",
     "nll_loss",
     "nll_loss_with_integer_labels",
+    "ntxent",
     "ntxent_loss",
     "perceptron_loss",
     "pinball_loss",
@@ -1427,3 +1430,4 @@ convex_kl_divergence = generalized_kl_divergence
 multiclass_logistic_loss = softmax_cross_entropy_with_integer_labels
 binary_logistic_loss = sigmoid_binary_cross_entropy
 binary_sparsemax_loss = sparsemax_loss
+ntxent = ntxent_loss

@@ -62,4 +62,5 @@ ALIASES = {
     "multiclass_logistic_loss": "softmax_cross_entropy_with_integer_labels",
     "binary_logistic_loss": "sigmoid_binary_cross_entropy",
     "binary_sparsemax_loss": "sparsemax_loss",
+    "ntxent": "ntxent_loss",
 }

@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ufloss import compat as compat
 from ufloss import ctc as ctc
 
 __all__ = [

@@ -1,13 +1,32 @@
-"""What the three modules share: floating-point inputs, checked lengths, and CTC labels with the blank among them."""
+"""What the three modules share: inputs as arrays, sums, checked lengths, and CTC labels with the blank among them."""
+
+import functools
+import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
+from ufloss import _core
+
+WEIGHTED_SUM = _core.make_sum(_core.choose_isa())
+quiet = np.errstate(all="ignore")  # decorates what the modules offer: NaN and infinities tell the story, nothing warns
+
+
+def as_array(name, x):
+    """A plain array: of a series its values by position, of a matrix two axes that are multiplied by elements.
+
+    A mask would be lost, so that what has masked elements is refused.
+    """
+    for part in x if isinstance(x, list | tuple) else (x,):
+        if isinstance(part, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(part)):
+            raise TypeError(f"{name} has masked elements, which have no meaning here: fill them or leave them out")
+    return np.asarray(x)
 
 
 def as_real(name, x):
     """An array of real numbers."""
-    x = np.asanyarray(x)
+    x = as_array(name, x)
     if x.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not {x.dtype}")
     return x
@@ -17,6 +36,113 @@ def as_floats(x, name="predictions"):
     """An array of floating point; integers become float64."""
     x = as_real(name, x)
     return x if x.dtype.kind == "f" else x.astype(float)
+
+
+def operand(name, x):
+    """An array of real numbers, or a number of Python's, which does not choose the type of a result."""
+    return x if type(x) in (int, float) else as_real(name, x)
+
+
+def cast(x, dtype):
+    """An array in another type, or a scalar where it has no axes; what overflows is inf and does not warn."""
+    with np.errstate(all="ignore"):
+        return np.asarray(x).astype(dtype, copy=False)[()]
+
+
+def widen(x):
+    """An array in the type that losses are computed in: float32 for float16, whose sums and terms leave its range."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+@functools.lru_cache(maxsize=64)
+def everywhere(value, n):
+    """n times the same."""
+    return np.broadcast_to(value, n)
+
+
+def add_short(values, weights):
+    """What WEIGHTED_SUM gives for rows of at most 16 numbers, to the bit: it takes longer to begin a row than to add it up."""
+    parts = [(values[:, i] if weights is None else values[:, i] * weights[:, i]) + 0.0 for i in range(values.shape[1])]
+    for step in (8, 4, 2, 1):
+        parts = [part + parts[i + step] if i + step < len(parts) else part for i, part in enumerate(parts[:step])]
+    return parts[0]
+
+
+def total(values, axis=None, weights=None):
+    """The sum over axes, in float64 and in an order that only the shape decides, never the memory.
+
+    Weights broadcast to the values; what weighs 0 is not looked at.
+    """
+    if axis is None or values.ndim == 1:
+        axes, others = range(values.ndim) if axis != () else (), range(values.ndim) if axis == () else ()
+    else:
+        axes = normalize_axis_tuple(axis, values.ndim, "axis")
+        others = [i for i in range(values.ndim) if i not in axes]
+    shape, n = tuple(values.shape[i] for i in others), math.prod(values.shape[i] for i in axes)
+    size = math.prod(shape)
+
+    def lay(a):
+        return (a if not others or not axes else a.transpose(*others, *axes)).reshape(size, n)
+
+    x, by, kept = lay(values), None, everywhere(True, n)
+    if weights is not None:
+        weights = weights.astype(float, copy=False)
+        by = lay(np.broadcast_to(weights, values.shape))
+        kept = kept if np.all(weights) else lay(np.broadcast_to(weights != 0, values.shape))
+    if 0 < n <= 16 and size > 16 and x.dtype != np.float16 and kept.ndim == 1:
+        return add_short(x.astype(float, copy=False), by).reshape(shape)
+    by = everywhere(1.0, n) if by is None else by
+    if n <= 256 or not x.strides[1] > x.strides[0] > 0:
+        return WEIGHTED_SUM(x, by, kept)[0].reshape(shape)
+    result, step = np.empty(size), 64 if n < 2**16 else 16
+    for i in range(0, size, step):  # of rows that lie across the memory a few, side by side, stay in the cache
+        of = [a if a.ndim == 1 else a[i : i + step] for a in (by, kept)]
+        result[i : i + step] = WEIGHTED_SUM(np.ascontiguousarray(x[i : i + step].T).T, *of)[0]
+    return result.reshape(shape)
+
+
+def pull(slopes, ends, starts):
+    """The sums of slopes[i, j] * (ends[j] - starts[i]) over j, for each number of a vector."""
+    moved, weight = WEIGHTED_SUM(np.ascontiguousarray(ends.T), slopes[:, None], everywhere(True, len(ends)))
+    return moved - starts * weight
+
+
+def total_of(loss, args, over=None, weights=None, **options):
+    """The sum of a loss over axes of its values, in float64; options are those of the loss."""
+    values = np.asarray(loss(*args, **options))
+    result = total(values, over, weights)
+    if values.dtype != np.float64 and np.isinf(result).any():  # one loss may leave the range of a type that the mean does not leave
+        result = total(np.asarray(loss(*args, dtype=float, **options)), over, weights)
+    return result
+
+
+def divide(x, by):
+    """A quotient in float64; NaN, not a warning, where both are 0."""
+    with np.errstate(all="ignore"):
+        return np.asarray(x, float) / by
+
+
+def weigh(x, weights):
+    """An array of one's own times weights, in place: 0 where the weight is 0, whatever is weighed; None weighs 1."""
+    x = np.asarray(x)
+    if weights is None:
+        return x
+    with np.errstate(all="ignore"):
+        if np.ndim(weights):
+            np.multiply(x, weights, out=x, casting="same_kind")  # in float64
+        else:
+            np.multiply(x, x.dtype.type(weights), out=x)
+    if not np.all(weights):
+        np.copyto(x, 0, where=np.equal(weights, 0))
+    return x
+
+
+def slope_of(grad, args, weights=None, **options):
+    """A gradient times weights."""
+    result = weigh(np.asarray(grad(*args, **options)), weights)
+    if result.dtype != np.float64 and np.isinf(result).any():  # as in `total_of`
+        result = cast(weigh(np.asarray(grad(*args, dtype=float, **options)), weights), result.dtype)
+    return result
 
 
 def as_lengths(name, lengths, shape, limit):

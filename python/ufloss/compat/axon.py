@@ -2,14 +2,17 @@
 
 Every function takes ``(y_true, y_pred, *, reduction="none", ...)``.  The reduction is "none" (a loss a sample), "mean" or "sum" of these.
 Integer targets do not widen float32 predictions.  Axon keeps probabilities away from 0 by 1e-7, which caps what a loss can be; ``eps=0``
-gives the exact loss.
+gives the exact loss.  Sums and means are those of the losses before these are rounded to float16 or float32, in an order that only the
+shape decides.  Arguments become plain arrays: a series counts by position, masked elements are a TypeError.
 """
+
+import functools
 
 import numpy as np
 
 import ufloss as ul
 
-from ._common import BlankApart, as_floats, as_labels, as_lengths
+from ._common import BlankApart, as_array, as_floats, as_labels, as_lengths, as_real, cast, divide, operand, quiet, total, total_of, weigh, widen
 
 __all__ = [
     "apply_label_smoothing", "binary_cross_entropy", "categorical_cross_entropy", "categorical_hinge",
@@ -17,90 +20,133 @@ __all__ = [
     "margin_ranking", "mean_absolute_error", "mean_squared_error", "poisson", "soft_margin",
 ]  # fmt: skip
 
-REDUCTIONS = {"none": lambda loss: loss, "mean": np.mean, "sum": np.sum}
+REDUCTIONS = ("none", "mean", "sum")
 
 
-def reduce(loss, reduction):
+def pair(y_true, y_pred, name="y_pred"):
+    """Both in the type in which losses are computed and in one shape; and the type of the result."""
+    y_true, y_pred = operand("y_true", y_true), as_floats(y_pred, name)
+    floating = np.asarray(y_true).dtype.kind == "f"
+    dtype = np.result_type(y_pred, y_true) if floating else y_pred.dtype
+    y_pred = widen(cast(y_pred, dtype))
+    y_true = cast(y_true, y_pred.dtype) if floating else np.asarray(y_true)
+    try:
+        y_true, y_pred = np.broadcast_arrays(y_true, y_pred)
+    except ValueError:
+        raise ValueError(f"y_true of shape {y_true.shape} and {name} of shape {y_pred.shape} do not broadcast") from None
+    return y_true, y_pred, dtype
+
+
+def reduce(loss, reduction, dtype):
+    """What is asked for of losses that are not rounded yet."""
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not {reduction!r}")
-    return REDUCTIONS[reduction](loss)
+    loss = np.asarray(loss)
+    return cast(loss if reduction == "none" else total(loss) if reduction == "sum" else divide(total(loss), loss.size), dtype)
 
 
-def mean_last(loss, reduction):
+def mean_of(loss, args):
+    """The mean of losses over the last axis of predictions, not rounded."""
+    if not args[0].ndim:
+        raise ValueError("y_true and y_pred have no axis to average over")
+    return divide(total_of(loss, args, -1), args[0].shape[-1])
+
+
+def mean_last(loss, y_true, y_pred, reduction, *options):
     """The mean over the last axis, then the reduction."""
-    return reduce(np.mean(loss, axis=-1), reduction)
+    y_true, y_pred, dtype = pair(y_true, y_pred)
+    return reduce(mean_of(loss, (y_pred, y_true, *options)), reduction, dtype)
 
 
+def each(loss, y_true, y_pred, reduction, *options, **keywords):
+    """The losses themselves, then the reduction."""
+    y_true, y_pred, dtype = pair(y_true, y_pred)
+    return reduce(loss(y_pred, y_true, *options, **keywords), reduction, dtype)
+
+
+@quiet
 def mean_squared_error(y_true, y_pred, *, reduction="none"):
     """Mean squared error over the last axis (a mean, although Axon documents a sum)."""
-    return mean_last(ul.squared_error(y_pred, y_true), reduction)
+    return mean_last(ul.squared_error, y_true, y_pred, reduction)
 
 
+@quiet
 def mean_absolute_error(y_true, y_pred, *, reduction="none"):
     """Mean absolute error over the last axis (a mean, although Axon documents a sum)."""
-    return mean_last(ul.absolute_error(y_pred, y_true), reduction)
+    return mean_last(ul.absolute_error, y_true, y_pred, reduction)
 
 
+@quiet
 def log_cosh(y_true, y_pred, *, reduction="none"):
     """Mean over the last axis of log(cosh(error)); finite everywhere, where Axon overflows for errors below -44."""
-    return mean_last(ul.log_cosh(y_pred, y_true), reduction)
+    return mean_last(ul.log_cosh, y_true, y_pred, reduction)
 
 
+@quiet
 def huber(y_true, y_pred, *, delta=1.0, reduction="none"):
     """Huber loss of each element: as in Axon, nothing is averaged over the last axis."""
-    return reduce(ul.huber_loss(y_pred, y_true, delta), reduction)
+    return each(ul.huber_loss, y_true, y_pred, reduction, operand("delta", delta))
 
 
+@quiet
 def poisson(y_true, y_pred, *, eps=1e-7, reduction="none"):
     """Mean over the last axis of y_pred - y_true * log(y_pred + eps)."""
-    return mean_last(ul.poisson_loss(y_pred, y_true, eps), reduction)
+    return mean_last(ul.poisson_loss, y_true, y_pred, reduction, operand("eps", eps))
 
 
+@quiet
 def hinge(y_true, y_pred, *, reduction="none"):
     """Mean hinge loss over the last axis, of targets -1 and 1."""
-    return mean_last(ul.hinge_loss(y_pred, y_true), reduction)
+    return mean_last(ul.hinge_loss, y_true, y_pred, reduction)
 
 
+@quiet
 def categorical_hinge(y_true, y_pred, *, reduction="none"):
     """Categorical hinge loss of one-hot targets; the true class takes part in the maximum with 0."""
-    return reduce(ul.categorical_hinge(y_pred, y_true), reduction)
+    return each(ul.categorical_hinge, y_true, y_pred, reduction)
 
 
+@quiet
 def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
     """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last axis."""
     if len(y_pred) != 2:
         raise ValueError(f"y_pred must be a pair of arrays, not {len(y_pred)}")
-    first, second = y_pred
-    return reduce(ul.margin_ranking_loss(first, second, y_true, margin), reduction)
+    first, second = (as_floats(x, f"y_pred[{i}]") for i, x in enumerate(y_pred))
+    dtype = np.result_type(first, second)
+    y_true, first, dtype = pair(y_true, cast(first, dtype), "y_pred[0]")
+    return reduce(ul.margin_ranking_loss(first, second, y_true, operand("margin", margin)), reduction, dtype)
 
 
+@quiet
 def soft_margin(y_true, y_pred, *, reduction="none"):
     """Sum over the *first* axis of log(1 + exp(-y_true * y_pred)): a loss a feature, not divided by the batch, as Axon computes it.
 
     Finite everywhere, where Axon overflows for products below -88.
     """
-    return reduce(np.sum(ul.logistic_loss(y_pred, y_true), axis=0), reduction)
+    y_true, y_pred, dtype = pair(y_true, y_pred)
+    return reduce(total_of(ul.logistic_loss, (y_pred, y_true), 0), reduction, dtype)
 
 
+@quiet
 def cosine_similarity(y_true, y_pred, *, axes=(1,), eps=1e-6, reduction="none"):
     """Cosine *similarity* over `axes`: 1 where vectors are parallel, neither negated nor subtracted from 1.
 
     `eps` is the least product of the lengths. Vectors of one axis need ``axes=[0]``.
     """
-    return reduce(ul.cosine_similarity(y_pred, y_true, eps_product=eps, axis=tuple(np.atleast_1d(axes).tolist())), reduction)
+    eps, axes = operand("eps", eps), tuple(np.atleast_1d(axes).tolist())
+    return each(ul.cosine_similarity, y_true, y_pred, reduction, eps_product=eps, axis=axes)
 
 
+@quiet
 def kl_divergence(y_true, y_pred, *, eps=1e-7, reduction="none"):
     """Kullback-Leibler divergence over the last axis, of both arguments clipped to [eps, 1]; a target row of zeros is below 0 by that."""
-    y_pred = as_floats(y_pred)
-    if eps == 0:
-        with np.errstate(divide="ignore"):
-            return reduce(ul.kl_divergence(np.log(y_pred), y_true), reduction)
-    y_true = np.asarray(y_true)
-    y_true = y_true if y_true.dtype.kind == "f" else y_true.astype(y_pred.dtype)
-    return reduce(ul.kl_divergence(np.log(np.clip(y_pred, float(eps), 1)), np.clip(y_true, float(eps), 1)), reduction)
+    y_true, y_pred, dtype = pair(y_true, y_pred)
+    if eps != 0:
+        y_true, y_pred = np.clip(cast(y_true, y_pred.dtype), float(eps), 1), np.clip(y_pred, float(eps), 1)
+    return reduce(ul.kl_divergence(np.log(y_pred), y_true), reduction, dtype)
 
 
+@quiet
 def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=None, negative_weight=None, positive_weights=None,
                          negative_weights=None, eps=1e-7, reduction="none"):  # fmt: skip
     """Mean binary cross-entropy over the last axis.
@@ -124,21 +170,23 @@ def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=N
     ValueError
         If the shapes differ, or targets are not 0 or 1 where there are weights.
     """
-    y_pred = as_floats(y_pred)
-    if np.shape(y_true) != y_pred.shape:
-        raise ValueError(f"y_true has shape {np.shape(y_true)}, y_pred {y_pred.shape}")
+    if np.shape(y_true) != np.shape(y_pred):
+        raise ValueError(f"y_true has shape {np.shape(y_true)}, y_pred {np.shape(y_pred)}")
     positive = positive_weight if positive_weights is None else positive_weights
     negative = negative_weight if negative_weights is None else negative_weights
-    clipped = y_pred if from_logits else np.clip(y_pred, float(eps), 1 - float(eps))
-    loss = ul.sigmoid_binary_cross_entropy(clipped, y_true) if from_logits else ul.binary_cross_entropy(clipped, y_true, eps=eps)
+    y_true, y_pred, dtype = pair(y_true, y_pred)
+    loss, args = ul.sigmoid_binary_cross_entropy, (y_pred, y_true)
+    if not from_logits:
+        loss, args = ul.binary_cross_entropy, (np.clip(y_pred, float(eps), 1 - float(eps)), y_true, 1.0, float(eps))
     if positive is None and negative is None:
-        return mean_last(loss, reduction)
+        return reduce(mean_of(loss, args), reduction, dtype)
     if not np.isin(y_true, (0, 1)).all():
         raise ValueError("y_true must be 0 or 1 where classes have weights")
-    weights = np.array([1 if negative is None else negative, 1 if positive is None else positive], loss.dtype)
-    return reduce(np.mean(weights[np.asarray(y_true, np.intp)] * loss), reduction)
+    weights = np.array([1 if negative is None else negative, 1 if positive is None else positive], float)
+    return reduce(divide(total_of(loss, args, None, weights[y_true.astype(np.intp)]), y_pred.size), "none", dtype)
 
 
+@quiet
 def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits=False, sparse=False, reduction="none"):
     """Cross-entropy over the last axis; nothing is clipped, a probability of 0 at the target gives inf.
 
@@ -160,17 +208,18 @@ def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits
     ValueError
         If `class_weights` do not fit, or a class is out of range.
     """
-    y_true = np.asarray(y_true)
+    y_true, y_pred = as_array("y_true", y_true), as_floats(y_pred, "y_pred")
     if sparse:
         if y_true.ndim > 1 and y_true.shape[-1] != 1:
             raise ValueError(f"y_true has shape {y_true.shape}: the last axis of sparse targets has the length 1")
-        loss = ul.softmax_cross_entropy_with_integer_labels if from_logits else ul.cross_entropy_with_integer_labels
-        loss = loss(y_pred, y_true[..., 0] if y_true.ndim > 1 else y_true)
+        loss, dtype = ul.softmax_cross_entropy_with_integer_labels if from_logits else ul.cross_entropy_with_integer_labels, y_pred.dtype
+        loss = loss(widen(y_pred), y_true[..., 0] if y_true.ndim > 1 else y_true)
     else:
-        loss = (ul.softmax_cross_entropy if from_logits else ul.cross_entropy)(y_pred, y_true)
+        targets, predictions, dtype = pair(y_true, y_pred)
+        loss = (ul.softmax_cross_entropy if from_logits else ul.cross_entropy)(predictions, targets)
     if class_weights is None:
-        return reduce(loss, reduction)
-    weights = np.asarray(class_weights, loss.dtype)
+        return reduce(loss, reduction, dtype)
+    weights = as_real("class_weights", class_weights).astype(float)
     if sparse or weights.shape != y_true.shape[-1:]:
         raise ValueError(f"class_weights of shape {weights.shape} do not fit y_true of shape {y_true.shape}" + ", which is sparse" * bool(sparse))
     if y_true.ndim < 2:
@@ -178,26 +227,30 @@ def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits
     weights = weights[np.minimum(np.argmax(y_true, axis=1), len(weights) - 1)]
     if weights.shape != np.shape(loss):
         raise ValueError(f"class_weights: the largest targets along axis 1 have shape {weights.shape}, the losses {np.shape(loss)}")
-    return np.sum(weights * loss) / np.sum(weights) if reduction == "mean" else reduce(weights * loss, reduction)
+    if reduction == "mean":
+        return cast(divide(total(loss, None, weights), total(weights)), dtype)
+    return reduce(weigh(loss.astype(float), weights), reduction, dtype)
 
 
+@quiet
 def apply_label_smoothing(y_true, y_pred, *, smoothing=0.1):
     """Targets mixed with the uniform distribution over the classes, which are axis 1 of `y_pred`."""
-    if np.ndim(y_pred) < 2 or np.shape(y_true)[1:2] != np.shape(y_pred)[1:2]:
-        raise ValueError(f"y_true of shape {np.shape(y_true)} and y_pred of shape {np.shape(y_pred)}: axis 1 has the classes")
-    y_true = np.asarray(y_true)
-    return ul.smooth_labels(y_true if y_true.dtype.kind == "f" else y_true.astype(as_floats(y_pred).dtype), smoothing, axis=1)
+    y_true, y_pred = as_real("y_true", y_true), as_floats(y_pred, "y_pred")
+    if y_pred.ndim < 2 or y_true.shape[1:2] != y_pred.shape[1:2]:
+        raise ValueError(f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}: axis 1 has the classes")
+    return ul.smooth_labels(y_true if y_true.dtype.kind == "f" else cast(y_true, y_pred.dtype), operand("smoothing", smoothing), axis=1)
 
 
 def label_smoothing(loss_fun, *, smoothing=0.1):
-    """The loss function ``loss_fun(y_true, y_pred, ...)`` with smoothed targets."""
-
-    def smoothed(y_true, y_pred, **options):
-        return loss_fun(apply_label_smoothing(y_true, y_pred, smoothing=smoothing), y_pred, **options)
-
-    return smoothed
+    """The loss function ``loss_fun(y_true, y_pred, ...)`` with smoothed targets; it can be pickled where `loss_fun` can."""
+    return functools.partial(smoothed, loss_fun, smoothing)
 
 
+def smoothed(loss_fun, smoothing, y_true, y_pred, **options):
+    return loss_fun(apply_label_smoothing(y_true, y_pred, smoothing=smoothing), y_pred, **options)
+
+
+@quiet
 def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction="none"):
     """CTC loss of log-probabilities, which are used as they are.
 
@@ -220,7 +273,8 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
         If a length is negative or beyond the targets, or a target no class.
     """
     lengths, labels = y_true
-    y_pred, labels = as_floats(y_pred), np.asarray(labels)
+    given, labels = as_floats(y_pred, "y_pred"), as_array("y_true[1]", labels)
+    y_pred = widen(given)
     if y_pred.ndim != 3 or labels.ndim != 2 or len(labels) != len(y_pred):
         raise ValueError(f"y_true of shape {labels.shape} and y_pred of shape {y_pred.shape}: (batch, labels) and (batch, frames, classes) are needed")
     lengths = as_lengths("y_true[0]", lengths, labels.shape[:1], labels.shape[1])
@@ -228,6 +282,5 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
     problem = BlankApart(y_pred, as_labels("y_true[1]", labels, used), used, blank)
     loss = ul.ctc.loss_from_log_probs(problem.scores, problem.labels, None, lengths, problem.blank)
     if reduction == "mean":
-        with np.errstate(divide="ignore", invalid="ignore"):  # a length of 0 has no meaning here
-            loss = loss / lengths.astype(loss.dtype)
-    return reduce(loss, reduction)
+        loss = divide(loss, lengths)  # a length of 0 has no meaning here
+    return reduce(loss, reduction, given.dtype)

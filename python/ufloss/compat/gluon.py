@@ -1,11 +1,14 @@
-"""`mxnet.gluon.loss` of MXNet 1.5 and 1.6 on NumPy arrays: classes that are called with predictions and labels.
+"""`mxnet.gluon.loss` of MXNet 1.x on NumPy arrays: classes that are called with predictions and labels.
 
 A loss is made with its options, a factor `weight` and the `batch_axis`; a call gives one number a sample, the mean over the other axes of
 the weighted losses (a mean, although MXNet documents a sum), never divided by the weights.  ``loss.grad``, with the arguments of the call,
-gives the gradient of the sum of these numbers with respect to the first of them: what ``backward`` leaves there.  Integer predictions
-count as float64; weights and labels do not widen float32 predictions.
+gives the gradient of the sum of these numbers with respect to the first of them: what ``backward`` leaves there.  ``loss.grads`` gives one
+for each input where there are several.  Integer predictions count as float64; weights and labels do not widen float32 predictions.  Sums are
+added up in float64, in an order that only the shape decides; what weighs 0 counts as removed.  Arguments become plain arrays: masked
+elements are a TypeError.
 """
 
+import contextlib
 import math
 import numbers
 
@@ -14,7 +17,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 import ufloss as ul
 
-from ._common import BlankApart, as_floats, as_labels, as_lengths, as_real
+from . import _operators
+from ._common import BlankApart, as_array, as_floats, as_labels, as_lengths, as_real, cast, divide, pull, quiet, slope_of, total, total_of, weigh, widen
 
 __all__ = [
     "CTCLoss", "CosineEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "L2Loss", "LogisticLoss", "Loss", "PoissonNLLLoss",
@@ -25,15 +29,15 @@ __all__ = [
 
 def reshape_like(name, x, pred, size_of="pred"):
     """An argument in the shape of the predictions, of which only the number of elements must agree; never wider than they are."""
-    x = np.asarray(as_real(name, x))
+    x = as_real(name, x)
     if x.size != pred.size:
         raise ValueError(f"{name} of shape {x.shape} does not have as many elements as {size_of} of shape {pred.shape}")
-    return (x.astype(pred.dtype) if x.dtype.kind == "f" else x).reshape(pred.shape)
+    return np.asarray(cast(x, pred.dtype) if x.dtype.kind == "f" else x).reshape(pred.shape)
 
 
-def spread(name, weight, shape, dtype):
-    """A weight broadcast to the shape of what it weighs."""
-    weight = np.asarray(as_real(name, weight), dtype)
+def spread(name, weight, shape):
+    """A weight in float64, broadcast to the shape of what it weighs."""
+    weight = as_real(name, weight).astype(float)
     try:
         return np.broadcast_to(weight, shape)
     except ValueError:
@@ -51,11 +55,41 @@ def as_classes(label, classes):
     label = as_real("label", label)
     if label.dtype.kind == "f" and np.isnan(label).any():
         raise ValueError("label has NaN")
-    return np.clip(label, 0, classes - 1).astype(np.int64)
+    return np.clip(label.astype(float) if label.dtype.kind == "f" else label, 0, classes - 1).astype(np.int64)
+
+
+def _reshape_like(F, x, y):
+    """What losses derived from MXNet's use of its module: an array in the shape of another."""
+    return reshape_like("x", x, np.asarray(y), "y")
+
+
+def _apply_weighting(F, loss, weight=None, sample_weight=None):
+    """What losses derived from MXNet's use of its module: losses times both weights."""
+    loss = loss if sample_weight is None else F.broadcast_mul(loss, sample_weight)
+    return loss if weight is None else loss * number("weight", weight)
+
+
+class NoParameters(dict):
+    """The parameters of a loss, of which there are none."""
+
+    def initialize(self, *args, **kwargs):
+        """Nothing to do."""
+
+    setattr = zero_grad = reset_ctx = initialize
+
+
+class Absent:
+    """A gradient that a class with a `hybrid_forward` of its own does not inherit, since it would be that of another loss."""
+
+    def __get__(self, instance, owner):
+        raise AttributeError(f"{owner.__name__} has a forward of its own, whose gradient is not known")
 
 
 class Loss:
     """Base of the losses.
+
+    A class derived from it, or from one of the losses, that has a method ``hybrid_forward(self, F, ...)`` or ``forward(self, ...)`` is a
+    loss too: `F` has the operators of MXNet that losses use, on NumPy arrays. It has a gradient where it has a method `grad`.
 
     Parameters
     ----------
@@ -64,19 +98,80 @@ class Loss:
     batch_axis : int
         The axis of the samples.
     prefix, params
-        Taken, as by any block of MXNet, and not used.
+        Taken, as by any block of MXNet; the prefix is the loss's name.
+
+    Notes
+    -----
+    The methods of a block are there: `initialize`, `hybridize`, `cast` and `apply` have nothing to do, `collect_params` gives nothing.
     """
 
     def __init__(self, weight, batch_axis, prefix=None, params=None):
         self._weight, self._batch_axis = weight if weight is None else number("weight", weight), batch_axis
+        self.prefix = f"{type(self).__name__.lower()}0_" if prefix is None else prefix
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if any(name in vars(cls) for name in ("__call__", "forward", "hybrid_forward")):
+            for name in ("grad", "grads"):
+                if name not in vars(cls) and hasattr(cls, name):
+                    setattr(cls, name, Absent())
 
     def __repr__(self):
         return f"{type(self).__name__}(batch_axis={self._batch_axis}, w={self._weight})"
 
-    def _factor(self, sample_weight, shape, dtype):
-        """The product of both weights, in the shape of the losses before their mean."""
-        weight = np.ones(shape, dtype) if sample_weight is None else spread("sample_weight", sample_weight, shape, dtype)
-        return weight if self._weight is None else weight * dtype.type(self._weight)
+    @quiet
+    def __call__(self, *args, **kwargs):
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args, **kwargs):
+        """What a call computes, from the same arguments."""
+        return self.hybrid_forward(_operators, *args, **kwargs)
+
+    def hybrid_forward(self, F, x, *args, **kwargs):
+        """The losses; `F` has MXNet's operators."""
+        raise NotImplementedError(f"{type(self).__name__} has no hybrid_forward")
+
+    def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
+        """Nothing: there are no parameters."""
+
+    def hybridize(self, active=True, **kwargs):
+        """Nothing: there is no graph."""
+
+    def cast(self, dtype):
+        """Nothing: losses have the type of the predictions."""
+
+    def apply(self, fn):
+        """Call a function with this block."""
+        fn(self)
+        return self
+
+    def collect_params(self, select=None):
+        """No parameters."""
+        return NoParameters()
+
+    @property
+    def params(self):
+        """No parameters."""
+        return NoParameters()
+
+    @property
+    def name(self):
+        """The prefix without its last underscore."""
+        return self.prefix.removesuffix("_")
+
+    def name_scope(self):
+        """A context in which nothing changes."""
+        return contextlib.nullcontext()
+
+    def _weights(self, sample_weight, shape):
+        """The sample weights over losses of a shape, None for none; and the factor of all losses."""
+        factor = 1.0 if self._weight is None else float(self._weight)
+        return None if sample_weight is None else spread("sample_weight", sample_weight, shape), factor
+
+    def _factor(self, sample_weight, shape):
+        """The product of both weights, in the shape of the losses."""
+        weights, factor = self._weights(sample_weight, shape)
+        return np.full(shape, factor) if weights is None else weights * factor
 
     def _others(self, ndim):
         """The axes over which the mean goes."""
@@ -87,28 +182,34 @@ class Loss:
 class Elementwise(Loss):
     """A loss of each element, then weights, then the mean; `_terms` gives the ufunc and its arguments."""
 
+    _second, _mean = "label", True
+
     def _prepare(self, pred, label, sample_weight, *options):
-        pred = as_floats(pred)
-        ufunc, args = self._terms(pred, reshape_like(self._second, label, pred), *options)
-        return pred, ufunc, args, self._factor(sample_weight, pred.shape, pred.dtype)
+        """The predictions' type, the ufunc, its arguments, the sample weights, the factor of all losses and how many a mean has."""
+        pred = as_floats(pred, "pred")
+        x = widen(pred)
+        ufunc, args = self._terms(x, reshape_like(self._second, label, x), *options)
+        weights, factor = self._weights(sample_weight, x.shape)
+        share = math.prod(x.shape[i] for i in self._others(x.ndim)) if self._mean else 1
+        return pred.dtype, ufunc, (x, *args), weights, factor, share
 
-    _second = "label"
-
-    def __call__(self, pred, label, sample_weight=None):
+    def hybrid_forward(self, F, pred, label, sample_weight=None):
+        """The losses, one a sample."""
         return self._call(pred, label, sample_weight)
 
+    @quiet
     def grad(self, pred, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         return self._grad(pred, label, sample_weight)
 
     def _call(self, pred, label, sample_weight, *options):
-        pred, ufunc, args, factor = self._prepare(pred, label, sample_weight, *options)
-        return np.mean(ufunc(pred, *args) * factor, axis=self._others(pred.ndim))
+        dtype, ufunc, args, weights, factor, share = self._prepare(pred, label, sample_weight, *options)
+        return cast(divide(weigh(total_of(ufunc, args, self._others(args[0].ndim), weights), factor), share), dtype)
 
     def _grad(self, pred, label, sample_weight, *options):
-        pred, ufunc, args, factor = self._prepare(pred, label, sample_weight, *options)
-        share = max(1, np.prod([pred.shape[i] for i in self._others(pred.ndim)], dtype=int))
-        return ufunc.grad(pred, *args) * (factor * pred.dtype.type(1 / share))
+        dtype, ufunc, args, weights, factor, share = self._prepare(pred, label, sample_weight, *options)
+        factor /= max(1, share)
+        return np.asarray(cast(slope_of(ufunc.grad, args, factor if weights is None else weights * factor), dtype))
 
 
 class L2Loss(Elementwise):
@@ -176,7 +277,7 @@ class LogisticLoss(Elementwise):
         self._label_format = label_format
 
     def _terms(self, pred, label):
-        return ul.sigmoid_binary_cross_entropy, ((label.astype(pred.dtype) + 1) / 2 if self._label_format == "signed" else label,)
+        return ul.sigmoid_binary_cross_entropy, ((cast(label, pred.dtype) + 1) / 2 if self._label_format == "signed" else label,)
 
 
 class SigmoidBinaryCrossEntropyLoss(Elementwise):
@@ -191,12 +292,14 @@ class SigmoidBinaryCrossEntropyLoss(Elementwise):
         self._from_sigmoid = from_sigmoid
 
     def _terms(self, pred, label, pos_weight):
-        pos_weight = 1 if pos_weight is None else spread("pos_weight", pos_weight, pred.shape, pred.dtype)
+        pos_weight = 1 if pos_weight is None else cast(spread("pos_weight", pos_weight, pred.shape), pred.dtype)
         return (ul.binary_cross_entropy, (label, pos_weight, 1e-12)) if self._from_sigmoid else (ul.sigmoid_binary_cross_entropy, (label, pos_weight))
 
-    def __call__(self, pred, label, sample_weight=None, pos_weight=None):
+    def hybrid_forward(self, F, pred, label, sample_weight=None, pos_weight=None):
+        """The losses, one a sample."""
         return self._call(pred, label, sample_weight, pos_weight)
 
+    @quiet
     def grad(self, pred, label, sample_weight=None, pos_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         return self._grad(pred, label, sample_weight, pos_weight)
@@ -227,13 +330,16 @@ class PoissonNLLLoss(Elementwise):
     def _terms(self, pred, target, epsilon):
         return (ul.poisson_nll_loss, (target,)) if self._from_logits else (ul.poisson_loss, (target, epsilon))
 
-    def __call__(self, pred, target, sample_weight=None, epsilon=1e-08):
-        pred, ufunc, args, factor = self._prepare(pred, target, sample_weight, epsilon)
-        loss = ufunc(pred, *args)
+    def hybrid_forward(self, F, pred, target, sample_weight=None, epsilon=1e-08):
+        """The mean of the losses, or one a sample."""
+        dtype, ufunc, args, weights, factor, share = self._prepare(pred, target, sample_weight, epsilon)
+        others = self._others(args[0].ndim)
+        loss = total_of(ufunc, args, others, weights)
         if self._compute_full:
-            loss = loss + ul.stirling_term(args[0].astype(pred.dtype))
-        return np.mean(loss * factor, axis=self._others(pred.ndim))
+            loss = loss + total_of(ul.stirling_term, (np.asarray(cast(args[1], args[0].dtype)),), others, weights)
+        return cast(divide(weigh(loss, factor), share), dtype)
 
+    @quiet
     def grad(self, pred, target, sample_weight=None, epsilon=1e-08):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         return self._grad(pred, target, sample_weight, epsilon)
@@ -242,32 +348,41 @@ class PoissonNLLLoss(Elementwise):
 class KLDivLoss(Elementwise):
     """Kullback-Leibler divergence of log-probabilities, or of scores along `axis` without `from_logits`.
 
-    The *mean* of its terms over all axes but the batch's, not the sum over classes. A label of 0 gives 0 also where the prediction is -inf
-    (MXNet: NaN).
+    The *mean* of its terms over all axes but the batch's, as in MXNet up to 1.8 and in 2, not the sum over classes;
+    ``reduction="sum"`` gives the sum, as in MXNet 1.9. A label of 0 gives 0 also where the prediction is -inf (MXNet: NaN).
     """
 
-    def __init__(self, from_logits=True, axis=-1, weight=None, batch_axis=0, **kwargs):
+    def __init__(self, from_logits=True, axis=-1, weight=None, batch_axis=0, reduction="mean", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        self._from_logits, self._axis = from_logits, axis
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction must be 'mean' or 'sum', not {reduction!r}")
+        self._from_logits, self._axis, self._mean = from_logits, axis, reduction == "mean"
 
     def _terms(self, pred, label):
         return ul.kl_div, (label,)
 
-    def __call__(self, pred, label, sample_weight=None):
-        pred = as_floats(pred)
+    def hybrid_forward(self, F, pred, label, sample_weight=None):
+        """The losses, one a sample."""
+        pred = as_floats(pred, "pred")
         if self._from_logits:
-            return super().__call__(pred, label, sample_weight)
-        axis, others = normalize_axis_index(self._axis, pred.ndim, "axis"), self._others(pred.ndim)
+            return self._call(pred, label, sample_weight)
+        x = widen(pred)
+        axis, others = normalize_axis_index(self._axis, x.ndim, "axis"), self._others(x.ndim)
         if sample_weight is not None or axis not in others:
-            return super().__call__(ul.log_softmax(pred, axis=axis), label, sample_weight)
+            return cast(self._call(ul.log_softmax(x, axis=axis), label, sample_weight), pred.dtype)
         # Rows as a whole keep digits that their terms lose to one another.
-        rows = ul.softmax_kl_divergence(pred, reshape_like("label", label, pred), axis=axis, keepdims=True)
-        return np.mean(rows * self._factor(None, (), pred.dtype), axis=others) / pred.dtype.type(pred.shape[axis])
+        _, _, (_, label), _, factor, share = self._prepare(x, label, None)
+        rows = ul.softmax_kl_divergence(x, label, axis=axis, keepdims=True)
+        return cast(divide(weigh(total(rows, others), factor), share), pred.dtype)
 
+    @quiet
     def grad(self, pred, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        slope = super().grad(pred, label, sample_weight)  # linear in log-probabilities: minus the labels, weighted
-        return slope if self._from_logits else ul.softmax_cross_entropy.grad(as_floats(pred), -slope, axis=self._axis)
+        pred = as_floats(pred, "pred")
+        x = widen(pred)
+        slope = self._grad(x, label, sample_weight)  # linear in log-probabilities: minus the labels, weighted
+        slope = slope if self._from_logits else ul.softmax_cross_entropy.grad(x, -slope, axis=self._axis)
+        return cast(slope, pred.dtype)
 
 
 class SoftmaxCrossEntropyLoss(Loss):
@@ -283,29 +398,33 @@ class SoftmaxCrossEntropyLoss(Loss):
         self._axis, self._sparse_label, self._from_logits = axis, sparse_label, from_logits
 
     def _prepare(self, pred, label, sample_weight):
-        pred = as_floats(pred)
-        axis = normalize_axis_index(self._axis, pred.ndim, "axis")
-        one, batch = (*pred.shape[:axis], 1, *pred.shape[axis + 1 :]), (*pred.shape[:axis], *pred.shape[axis + 1 :])
+        pred = as_floats(pred, "pred")
+        x = widen(pred)
+        axis = normalize_axis_index(self._axis, x.ndim, "axis")
+        one, batch = (*x.shape[:axis], 1, *x.shape[axis + 1 :]), (*x.shape[:axis], *x.shape[axis + 1 :])
         if not self._sparse_label:
-            ufunc, label = ul.nll_loss if self._from_logits else ul.softmax_cross_entropy, reshape_like("label", label, pred)
+            ufunc, label = ul.nll_loss if self._from_logits else ul.softmax_cross_entropy, reshape_like("label", label, x)
         elif np.shape(label) not in (one, batch):
             raise ValueError(f"label has shape {np.shape(label)}, not {batch}")
         else:
             ufunc = ul.nll_loss_with_integer_labels if self._from_logits else ul.softmax_cross_entropy_with_integer_labels
-            label = as_classes(label, pred.shape[axis]).reshape(batch)
-        if sample_weight is not None and np.ndim(sample_weight) < pred.ndim:
-            sample_weight = np.expand_dims(spread("sample_weight", sample_weight, batch, pred.dtype), axis)
-        return pred, ufunc, label, axis, self._factor(sample_weight, one, pred.dtype)
+            label = as_classes(label, x.shape[axis]).reshape(batch)
+        if sample_weight is not None and np.ndim(sample_weight) < x.ndim:
+            sample_weight = np.expand_dims(spread("sample_weight", sample_weight, batch), axis)
+        others = self._others(x.ndim)
+        return pred.dtype, ufunc, (x, label), axis, self._weights(sample_weight, one), others, math.prod(one[i] for i in others)
 
-    def __call__(self, pred, label, sample_weight=None):
-        pred, ufunc, label, axis, factor = self._prepare(pred, label, sample_weight)
-        return np.mean(ufunc(pred, label, axis=axis, keepdims=True) * factor, axis=self._others(pred.ndim))
+    def hybrid_forward(self, F, pred, label, sample_weight=None):
+        """The losses, one a sample."""
+        dtype, ufunc, args, axis, (weights, factor), others, share = self._prepare(pred, label, sample_weight)
+        return cast(divide(weigh(total_of(ufunc, args, others, weights, axis=axis, keepdims=True), factor), share), dtype)
 
+    @quiet
     def grad(self, pred, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        pred, ufunc, label, axis, factor = self._prepare(pred, label, sample_weight)
-        share = max(1, np.prod([factor.shape[i] for i in self._others(pred.ndim)], dtype=int))
-        return ufunc.grad(pred, label, axis=axis) * (factor * pred.dtype.type(1 / share))
+        dtype, ufunc, args, axis, (weights, factor), _, share = self._prepare(pred, label, sample_weight)
+        factor /= max(1, share)
+        return np.asarray(cast(slope_of(ufunc.grad, args, factor if weights is None else weights * factor, axis=axis), dtype))
 
 
 SoftmaxCELoss = SoftmaxCrossEntropyLoss
@@ -319,19 +438,29 @@ class TripletLoss(Loss):
         self._margin = number("margin", margin)
 
     def _prepare(self, pred, positive, negative, sample_weight):
-        pred = as_floats(pred)
-        others = self._others(pred.ndim)
-        factor = self._factor(sample_weight, (pred.shape[self._batch_axis],), pred.dtype)
-        return (pred, reshape_like("positive", positive, pred), reshape_like("negative", negative, pred), self._margin), others, factor
+        pred = as_floats(pred, "pred")
+        x = widen(pred)
+        others = self._others(x.ndim)
+        factor = self._factor(sample_weight, (x.shape[self._batch_axis],))
+        return pred.dtype, (x, reshape_like("positive", positive, x), reshape_like("negative", negative, x), self._margin), others, factor
 
-    def __call__(self, pred, positive, negative, sample_weight=None):
-        args, others, factor = self._prepare(pred, positive, negative, sample_weight)
-        return ul.squared_triplet_loss(*args, axis=others) * factor
+    def hybrid_forward(self, F, pred, positive, negative, sample_weight=None):
+        """The losses, one a sample."""
+        dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
+        return cast(slope_of(ul.squared_triplet_loss, args, factor, axis=others), dtype)
 
+    @quiet
     def grad(self, pred, positive, negative, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        args, others, factor = self._prepare(pred, positive, negative, sample_weight)
-        return ul.squared_triplet_loss.grad(*args, axis=others) * np.expand_dims(factor, others)
+        dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
+        return np.asarray(cast(slope_of(ul.squared_triplet_loss.grad, args, np.expand_dims(factor, others), axis=others), dtype))
+
+    @quiet
+    def grads(self, pred, positive, negative, sample_weight=None):
+        """Gradients of the sum of the losses with respect to `pred`, `positive` and `negative`, each in the shape of its own."""
+        dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
+        slopes, factor = ul.squared_triplet_loss.grads(*args, axis=others), np.expand_dims(factor, others)
+        return tuple(cast(weigh(g, factor), dtype).reshape(np.shape(x)) for g, x in zip(slopes, (pred, positive, negative), strict=True))
 
 
 class CosineEmbeddingLoss(Loss):
@@ -345,8 +474,9 @@ class CosineEmbeddingLoss(Loss):
         self._margin = number("margin", margin)
 
     def _prepare(self, input1, input2, label, sample_weight):
-        second = as_floats(input2)
-        first = reshape_like("input1", as_floats(input1), second, "input2")
+        second = as_floats(input2, "input2")
+        dtype, second = second.dtype, widen(second)
+        first = reshape_like("input1", as_floats(input1, "input1"), second, "input2")
         if not second.ndim:
             raise ValueError("input2 has no axis of vectors")
         rows, label = (math.prod(second.shape[:-1]), second.shape[-1]), as_real("label", label).reshape(-1)
@@ -354,50 +484,77 @@ class CosineEmbeddingLoss(Loss):
         if label.shape != first.shape[:1]:
             raise ValueError(f"label has {label.size} elements, not {len(first)}, one for each vector")
         if np.shape(sample_weight)[1:] == (1,):
-            sample_weight = np.asarray(sample_weight)[:, 0]
-        factor = self._factor(sample_weight, label.shape, first.dtype)
-        return (first, second, label.astype(first.dtype), self._margin, 1e-12), np.where(abs(label) == 1, factor, first.dtype.type(0))
+            sample_weight = as_real("sample_weight", sample_weight)[:, 0]
+        known = (label == 1) | (label == -1)
+        label, factor = np.where(known, label, 1).astype(first.dtype), known * self._factor(sample_weight, label.shape)
+        return dtype, (first, second, label, self._margin, 1e-12), factor
 
-    def __call__(self, input1, input2, label, sample_weight=None):
-        args, factor = self._prepare(input1, input2, label, sample_weight)
-        return ul.cosine_embedding_loss(*args) * factor
+    def hybrid_forward(self, F, input1, input2, label, sample_weight=None):
+        """The losses, one a vector."""
+        dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
+        return cast(weigh(ul.cosine_embedding_loss(*args), factor), dtype)
 
+    @quiet
     def grad(self, input1, input2, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `input1`; the arguments are those of the call."""
-        args, factor = self._prepare(input1, input2, label, sample_weight)
-        return (ul.cosine_embedding_loss.grad(*args) * factor[:, None]).reshape(np.shape(input1))
+        dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
+        return cast(weigh(ul.cosine_embedding_loss.grad(*args), factor[:, None]), dtype).reshape(np.shape(input1))
+
+    @quiet
+    def grads(self, input1, input2, label, sample_weight=None):
+        """Gradients of the sum of the losses with respect to `input1` and `input2`, each in the shape of its own."""
+        dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
+        slopes = ul.cosine_embedding_loss.grads(*args)
+        return tuple(cast(weigh(g, factor[:, None]), dtype).reshape(np.shape(x)) for g, x in zip(slopes, (input1, input2), strict=True))
 
 
 class SDMLLoss(Loss):
-    """Smoothed deep metric learning loss of MXNet 1.7: rows of `x1` belong to the rows of `x2` at the same place.
+    """Smoothed deep metric learning loss of MXNet 1.7 to 1.9: rows of `x1` belong to the rows of `x2` at the same place.
 
-    For each row of `x1` the divergence of softmax(-squared distances to the rows of `x2`) from a smoothed identity, as a mean over the
-    batch's columns.
+    For each row of `x1` the divergence of softmax(-squared distances to the rows of `x2`) from a smoothed identity. That is its sum over
+    the batch's columns; ``reduction="mean"`` gives their mean, as in MXNet 2. `weight` counts here, where MXNet takes it and forgets it.
     """
 
-    def __init__(self, smoothing_parameter=0.3, weight=1.0, batch_axis=0, **kwargs):
+    def __init__(self, smoothing_parameter=0.3, weight=1.0, batch_axis=0, reduction="sum", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        self._smoothing = smoothing_parameter
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction must be 'mean' or 'sum', not {reduction!r}")
+        self.smoothing_parameter, self._mean = number("smoothing_parameter", smoothing_parameter), reduction == "mean"
 
     def _prepare(self, x1, x2):
-        x1 = as_floats(x1)
-        x2 = as_floats(x2).astype(x1.dtype)
+        """The result's type, both inputs and the scores in float64, the targets, and the factor of all losses."""
+        x1, x2 = as_floats(x1, "x1"), as_floats(x2, "x2")
         if x1.ndim != 2 or x1.shape != x2.shape or len(x1) < 2:
             raise ValueError(f"x1 of shape {x1.shape} and x2 of shape {x2.shape}: two or more vectors each are needed")
-        targets = np.full((len(x1), len(x1)), self._smoothing / (len(x1) - 1), x1.dtype)
-        np.fill_diagonal(targets, 1 - self._smoothing)
-        scores = -np.sum(ul.squared_error(x1[:, None], x2), -1)
-        return x1, x2, scores, targets, self._factor(None, (len(x1),), x1.dtype) / x1.dtype.type(len(x1))
+        n, dtype = len(x1), x1.dtype
+        targets = np.full((n, n), self.smoothing_parameter / (n - 1))
+        np.fill_diagonal(targets, 1 - self.smoothing_parameter)
+        x1, x2 = x1.astype(float), x2.astype(float)
+        scores = -np.stack([total(ul.squared_error(row, x2), -1) for row in x1])
+        return dtype, x1, x2, scores, targets, (1.0 if self._weight is None else float(self._weight)) / (n if self._mean else 1)
 
-    def __call__(self, x1, x2):
-        _, _, scores, targets, factor = self._prepare(x1, x2)
-        return ul.softmax_kl_divergence(scores, targets) * factor
+    def hybrid_forward(self, F, x1, x2):
+        """The losses, one a sample."""
+        dtype, _, _, scores, targets, factor = self._prepare(x1, x2)
+        return cast(weigh(ul.softmax_kl_divergence(scores, targets), factor), dtype)
 
+    def _slopes(self, x1, x2):
+        """The result's type, both inputs about their common centre, and twice the slopes of the scores."""
+        dtype, x1, x2, scores, targets, factor = self._prepare(x1, x2)
+        centre = divide(total(x1, 0) + total(x2, 0), 2 * len(x1))
+        return dtype, x1 - centre, x2 - centre, weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor)
+
+    @quiet
     def grad(self, x1, x2):
         """Gradient of the sum of the losses with respect to `x1`; the arguments are those of the call."""
-        x1, x2, scores, targets, factor = self._prepare(x1, x2)
-        # d score_ij / d x1_i = 2 (x2_j - x1_i), and a row of slopes sums to 0
-        return 2 * (ul.softmax_kl_divergence.grad(scores, targets) * factor[:, None]) @ x2
+        dtype, x1, x2, slopes = self._slopes(x1, x2)
+        return cast(pull(slopes, x2, x1), dtype)
+
+    @quiet
+    def grads(self, x1, x2):
+        """Gradients of the sum of the losses with respect to `x1` and `x2`."""
+        dtype, x1, x2, slopes = self._slopes(x1, x2)
+        return cast(pull(slopes, x2, x1), dtype), cast(pull(np.ascontiguousarray(slopes.T), x1, x2), dtype)
 
 
 class CTCLoss(Loss):
@@ -428,7 +585,8 @@ class CTCLoss(Loss):
         super().__init__(weight, label_layout.find("N"), **kwargs)
 
     def _prepare(self, pred, label, pred_lengths, label_lengths, sample_weight):
-        pred, label = as_floats(pred), np.asarray(label)
+        pred, label = as_floats(pred, "pred"), as_array("label", label)
+        dtype, pred = pred.dtype, widen(pred)
         if pred.ndim != 3 or label.ndim != 2:
             raise ValueError(f"pred of shape {pred.shape} and label of shape {label.shape}: three and two axes are needed")
         pred = pred if self._layout == "NTC" else pred.swapaxes(0, 1)
@@ -447,15 +605,17 @@ class CTCLoss(Loss):
         possible = ul.ctc.feasible(label, pred_lengths, label_lengths)
         args = problem.scores, problem.labels, pred_lengths, label_lengths, problem.blank
         taken = (np.arange(frames) < pred_lengths[:, None]) & possible[:, None]
-        return pred, args, problem, taken, possible, self._factor(sample_weight, (n,), pred.dtype)
+        return dtype, pred, args, problem, taken, possible, self._factor(sample_weight, (n,))
 
-    def __call__(self, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
-        pred, args, problem, taken, possible, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
-        loss = ul.ctc.loss(*args) - problem.surplus(taken).sum(-1)
-        return np.where(possible, loss, pred.dtype.type(0)) * factor
+    def hybrid_forward(self, F, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
+        """The losses, one a sample."""
+        dtype, _, args, problem, taken, possible, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
+        loss = ul.ctc.loss(*args) - total(problem.surplus(taken), -1)
+        return cast(weigh(np.where(possible, loss, 0.0), factor), dtype)
 
+    @quiet
     def grad(self, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        pred, args, problem, taken, _, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
-        slope = problem.gradient(ul.ctc.loss.grad(*args), pred, taken) * factor[:, None, None]
+        dtype, pred, args, problem, taken, _, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
+        slope = cast(weigh(problem.gradient(ul.ctc.loss.grad(*args), pred, taken), factor[:, None, None]), dtype)
         return slope if self._layout == "NTC" else slope.swapaxes(0, 1)

@@ -2,9 +2,11 @@
 
 Arguments are optax's; those that optax takes by keyword only may also be positional, in the order in which it documents them.  Integer
 predictions, which most of optax refuses, count as float64.  Limits at infinities and zeros are the core's: where optax gives NaN for
-0 * inf or for a vector of zeros, these functions give the limit.
+0 * inf or for a vector of zeros, these functions give the limit.  Arguments become plain arrays: a series counts by position, masked
+elements are a TypeError.
 """
 
+import contextlib
 import functools
 import math
 import warnings
@@ -15,7 +17,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 import ufloss as ul
 from ufloss import make_fenchel_young_loss
 
-from ._common import BlankApart, as_floats, as_labels, as_real
+from ._common import BlankApart, as_array, as_floats, as_labels, as_real, cast, divide, operand, quiet, total, widen
 
 __all__ = [
     "binary_dice_loss", "binary_logistic_loss", "binary_sparsemax_loss", "convex_kl_divergence", "cosine_distance", "cosine_similarity",
@@ -29,17 +31,22 @@ __all__ = [
 
 
 def or_zero(targets):
-    return 0 if targets is None else targets
+    return 0 if targets is None else operand("targets", targets)
 
 
 def or_true(where):
     """The core's mask: one of another rank than the logits lies over the batch, as in optax's cross-entropies."""
     if where is None:
         return True
-    where = np.asarray(where)
+    where = as_array("where", where)
     if where.dtype != np.bool_:
         raise TypeError(f"where must be bool, not {where.dtype}")
     return where
+
+
+def real(**given):
+    """Arguments as arrays of real numbers, or numbers of Python's, by name."""
+    return [operand(name, x) for name, x in given.items()]
 
 
 def elements(where, *arrays):
@@ -67,7 +74,7 @@ def classes_of(scores):
 
 def clip_labels(labels, n, wrap=False):
     """Labels that the core accepts, and which of them were labels; `wrap` counts negative ones from the end."""
-    labels = np.asarray(labels)
+    labels = as_array("labels", labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, not {labels.dtype}")
     if wrap and labels.dtype.kind == "i":
@@ -90,12 +97,24 @@ def or_nan(loss, good):
     return loss if np.all(good) else np.where(good, loss, np.nan)[()]
 
 
+@contextlib.contextmanager
+def distributions():
+    """The core's complaint about predictions that are not probabilities, with optax's words for it."""
+    try:
+        yield
+    except ValueError as error:
+        if "not probabilities" not in str(error):
+            raise
+        raise ValueError(f"{error}; with apply_softmax=False they must be valid probability distributions") from None
+
+
 def deprecated(name, replacement):
     """A function under the name that optax calls deprecated."""
 
     @functools.wraps(replacement)
     def old(*args, **kwargs):
-        warnings.warn(f"{name} is deprecated in optax; its name is {replacement.__name__}", DeprecationWarning, stacklevel=2)
+        message = f"The function {name} is deprecated. Please use {replacement.__name__} instead."
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
         return replacement(*args, **kwargs)
 
     old.__name__ = old.__qualname__ = name
@@ -106,38 +125,46 @@ def deprecated(name, replacement):
 # Regression
 
 
+@quiet
 def squared_error(predictions, targets=None):
     """Squared error; the shapes must be equal, although optax documents broadcasting."""
     check_shapes("predictions", predictions, "targets", targets)
-    return ul.squared_error(predictions, or_zero(targets))
+    return ul.squared_error(operand("predictions", predictions), or_zero(targets))
 
 
+@quiet
 def l2_loss(predictions, targets=None):
     """Half the squared error; the shapes must be equal."""
     check_shapes("predictions", predictions, "targets", targets)
-    return ul.l2_loss(predictions, or_zero(targets))
+    return ul.l2_loss(operand("predictions", predictions), or_zero(targets))
 
 
+@quiet
 def huber_loss(predictions, targets=None, delta=1.0):
     """Huber loss, quadratic up to `delta`; a negative `delta` gives NaN (optax: negative losses)."""
-    return ul.huber_loss(predictions, or_zero(targets), delta)
+    return ul.huber_loss(operand("predictions", predictions), or_zero(targets), operand("delta", delta))
 
 
+@quiet
 def log_cosh(predictions, targets=None):
     """Logarithm of the hyperbolic cosine of the error; keeps the small values that optax rounds to 0."""
-    return ul.log_cosh(predictions, or_zero(targets))
+    return ul.log_cosh(operand("predictions", predictions), or_zero(targets))
 
 
+@quiet
 def cosine_similarity(predictions, targets, epsilon=0.0, axis=-1, where=None):
     """Cosine of the angle between two vectors.
 
     `epsilon` is the least *squared* length, although optax documents a length. A vector of zeros gives 0 (optax: NaN for ``epsilon=0``).
     """
+    predictions, targets, epsilon = real(predictions=predictions, targets=targets, epsilon=epsilon)
     return ul.cosine_similarity(predictions, targets, epsilon, axis=axis, where=elements(where, predictions, targets))
 
 
+@quiet
 def cosine_distance(predictions, targets, epsilon=0.0, axis=-1, where=None):
     """One minus `cosine_similarity`, also where `where` leaves nothing of a vector (the core gives 0 there)."""
+    predictions, targets, epsilon = real(predictions=predictions, targets=targets, epsilon=epsilon)
     where = elements(where, predictions, targets)
     loss = ul.cosine_distance(predictions, targets, epsilon, axis=axis, where=where)
     if where is True:
@@ -148,35 +175,41 @@ def cosine_distance(predictions, targets, epsilon=0.0, axis=-1, where=None):
 # Binary classification
 
 
+@quiet
 def sigmoid_binary_cross_entropy(logits, labels):
     """Binary cross-entropy of logits; labels, of any type, are cast to the type of the logits."""
     logits = as_floats(logits)
-    return ul.sigmoid_binary_cross_entropy(logits, as_real("labels", labels).astype(logits.dtype))
+    return ul.sigmoid_binary_cross_entropy(logits, cast(as_real("labels", labels), logits.dtype))
 
 
 binary_logistic_loss = deprecated("binary_logistic_loss", sigmoid_binary_cross_entropy)
 
 
+@quiet
 def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0):
     """Focal loss of logits; labels are cast to the type of the logits, `alpha` of None, or a negative one, is no class weight."""
     logits = as_floats(logits)
-    return ul.sigmoid_focal_loss(logits, as_real("labels", labels).astype(logits.dtype), -1 if alpha is None else alpha, gamma)
+    alpha, gamma = real(alpha=-1 if alpha is None else alpha, gamma=gamma)
+    return ul.sigmoid_focal_loss(logits, cast(as_real("labels", labels), logits.dtype), alpha, gamma)
 
 
+@quiet
 def hinge_loss(predictor_outputs, targets):
     """Hinge loss with labels -1 and 1; integers give float64 (optax: integers)."""
-    return ul.hinge_loss(predictor_outputs, targets)
+    return ul.hinge_loss(*real(predictor_outputs=predictor_outputs, targets=targets))
 
 
+@quiet
 def perceptron_loss(predictor_outputs, targets):
     """Perceptron loss with labels -1 and 1; the shapes must be equal."""
     check_shapes("predictor_outputs", predictor_outputs, "targets", targets)
-    return ul.perceptron_loss(predictor_outputs, targets)
+    return ul.perceptron_loss(*real(predictor_outputs=predictor_outputs, targets=targets))
 
 
+@quiet
 def sparsemax_loss(logits, labels):
     """Binary sparsemax loss; any label but 0 counts as 1."""
-    return ul.sparsemax_loss(logits, labels)
+    return ul.sparsemax_loss(*real(logits=logits, labels=labels))
 
 
 binary_sparsemax_loss = deprecated("binary_sparsemax_loss", sparsemax_loss)
@@ -185,16 +218,19 @@ binary_sparsemax_loss = deprecated("binary_sparsemax_loss", sparsemax_loss)
 # Classification over an axis
 
 
+@quiet
 def softmax_cross_entropy(logits, labels, axis=-1, where=None):
     """Softmax cross-entropy of distributions; safe where a logit is -inf and its label 0 (optax: NaN)."""
-    return ul.softmax_cross_entropy(logits, labels, axis=axis, where=or_true(where))
+    return ul.softmax_cross_entropy(*real(logits=logits, labels=labels), axis=axis, where=or_true(where))
 
 
+@quiet
 def safe_softmax_cross_entropy(logits, labels):
     """`softmax_cross_entropy` over the last axis."""
-    return ul.softmax_cross_entropy(logits, labels)
+    return ul.softmax_cross_entropy(*real(logits=logits, labels=labels))
 
 
+@quiet
 def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=None):
     """Softmax cross-entropy of integer labels.
 
@@ -210,69 +246,85 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
         return or_nan(loss, good)
     if np.any(np.isposinf(loss)):  # which is what the core gives where a label is left out
         own = np.take_along_axis(rows(logits, axis), np.broadcast_to(labels, np.shape(loss))[..., None], -1)[..., 0]
-        loss = np.where(np.isposinf(loss), ul.logsumexp(logits, axis=axis, where=np.asarray(where)) - own, loss)[()]
+        left_out = cast(ul.logsumexp(logits.astype(float), axis=axis, where=or_true(where)) - own, logits.dtype)
+        loss = np.where(np.isposinf(loss), left_out, loss)[()]
     return or_nan(loss, good | ~any_kept(where, logits.ndim, axis))
 
 
 multiclass_logistic_loss = deprecated("multiclass_logistic_loss", softmax_cross_entropy_with_integer_labels)
 
 
+@quiet
 def poly_loss_cross_entropy(logits, labels, epsilon=2.0, axis=-1, where=None):
     """PolyLoss-1: softmax cross-entropy plus `epsilon` times sum(labels * (1 - softmax(logits))); a batch-shaped `where` serves too."""
-    return ul.poly_loss_cross_entropy(logits, labels, epsilon, axis=axis, where=or_true(where))
+    return ul.poly_loss_cross_entropy(*real(logits=logits, labels=labels, epsilon=epsilon), axis=axis, where=or_true(where))
 
 
+@quiet
 def kl_divergence(log_predictions, targets, axis=-1, where=None):
     """Kullback-Leibler divergence of log-probabilities; a target of 0 gives 0 also where the prediction is -inf (optax: NaN)."""
+    log_predictions, targets = real(log_predictions=log_predictions, targets=targets)
     return ul.kl_divergence(log_predictions, targets, axis=axis, where=elements(where, log_predictions, targets))
 
 
+@quiet
 def kl_divergence_with_log_targets(log_predictions, log_targets, axis=-1, where=None):
     """`kl_divergence` with logarithms of the targets; a log target of -inf gives 0 (optax: NaN)."""
+    log_predictions, log_targets = real(log_predictions=log_predictions, log_targets=log_targets)
     return ul.kl_divergence_with_log_targets(log_predictions, log_targets, axis=axis, where=elements(where, log_predictions, log_targets))
 
 
+@quiet
 def generalized_kl_divergence(log_predictions, targets, axis=-1, where=None):
     """Generalised Kullback-Leibler divergence, for measures that need not sum to 1."""
+    log_predictions, targets = real(log_predictions=log_predictions, targets=targets)
     return ul.generalized_kl_divergence(log_predictions, targets, axis=axis, where=elements(where, log_predictions, targets))
 
 
 convex_kl_divergence = deprecated("convex_kl_divergence", generalized_kl_divergence)
 
 
+@quiet
 def multiclass_hinge_loss(scores, labels):
     """Multiclass hinge loss over the last axis; a label that is no class gives NaN (optax: a loss without a true class)."""
+    scores = as_real("scores", scores)
     labels, good = clip_labels(labels, classes_of(scores))
     return or_nan(ul.multiclass_hinge_loss(scores, labels), good)
 
 
+@quiet
 def multiclass_perceptron_loss(scores, labels):
     """Multiclass perceptron loss over the last axis; a label that is no class gives NaN (optax: the largest score)."""
+    scores = as_real("scores", scores)
     labels, good = clip_labels(labels, classes_of(scores))
     return or_nan(ul.multiclass_perceptron_loss(scores, labels), good)
 
 
+@quiet
 def multiclass_sparsemax_loss(scores, labels):
     """Multiclass sparsemax loss over the last axis, of any rank.
 
     A negative label counts from the end; any other that is no class gives NaN (optax: taken for the last class).
     """
+    scores = as_real("scores", scores)
     labels, good = clip_labels(labels, classes_of(scores), wrap=True)
     return or_nan(ul.multiclass_sparsemax_loss(scores, labels), good)
 
 
+@quiet
 def smooth_labels(labels, alpha, axis=-1, where=None):
     """Labels mixed with the uniform distribution over those that `where` keeps; an array `alpha` broadcasts to the labels.
 
     With `where` the uniform part is added to all labels, also to those left out; a row without any keeps its labels (optax: inf).
     """
     labels = as_floats(labels, "labels")
-    alpha = as_real("alpha", alpha).astype(labels.dtype)
+    alpha = as_real("alpha", alpha)
     if where is None and alpha.ndim == 0:
         return ul.smooth_labels(labels, alpha, axis=axis)
-    kept = np.sum(np.broadcast_to(True, labels.shape) if where is None else or_true(where), axis, keepdims=True)
-    alpha = np.where(kept > 0, alpha, labels.dtype.type(0))
-    return (1 - alpha) * labels + alpha / np.maximum(kept, 1).astype(labels.dtype)
+    x = widen(labels)
+    kept = np.count_nonzero(np.broadcast_to(True, x.shape) if where is None else or_true(where), axis, keepdims=True)
+    alpha = np.where(kept > 0, cast(alpha, x.dtype), x.dtype.type(0))
+    return cast((1 - alpha) * x + alpha / np.maximum(kept, 1).astype(x.dtype), labels.dtype)
 
 
 # Ranking, similarity, segmentation
@@ -284,28 +336,33 @@ def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.
     `reduce_fn` gets the losses of all lists, with `where` also which of them have an item, as its keyword `where`; its default is their
     mean, 0 where there is none. None gives the losses themselves. Labels are cast to the type of the logits.
     """
-    logits = as_floats(logits)
-    factor = 1 if weights is None else as_real("weights", weights).astype(logits.dtype)
-    kept = elements(where, logits, labels)
-    loss = ul.ranking_softmax_loss(logits, as_real("labels", labels).astype(logits.dtype), factor, where=kept)
-    if reduce_fn is None:
-        return loss
-    lists = np.broadcast_to(where is None or np.any(kept, -1), np.shape(loss))
-    if reduce_fn is np.mean and not lists.any():
-        return loss.dtype.type(0)  # NumPy's is NaN
-    return reduce_fn(loss) if where is None else reduce_fn(loss, where=lists)
+    logits, labels = as_floats(logits, "logits"), as_real("labels", labels)
+    x = widen(logits)
+    factor = 1 if weights is None else cast(as_real("weights", weights), x.dtype)
+    kept = elements(where, x, labels)
+    loss = np.asarray(ul.ranking_softmax_loss(x, cast(labels, x.dtype), factor, where=kept))
+    lists = np.broadcast_to(where is None or np.any(kept, -1), loss.shape)
+    if reduce_fn in (np.mean, np.sum):
+        result = total(loss, None, None if where is None else lists)
+        return cast(divide(result, max(1, np.count_nonzero(lists))) if reduce_fn is np.mean else result, logits.dtype)
+    loss = cast(loss, logits.dtype)
+    return loss if reduce_fn is None else reduce_fn(loss) if where is None else reduce_fn(loss, where=lists)
 
 
+@quiet
 def ntxent(embeddings, labels, temperature=0.07):
     """NT-Xent loss of a batch of embeddings; 0 where all labels are equal, NaN where no two are (optax documents NaN for the former)."""
-    return ul.ntxent_loss(embeddings, labels, temperature)
+    return ul.ntxent_loss(as_real("embeddings", embeddings), as_array("labels", labels), operand("temperature", temperature))
 
 
+@quiet
 def triplet_margin_loss(anchors, positives, negatives, axis=-1, norm_degree=2, margin=1.0, eps=1e-6):
     """Triplet margin loss; distances are sums of abs(difference)**norm_degree (optax leaves out abs, which is the same for even ones)."""
-    return ul.triplet_margin_loss(anchors, positives, negatives, margin, norm_degree, eps, axis=axis)
+    anchors, positives, negatives = real(anchors=anchors, positives=positives, negatives=negatives)
+    return ul.triplet_margin_loss(anchors, positives, negatives, *real(margin=margin, norm_degree=norm_degree, eps=eps), axis=axis)
 
 
+@quiet
 def dice_loss(predictions, targets, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
               ignore_background=False, axis=None):  # fmt: skip
     """Dice loss of images of shape (batch, pixels..., classes).
@@ -313,43 +370,52 @@ def dice_loss(predictions, targets, class_weights=None, smooth=1.0, alpha=0.5, b
     Class weights are not normalised. Without a pixel axis each element is a region of its own. ``apply_softmax=False`` takes any values
     of one class (optax refuses all but 1); an empty region with ``smooth=0`` gives 0 (optax: NaN).
     """
-    return ul.dice_loss(predictions, targets, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
-                        reduction=reduction, ignore_background=ignore_background, axis=axis)  # fmt: skip
+    predictions, targets = real(predictions=predictions, targets=targets)
+    class_weights = class_weights if class_weights is None else as_real("class_weights", class_weights)
+    with distributions():
+        return ul.dice_loss(predictions, targets, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
+                            reduction=reduction, ignore_background=ignore_background, axis=axis)  # fmt: skip
 
 
+@quiet
 def multiclass_generalized_dice_loss(predictions, targets, smooth=1.0, apply_softmax=True, ignore_background=False):
     """Mean dice loss whose classes weigh by the inverse square of their frequency in the whole batch; a scalar."""
     check_shapes("predictions", predictions, "targets", targets)
-    return ul.multiclass_generalized_dice_loss(predictions, targets, smooth=smooth, apply_softmax=apply_softmax, ignore_background=ignore_background)
+    predictions, targets = real(predictions=predictions, targets=targets)
+    with distributions():
+        return ul.multiclass_generalized_dice_loss(predictions, targets, smooth=smooth, apply_softmax=apply_softmax, ignore_background=ignore_background)
 
 
+@quiet
 def binary_dice_loss(predictions, targets, smooth=1.0, apply_sigmoid=True):
     """Dice loss of images of one class; ``apply_sigmoid=False`` takes probabilities (optax refuses all but 1)."""
+    predictions, targets = real(predictions=predictions, targets=targets)
     return ul.binary_dice_loss(predictions, targets, smooth=smooth, apply_sigmoid=apply_sigmoid)
 
 
 # CTC
 
 
+@quiet
 def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, compute):
     """The results of one of the core's functions with optax's arguments, and what must be added to each frame's log-probabilities."""
-    logits, labels = as_floats(logits), np.asarray(labels)
-    if logits.dtype == np.float16:
-        logits = logits.astype(np.float32)  # the type of optax's result; -log_epsilon is no float16
+    logits, labels = widen(as_floats(logits, "logits")), as_array("labels", labels)  # float32 is the type of optax's result for float16
+    logit_paddings, label_paddings = as_real("logit_paddings", logit_paddings), as_real("label_paddings", label_paddings)
     if logits.ndim != 3 or labels.ndim != 2 or len(logits) != len(labels):
         raise ValueError(f"logits of shape {logits.shape} and labels of shape {labels.shape} are not (batch, frames, classes) and (batch, labels)")
     for name, x, shape in (("logit_paddings", logit_paddings, logits.shape[:2]), ("label_paddings", label_paddings, labels.shape)):
         if np.shape(x) != shape:
             raise ValueError(f"{name} has shape {np.shape(x)}, not {shape}")
-    padded, n = as_real("label_paddings", label_paddings).astype(float), labels.shape[1]
+    padded, n = label_paddings.astype(float), labels.shape[1]
     if not np.all((padded == 0) | (padded == 1)):
         raise ValueError("label_paddings must be 0 or 1")
-    used = np.arange(n) < n - padded.sum(1)[:, None].astype(np.int64)
+    used = np.arange(n) < n - np.count_nonzero(padded, 1)[:, None]
     problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id)
     results = compute(problem.scores, logit_paddings, problem.labels, ~used, problem.blank)
-    return results, problem.surplus(np.asarray(logit_paddings) == 0), logits.dtype.type(log_epsilon)
+    return results, problem.surplus(logit_paddings == 0), logits.dtype.type(log_epsilon)
 
 
+@quiet
 def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5):
     """CTC loss.
 
@@ -377,9 +443,10 @@ def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0, log_eps
         If shapes do not fit, or a label is no class (optax: a class of probability 1).
     """
     loss, surplus, worst = forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, ul.ctc_loss)
-    return np.minimum(loss - surplus.sum(-1), -worst)
+    return np.minimum(cast(loss - total(surplus, -1), loss.dtype), -worst)
 
 
+@quiet
 def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, blank_id=0, log_epsilon=-1e5):
     """CTC loss and forward probabilities, with the parameters of `ctc_loss`.
 
@@ -393,5 +460,6 @@ def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, 
     """
     compute = ul.ctc_loss_with_forward_probs
     (loss, *alphas), surplus, worst = forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, compute)
-    so_far = np.cumsum(surplus, -1).T[..., None]
-    return np.minimum(loss - surplus.sum(-1), -worst), *(np.maximum(alpha + so_far, worst) for alpha in alphas)
+    so_far = np.cumsum(surplus, -1, dtype=float).T[..., None]
+    alphas = (np.maximum(cast(alpha + so_far, alpha.dtype), worst) for alpha in alphas)
+    return np.minimum(cast(loss - total(surplus, -1), loss.dtype), -worst), *alphas
