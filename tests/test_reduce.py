@@ -307,16 +307,16 @@ def test_lines_and_blocks_give_the_same_bits(shape, dtype, monkeypatch):
     x, y = rng.normal(size=(2, *shape)).astype(dtype)
     weights = rng.random(shape)
     took = []
-    by_lines = _reduce.Reduction._by_lines
+    by_lines = _reduce.Pass.by_lines
     for loss in (ul.huber_loss, ul.sigmoid_binary_cross_entropy, ul.stirling_term):
         args = (abs(x),) if loss is ul.stirling_term else (x, (y > 0).astype(dtype))
         for axis in (None, -1, 0):
             for w in (None, weights):
                 words = {"axis": axis, "weights": w, "returned": True}
                 for f in (loss.sum, loss.mean, *[g.value_and_grad for g in (loss.sum, loss.mean) if hasattr(g, "value_and_grad")]):
-                    monkeypatch.setattr(_reduce.Reduction, "_by_lines", lambda *a: took.append(by_lines(*a)) or took[-1])
+                    monkeypatch.setattr(_reduce.Pass, "by_lines", lambda *a: took.append(by_lines(*a)) or took[-1])
                     one = f(*args, **words)
-                    monkeypatch.setattr(_reduce.Reduction, "_by_lines", lambda *a: False)
+                    monkeypatch.setattr(_reduce.Pass, "by_lines", lambda *a: False)
                     for a, b in zip(one, f(*args, **words), strict=True):
                         np.testing.assert_array_equal(a, b)
     assert sum(took) > 10
