@@ -118,8 +118,9 @@ class RowsOfLoss:
         mask = all_of(masks if rows.mask is None else [rows.mask, *masks])
         self.mask = None if mask is None else broadcast(mask, whole)
         self.along, self.width = along, max(1, rows.n)
-        self.real = [a["role"] != "label" for a in loss["args"]]
-        rows.place(self.shape)
+        self.args = loss["args"]
+        if self.shape != rows.batch:
+            rows.place(self.shape)
         self.rows, self.full = rows, rows.full  # of the gradient
 
     def lay(self, order):
@@ -151,7 +152,7 @@ class RowsOfLoss:
         inputs = [x[block] for x in self.inputs]
         words = {} if dtype is None else {"dtype": dtype}
         if dtype is not None:
-            inputs = [x.astype(kind, copy=False) if real else x for x, real in zip(inputs, self.real, strict=True)]
+            inputs = [x if a["role"] == "label" else x.astype(kind, copy=False) for x, a in zip(inputs, self.args, strict=True)]
         mask = None if self.mask is None else self.mask[block]
         if rows is not None:
             rows = np.broadcast_to(rows[..., None], (*rows.shape, self.rows.n))
@@ -215,7 +216,7 @@ class Reduction:
             raise ValueError(f"{name}: output array is read-only")
         if dtype is not None and np.dtype(dtype).kind != "f":
             raise TypeError(f"{name}: dtype must be a floating-point type, not {np.dtype(dtype)}")
-        if not (all(type(x) in PLAIN for x in inputs) and type(weights) in PLAIN and type(where) in PLAIN):
+        if not {type(x) for x in (*inputs, weights, where)} <= PLAIN:
             *inputs, weights, where = align(loss, [*inputs, weights, where], name)
         inputs, kept = as_plain(loss, inputs)
         counting = mask_of(weights)
@@ -375,7 +376,8 @@ class Pass:
                     break
                 i = begin // inner
                 block = (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
-                self.add(block, *self.evaluate(block, np.dtype(float)))
+                with np.errstate(all="ignore"):
+                    self.add(block, *self.evaluate(block, np.dtype(float)))
                 begin += segment
         return True
 
@@ -384,28 +386,28 @@ class Pass:
 
     def by_blocks(self):
         """Any operands, a block at a time."""
-        for block in blocks(self.shape, self.limit):
-            s, t = self.evaluate(block, self.compute)
-            if self.compute.char != "d" and not is_finite(s):
-                total = self.total[block[: self.kept]]
-                settled = np.isfinite(s) | np.isnan(total) | (s == total)      # nothing changes a NaN, nor an infinity of the same sign
-                if not settled.all():
-                    s, t = self.evaluate(block, np.dtype(float))
-            self.add(block, s, t)
-            if self.exponents is not None and self.laid is None and self.kept == 0 and not is_finite(s):
-                break      # a loss itself is not finite
+        with np.errstate(all="ignore"):
+            for block in blocks(self.shape, self.limit):
+                s, t = self.evaluate(block, self.compute)
+                if not is_finite(s):
+                    if self.exponents is not None and self.laid is None and self.kept == 0:
+                        self.add(block, s, t)
+                        break      # a loss itself is not finite
+                    total = self.total[block[: self.kept]]
+                    settled = np.isfinite(s) | np.isnan(total) | (s == total)      # nothing changes a NaN, nor an infinity of the same sign
+                    if self.compute.char != "d" and not settled.all():
+                        s, t = self.evaluate(block, np.dtype(float))
+                self.add(block, s, t)
 
     def add(self, block, s, t):
         here = block[: self.kept]
-        with np.errstate(all="ignore"):
-            self.total[here] += s
-            self.weight[here] += t
+        self.total[here] += s
+        self.weight[here] += t
 
     def buffer(self, compute, size):
-        n = math.prod(size)
-        if compute not in self.buffers or self.buffers[compute].size < n:
-            self.buffers[compute] = np.empty(n, compute)
-        return self.buffers[compute][:n].reshape(size)
+        if (room := self.buffers.get(compute)) is None:
+            room = self.buffers[compute] = np.empty(min(math.prod(self.shape), self.limit), compute)
+        return room[: math.prod(size)].reshape(size)
 
     def evaluate(self, block, compute):
         """The sums of one block, computed in that type; and its gradient."""
@@ -413,22 +415,21 @@ class Pass:
         grad = None if laid is None else laid[*block, ...] if compute == self.kind else np.empty(laid[*block, ...].shape, compute)
         ufunc, out = (self.ufunc, (values,)) if laid is None else (self.ufunc.value_and_grad, (values, grad))
         dtype = None if compute == self.kind else compute
-        with np.errstate(all="ignore"):
-            try:
-                self.source.evaluate(ufunc, block, out, dtype, self.kind)
-            except ValueError:      # a label that is no class is not asked for where it weighs nothing
-                if not self.rows or weights is None or np.all(weights):
-                    raise
-                self.source.evaluate(ufunc, block, out, dtype, self.kind, weights != 0)
-            sums = add_up(values, weights, self.source.counts(block), self.kept)
-            if laid is not None:
-                scale(grad, weights, None if self.divisor is None else self.divisor[block[: self.kept]], len(self.shape) - self.kept, self.rows)
-                if self.source.mask is not None:
-                    np.copyto(grad, 0, where=~self.source.mask[block])
-                if grad.itemsize == 4 and dtype is not None:
-                    TO_HALF(grad, out=laid[*block, ...])
-                elif dtype is not None:
-                    np.copyto(laid[*block, ...], grad, casting="same_kind")
+        try:
+            self.source.evaluate(ufunc, block, out, dtype, self.kind)
+        except ValueError:      # a label that is no class is not asked for where it weighs nothing
+            if not self.rows or weights is None or np.all(weights):
+                raise
+            self.source.evaluate(ufunc, block, out, dtype, self.kind, weights != 0)
+        sums = add_up(values, weights, self.source.counts(block), self.kept)
+        if laid is not None:
+            scale(grad, weights, None if self.divisor is None else self.divisor[block[: self.kept]], len(self.shape) - self.kept, self.rows)
+            if self.source.mask is not None:
+                np.copyto(grad, 0, where=~self.source.mask[block])
+            if grad.itemsize == 4 and dtype is not None:
+                TO_HALF(grad, out=laid[*block, ...])
+            elif dtype is not None:
+                np.copyto(laid[*block, ...], grad, casting="same_kind")
         return sums
 
 
