@@ -219,7 +219,7 @@ class Reduction:
         if not {type(x) for x in (*inputs, weights, where)} <= PLAIN:
             *inputs, weights, where = align(loss, [*inputs, weights, where], name)
         inputs, kept = as_plain(loss, inputs)
-        counting = mask_of(weights)
+        counting = None if type(weights) in PLAIN else mask_of(weights)
         where = where if where is True else np.asarray(check_mask(where, name))
         source = (RowsOfLoss if loss["kind"] == "row" else Elements)(loss, name, inputs, kept, axis, where)
         shape = source.shape
@@ -448,7 +448,8 @@ def is_finite(a):
 def is_ordinary(weight):
     """Are sums of weights far from where float64 overflows or loses digits?  None at all is ordinary too."""
     if weight.ndim == 0:
-        return weight == 0 or 1e-250 < abs(weight) < math.inf
+        total = float(weight)
+        return total == 0 or 1e-250 < abs(total) < math.inf
     sizes = np.abs(weight)
     return bool(((sizes == 0) | (sizes > 1e-250) & (sizes < math.inf)).all())
 
@@ -545,9 +546,11 @@ def docstring(loss, kind, with_grad, weights):
     noun = {"sum": "Sum", "mean": "Mean"}[kind]
     rows = loss["kind"] == "row"
     lines = [f"{noun} of `{name}`{' and its gradient with respect to `' + first + '`' if with_grad else ''}, weighted, in one pass.", ""]
-    lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides.", ""]
+    lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides. Those of float16 are",
+              "kept in float32, and those that overflow in float32 are computed again in float64: the result alone is rounded to its type.", ""]  # fmt: skip
     lines += ["Parameters", "----------", f"{', '.join(a['name'] for a in loss['args'])}", f"    As in `{name}`."]
-    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default."]
+    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default. A weight of 0 leaves its loss out, whatever that is"
+              f"{', also where the label is no class' if any(a['role'] == 'label' for a in loss['args']) else ''}."]  # fmt: skip
     if rows:
         lines += ["over : int, tuple of int or None, optional",
                   "    Axes of the losses that are reduced, counted without the class axis; all of them by default.",
@@ -566,7 +569,9 @@ def docstring(loss, kind, with_grad, weights):
     if with_grad:
         lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where",
                   "    masked out."]  # fmt: skip
-    lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`."]
+    lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`.", ""]
+    lines += ["Notes", "-----", "What a masked array hides, among the operands, the weights or in `where`, takes no part. Operands of pandas with the same labels in",
+              "another order are put in that of the first; different labels are an error."]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
