@@ -11,7 +11,6 @@ from ._registry import UFUNCS
 
 softmax, nll_loss = UFUNCS["softmax"], UFUNCS["nll_loss"]
 cross_entropy = UFUNCS["sigmoid_binary_cross_entropy"]      # its gradient at label 0 is the sigmoid
-softmax_cross_entropy = UFUNCS["softmax_cross_entropy_with_integer_labels"]
 
 
 class Probabilities:
@@ -27,19 +26,25 @@ class Probabilities:
         elif self.one:
             self.p, self.q = cross_entropy.grad(scores, 0.0), cross_entropy.grad(-scores, 0.0)
         else:
-            # 1 - p has lost no digits but where p is more than 1/2; there the cross-entropy -log p has kept them
-            self.p, self.top = softmax(scores), scores.argmax(-1)
-            self.q = 1 - self.p
-            np.put_along_axis(self.q, self.top[..., None], -np.expm1(-softmax_cross_entropy(scores, self.top))[..., None], -1)
+            # 1 - p loses digits only where p is more than 1/2, which one class at most is; there it is the sum of the others
+            self.p = softmax(scores)
+            self.top = self.p > 0.5
+            others = total(np.where(self.top, scores.dtype.type(0), self.p), scores.dtype.type(1))
+            self.q = np.where(self.top, others, 1 - self.p)
 
     def back(self, slope):
         if not self.apply:
             return slope
         if self.one:
             return slope * cross_entropy.hess(self.scores, 0.0)
-        # p_i sum_j p_j (s_i - s_j), relative to the most probable class, whose own share of the sum is 0 then
-        change = slope - np.take_along_axis(slope, self.top[..., None], -1)
-        return self.p * (change - np.sum(self.p * change, -1, keepdims=True, dtype=float).astype(slope.dtype))
+        # p_i sum_j p_j (s_i - s_j), relative to the class above 1/2, if there is one, whose own share of the sum is 0 then
+        change = slope - total(np.where(self.top, slope, slope.dtype.type(0)), slope.dtype.type(1))
+        return self.p * (change - total(self.p, change))
+
+
+def total(a, b):
+    """Sums of products along the last axis, which NumPy takes longer for where that is short."""
+    return -nll_loss(a, b, keepdims=True)
 
 
 def images(predictions, targets, name):
