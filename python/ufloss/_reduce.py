@@ -426,7 +426,10 @@ class Pass:
             scale(grad, weights, None if self.divisor is None else self.divisor[block[: self.kept]], len(self.shape) - self.kept, self.rows)
             if self.source.mask is not None:
                 np.copyto(grad, 0, where=~self.source.mask[block])
-            if grad.itemsize == 4 and dtype is not None:
+            if compute != self.compute:      # done again: what was finite stays, so that it depends on no neighbour in its block
+                stored = laid[*block, ...]
+                np.copyto(stored, grad, casting="same_kind", where=~np.isfinite(stored))
+            elif grad.itemsize == 4 and dtype is not None:
                 TO_HALF(grad, out=laid[*block, ...])
             elif dtype is not None:
                 np.copyto(laid[*block, ...], grad, casting="same_kind")
