@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import pytest
 
 import ufloss as ul
 from ufloss import _core
-from ufloss._registry import ISA, LOSSES
+from ufloss._registry import ISA, LOSSES, ROW_LOSSES, UFUNCS
 
 DERIVATIVES = {
     "grad": {"grad"},
@@ -665,3 +666,104 @@ def test_unknown_isa_is_an_import_error_that_names_the_choices(wrong):
     last = run.stderr.splitlines()[-1]
     assert last.startswith(f"ImportError: UFLOSS_ISA={wrong!r}")
     assert ", ".join(CONFIG["usable instruction sets"]) in last
+
+
+# Masked arrays
+
+ROW_CASES = [pytest.param(loss, attribute, id=f"{loss['name']}.{attribute}".removesuffix(".")) for loss in ROW_LOSSES for attribute in loss["outputs"]]
+
+
+def rows_of(loss, rows=6, n=5):
+    rng = np.random.default_rng(0)
+    args = []
+    for a in loss["args"]:
+        if a["role"] == "label":
+            args.append(rng.integers(0, n, rows))
+        else:
+            args.append(rng.random((rows, n) if a["along"] else rows) + 0.1)
+    return args
+
+
+@pytest.mark.parametrize(("loss", "attribute"), ROW_CASES)
+def test_masked_arrays_count_as_where_in_rows(loss, attribute):
+    value = UFUNCS[loss["name"]]
+    ufunc, args = getattr(value, attribute) if attribute else value, rows_of(loss)
+    names = [a["name"] for a in loss["args"]]
+    for k, x in enumerate(args):
+        mask = np.random.default_rng(k).random(x.shape) < 0.3
+        spoiled = x.copy()
+        spoiled[mask] = -100 if x.dtype.kind == "i" else np.nan
+        mixed = [np.ma.array(spoiled, mask=mask) if i == k else a for i, a in enumerate(args)]
+        want = ufunc(*[spoiled if i == k else a for i, a in enumerate(args)], where=~mask)
+        where = np.random.default_rng(9).random((6, 5)) < 0.8
+        both = ufunc(*args, where=(~mask if mask.ndim == 2 else ~mask[:, None]) & where)
+        filled = [a.filled(0.5 if a.dtype.kind == "f" else 0) if isinstance(a, np.ma.MaskedArray) else a for a in mixed]
+        for got, right in (
+            (ufunc(*mixed), want), (ufunc(**dict(zip(names, mixed, strict=True))), want), (ufunc(*mixed, where=where), both),
+            (ufunc(*filled, where=np.ma.array(where, mask=mask if mask.ndim == 2 else np.broadcast_to(mask[:, None], (6, 5)))), both),
+        ):  # fmt: skip
+            for g, w in zip(got if isinstance(got, tuple) else (got,), right if isinstance(right, tuple) else (right,), strict=True):
+                assert type(g) is np.ndarray
+                np.testing.assert_array_equal(g, w)
+
+
+def test_masks_that_numpy_would_ignore_are_refused(case):
+    args = case.draw(4)
+    with pytest.raises(TypeError, match="where is a masked array"):
+        case(*args, where=np.ma.array([True] * 4, mask=[0, 1, 0, 0]))
+
+
+def test_losses_over_a_batch_refuse_masked_arrays():
+    x = np.ma.array(np.random.default_rng(0).random((4, 3)), mask=np.eye(4, 3))
+    for call in (lambda: ul.ntxent_loss(x, [0, 0, 1, 1]), lambda: ul.ntxent_loss.value_and_grad(x.data, np.ma.array([0, 0, 1, 1], mask=[1, 0, 0, 0])),
+                 lambda: ul.ctc.loss(x, [1]), lambda: ul.ctc.loss.value_and_grad(x.data, np.ma.array([1], mask=[1]))):  # fmt: skip
+        with pytest.raises(TypeError, match="takes no masked arrays"):
+            call()
+
+
+# Types
+
+
+def test_types_list_the_loops(case):
+    n, m = case.nin, case.nout
+    assert case.ufunc.types == [f"{c * n}->{c * m}" for c in "efd"]
+    assert case.ufunc.ntypes == 3
+
+
+@pytest.mark.parametrize(("loss", "attribute"), ROW_CASES)
+def test_types_of_rows_list_the_loops(loss, attribute):
+    value = UFUNCS[loss["name"]]
+    ufunc = getattr(value, attribute) if attribute else value
+    letters = {np.dtype(c).char: c for c in ("f2", "f4", "f8", "i8")}
+    assert ufunc.ntypes == len(ufunc.types) == 4
+    for text in ufunc.types:
+        inputs, outputs = text.split("->")
+        args = [np.zeros((2, 3) if a["along"] else 2, letters[c]) for a, c in zip(loss["args"], inputs, strict=True)]
+        result = ufunc(*args, dtype=letters[outputs[0]])
+        assert "".join(r.dtype.char for r in (result if isinstance(result, tuple) else (result,))) == outputs
+
+
+# Warnings
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_no_call_emits_a_warning(case, dtype):
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        if case.nin < 4:
+            case(*case.specials(np.dtype(dtype)))
+        case(*[np.resize(np.array([np.nan, np.inf, -np.inf, 0, 65504, -65504, 6e-8], dtype), 7) for _ in range(case.nin)])
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize(("loss", "attribute"), ROW_CASES)
+def test_no_call_of_rows_emits_a_warning(loss, attribute, dtype):
+    value = UFUNCS[loss["name"]]
+    ufunc = getattr(value, attribute) if attribute else value
+    special = np.array([np.nan, np.inf, -np.inf, 0, 65504, -65504, 6e-8], dtype)
+    args = [a if a.dtype.kind == "i" else np.resize(special, a.shape) for a in rows_of(loss, 7, 6)]
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        ufunc(*args)
+        ufunc(*args, where=np.tile(np.arange(6) > 2, (7, 1)))
+        ufunc(*args, axis=(-1,))

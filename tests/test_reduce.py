@@ -4,6 +4,7 @@ import inspect
 import itertools
 import pickle
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ def operands(loss, shape, classes=5, dtype=np.float64):
     rng = np.random.default_rng(0)
     if loss["kind"] != "row":
         size = int(np.prod(shape))
-        return [np.clip(np.where(np.isfinite(a), a, 1), -50, 50).reshape(shape) for a in draw(loss, size, dtype)]
+        drawn = draw(loss, size, np.float64 if np.dtype(dtype) == np.float64 else np.float32)
+        return [np.clip(np.where(np.isfinite(a), a, 1), -50, 50).reshape(shape).astype(dtype) for a in drawn]
     made = []
     for a in loss["args"]:
         if a["role"] == "label":
@@ -307,16 +309,205 @@ def test_lines_and_blocks_give_the_same_bits(shape, dtype, monkeypatch):
     x, y = rng.normal(size=(2, *shape)).astype(dtype)
     weights = rng.random(shape)
     took = []
-    by_lines = _reduce.Reduction._by_lines
+    by_lines = _reduce.Pass.by_lines
     for loss in (ul.huber_loss, ul.sigmoid_binary_cross_entropy, ul.stirling_term):
         args = (abs(x),) if loss is ul.stirling_term else (x, (y > 0).astype(dtype))
         for axis in (None, -1, 0):
             for w in (None, weights):
                 words = {"axis": axis, "weights": w, "returned": True}
                 for f in (loss.sum, loss.mean, *[g.value_and_grad for g in (loss.sum, loss.mean) if hasattr(g, "value_and_grad")]):
-                    monkeypatch.setattr(_reduce.Reduction, "_by_lines", lambda *a: took.append(by_lines(*a)) or took[-1])
+                    monkeypatch.setattr(_reduce.Pass, "by_lines", lambda *a: took.append(by_lines(*a)) or took[-1])
                     one = f(*args, **words)
-                    monkeypatch.setattr(_reduce.Reduction, "_by_lines", lambda *a: False)
+                    monkeypatch.setattr(_reduce.Pass, "by_lines", lambda *a: False)
                     for a, b in zip(one, f(*args, **words), strict=True):
                         np.testing.assert_array_equal(a, b)
     assert sum(took) > 10
+
+
+# Types that a single loss leaves
+
+
+@pytest.mark.parametrize("layout", ["line", "strided", "masked"])
+def test_float16_losses_are_kept_in_float32(layout):
+    x = np.zeros(100, "f2")
+    x[3] = 300
+    words = {}
+    if layout == "strided":
+        x = np.repeat(x, 2).reshape(50, 4)[:, ::2].T
+    if layout == "masked":
+        x, words = np.append(x, np.float16(np.nan)), {"where": np.arange(101) < 100}
+    assert ul.squared_error.mean(x, 0.0, **words) == 900
+    assert ul.squared_error.mean(x, 0.0, **words).dtype == np.float16
+    value, grad = ul.squared_error.mean.value_and_grad(x, 0.0, **words)
+    assert (value, grad.max(), grad.dtype) == (900, 6, np.float16)
+    tiny = x * np.float16(1e-5)      # each loss but not their number times it is below the type
+    want = float(tiny[x > 1][0]) ** 2
+    assert ul.squared_error.sum(tiny, 0.0, dtype=float, **words) == pytest.approx(want, rel=1e-6)
+
+
+def test_float16_gradients_are_rounded_once():
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.normal(size=5000).astype("f2"), rng.normal(size=5000).astype("f2"), rng.random(5000)
+    exact = 2 * (x.astype(float) - y.astype(float)) * weights / weights.sum()
+    grad = ul.squared_error.mean.value_and_grad(x, y, weights=weights)[1]
+    np.testing.assert_array_equal(grad, exact.astype("f4").astype("f2"))
+    logits, labels = rng.normal(size=(50, 20)).astype("f2"), rng.integers(0, 20, 50)
+    grad = CE.mean.value_and_grad(logits, labels)[1]
+    np.testing.assert_allclose(grad, CE.grad(logits.astype(float), labels) / 50, rtol=6e-4, atol=3e-8)
+
+
+@by_loss
+def test_float16_means_are_those_of_float32(loss):
+    args = operands(loss, (40, 7), dtype=np.float16)
+    wide = [a.astype("f4") if a.dtype == np.float16 else a for a in args]
+    f = UFUNCS[loss["name"]].mean
+    np.testing.assert_array_equal(f(*args, dtype="f4"), f(*wide))
+    if "value_and_grad" in loss["outputs"]:
+        with np.errstate(all="ignore"):
+            want = f.value_and_grad(*wide)[1].astype("f2")
+        np.testing.assert_array_equal(f.value_and_grad(*args)[1], want)
+
+
+@pytest.mark.parametrize("shape", [(100,), (200_000,), (400, 500), (3, 70_000)])
+def test_float32_losses_that_overflow(shape):
+    x = np.zeros(shape, "f4")
+    x.flat[3], x.flat[-1] = 1e20, -2e20
+    size, total = x.size, float(x.flat[3]) ** 2 + float(x.flat[-1]) ** 2
+    for view, words in ((x, {}), (np.asfortranarray(x), {}), (x, {"where": np.ones(shape, bool)}), (x, {"weights": np.ones(shape)})):
+        assert ul.squared_error.sum(view, 0.0, dtype=float, **words) == pytest.approx(total, rel=1e-12)
+        assert ul.squared_error.mean(view, 0.0, **words) == np.float32(total / size if total / size < 3.4e38 else np.inf)
+        value, grad = ul.squared_error.mean.value_and_grad(view, 0.0, **words)
+        np.testing.assert_allclose(grad, 2 * x / np.float32(size), rtol=2e-7)
+    assert ul.squared_error.sum(x, 0.0) == np.inf
+    x.flat[5] = np.inf
+    assert ul.squared_error.sum(x, 0.0, dtype=float) == np.inf
+    x.flat[7] = np.nan
+    assert np.isnan(ul.squared_error.sum(x, 0.0, dtype=float))
+
+
+def test_gradients_depend_on_no_neighbour_whose_loss_is_not_finite():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(40, 300)).astype("f4"), rng.integers(0, 300, 40)
+    want = CE.sum.value_and_grad(logits, labels)[1]
+    logits[3, labels[3]] = -np.inf
+    got = CE.sum.value_and_grad(logits, labels)[1]
+    np.testing.assert_array_equal(np.delete(got, 3, 0), np.delete(want, 3, 0))
+
+
+def test_sums_of_weights_that_leave_float64():
+    for big in (1e308, 1e-320, 5e-324):
+        weights = np.array([big, big])
+        assert ul.absolute_error.mean([1.0, 3.0], 0.0, weights=weights) == 2
+        value, grad = ul.absolute_error.mean.value_and_grad([1.0, 3.0], 0.0, weights=weights)
+        assert (value, grad.tolist()) == (2, [0.5, 0.5])
+    got = ul.absolute_error.mean([[1.0, 3.0], [2.0, 5.0]], 0.0, weights=[[1e308, 1e308], [1e-300, 2e-300]], axis=1)
+    assert got.tolist() == [2, 4]
+    assert ul.absolute_error.mean([1.5e308] * 3, 0.0) == 1.5e308
+    assert ul.absolute_error.mean([np.inf, 1], 0.0, weights=[1e308, 1e308]) == np.inf
+    assert np.isnan(ul.absolute_error.mean([np.nan, 1], 0.0, weights=[1e308, 1e308]))
+    assert np.isnan(ul.absolute_error.mean([1.0, 2.0], 0.0, weights=[0, 0]))
+    assert CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1], weights=[1e308, 1e308]) == pytest.approx(CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1]))
+
+
+# Weights of 0, masked arrays, pandas
+
+
+def spoiled(loss, args, gone):
+    """Operands whose losses where `gone` is True are NaN, or whose labels are no class."""
+    made = [np.array(a) for a in args]
+    for a, x in zip(loss["args"], made, strict=True):
+        if a["role"] == "label":
+            x[gone] = -100
+    made[0][gone] = np.nan
+    return made
+
+
+@by_loss
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_a_weight_of_0_leaves_out(loss, dtype):
+    ufunc, args = UFUNCS[loss["name"]], operands(loss, (4, 25), dtype=dtype)
+    rng = np.random.default_rng(2)
+    weights, word = rng.random((4, 25)) + 0.1, weights_word(loss)
+    gone = rng.random((4, 25)) < 0.3
+    weights[gone] = 0
+    bad = spoiled(loss, args, gone)
+    along = "over" if loss["kind"] == "row" else "axis"
+    for where in (True, rng.random((4, 25)) < 0.8):
+        for axis in (None, 0, 1):
+            words = {along: axis, word: weights, "where": where, "returned": True}
+            kept = {**words, word: np.where(gone, 1, weights), "where": ~gone & where}
+            for kind in ("sum", "mean"):
+                f = getattr(ufunc, kind)
+                np.testing.assert_allclose(f(*bad, **words), f(*args, **kept), rtol=1e-14)
+                if hasattr(f, "value_and_grad"):
+                    got, want = f.value_and_grad(*bad, **words), f.value_and_grad(*args, **kept)
+                    for g, w in zip(got, want, strict=True):
+                        np.testing.assert_allclose(g, w, rtol=1e-14)
+                    assert (got[1][gone] == 0).all()
+
+
+def test_a_label_that_is_no_class_needs_a_weight_of_0():
+    x = np.ones((3, 4))
+    for labels, weights in (([0, 9, 1], [1, 1, 0]), ([0, 9, 1], None)):
+        with pytest.raises(ValueError, match="label 9 is out of range for 4 classes"):
+            CE.mean(x, labels, weights=weights)
+    assert CE.mean(x, [0, 9, 1], weights=[1, 0, 1]) == pytest.approx(np.log(4))
+
+
+@by_loss
+def test_masks_of_masked_arrays_count_in_means(loss):
+    ufunc, args = UFUNCS[loss["name"]], operands(loss, (5, 6))
+    mask, word = np.random.default_rng(1).random((5, 6)) < 0.4, weights_word(loss)
+    weights = np.arange(1.0, 31).reshape(5, 6)
+    want = ufunc.mean(*args, **{word: weights}, where=~mask)
+    for w, where in ((np.ma.array(weights, mask=mask), True), (weights, np.ma.array(np.ones((5, 6), bool), mask=mask))):
+        assert ufunc.mean(*args, **{word: w}, where=where) == want
+    for k, a in enumerate(loss["args"]):
+        if not a["along"]:
+            masked = [np.ma.array(x, mask=mask) if i == k else x for i, x in enumerate(args)]
+            assert ufunc.mean(*masked, **{word: weights}) == want
+        else:
+            elements = np.random.default_rng(1).random(args[k].shape) < 0.3
+            masked = [np.ma.array(x, mask=elements) if i == k else x for i, x in enumerate(args)]
+            assert ufunc.mean(*masked, **{word: weights}) == ufunc.mean(*args, **{word: weights}, where=~elements)
+
+
+def test_operands_of_pandas_are_aligned_as_in_a_call():
+    pd = pytest.importorskip("pandas")
+    s, reverse = pd.Series([1.0, 2, 3]), pd.Series([1.0, 2, 3], index=[2, 1, 0])
+    assert ul.squared_error.mean(s, reverse) == pytest.approx(ul.squared_error(s, reverse).mean())
+    assert ul.squared_error.sum.value_and_grad(s, reverse)[1].tolist() == [-4, 0, 4]
+    assert ul.squared_error.mean(s, [1, 2, 2], weights=pd.Series([1, 0, 0], index=[2, 1, 0])) == 1
+    assert ul.squared_error.mean(s, 0.0, where=pd.Series([True, False, False], index=[2, 1, 0])) == 9
+    frame = pd.DataFrame({"a": [1.0, 2, 3], "b": [4.0, 5, 7]})
+    other = frame[["b", "a"]][::-1]
+    assert ul.squared_error.mean(frame, other) == 0
+    assert ul.softmax_cross_entropy.mean(frame, other) == pytest.approx(np.mean(ul.softmax_cross_entropy(frame, other)))
+    assert CE.mean(frame, pd.Series([0, 1, 1], index=[2, 1, 0])) == pytest.approx(CE(frame.to_numpy(), [1, 1, 0]).mean())
+    with pytest.raises(ValueError, match=r"squared_error.mean: operands of pandas have different index"):
+        ul.squared_error.mean(s, pd.Series([1.0, 2, 3], index=[1, 2, 3]))
+    with pytest.raises(ValueError, match="different columns"):
+        ul.squared_error.mean(frame, frame.rename(columns={"a": "c"}))
+    with pytest.raises(TypeError, match="Series and DataFrames do not go together"):
+        ul.squared_error.mean(frame, s)
+
+
+# Warnings
+
+
+@by_loss
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_means_emit_no_warnings(loss, dtype):
+    ufunc, shape = UFUNCS[loss["name"]], (3, 8)
+    args = operands(loss, shape, classes=4, dtype=dtype)
+    special = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 1e300, -1e300, 5e-324])
+    with np.errstate(all="ignore"):
+        wild = [a if a.dtype.kind != "f" else np.resize(special, a.shape).astype(dtype) for a in args]
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        for inputs in (args, [wild[0], *args[1:]], wild):
+            for words in ({}, {weights_word(loss): np.resize(special, shape)}, {"where": np.zeros(shape, bool)}, {"dtype": "f2"}):
+                for f in (ufunc.sum, ufunc.mean):
+                    f(*inputs, **words)
+                    if hasattr(f, "value_and_grad"):
+                        f.value_and_grad(*inputs, **words)

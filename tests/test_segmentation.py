@@ -1,6 +1,8 @@
 """The dice losses of images, and Fenchel-Young losses: functions that put row losses together."""
 
 import inspect
+import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -202,3 +204,104 @@ def test_dice_wants_real_numbers():
 def test_fenchel_young_wants_a_function():
     with pytest.raises(TypeError, match="3 is not callable"):
         ul.make_fenchel_young_loss(3)
+
+
+# Confident images, float16, warnings
+
+
+def confident(margin, dtype):
+    """An image of two pixels and two classes, both right by that margin; and the exact loss, from 1 - p itself."""
+    x = np.array([[[margin, 0], [0, margin]]], dtype)
+    wrong = float(np.exp(-margin) / (1 + np.exp(-margin)))
+    return x, np.eye(2, dtype=dtype)[None], wrong / (2 - wrong + wrong)
+
+
+@pytest.mark.parametrize(("dtype", "margins", "rtol"), [("f2", (5, 8, 12), 1e-2), ("f4", (5, 20, 80), 1e-6), ("f8", (5, 40, 700), 1e-14)])
+def test_confident_images_keep_their_digits(dtype, margins, rtol):
+    for margin in margins:
+        x, t, _ = confident(margin, dtype)
+        q = 1 / (1 + np.exp(float(margin)))
+        want = q / (1 - q + q + 1)
+        tolerance = max(rtol, 6e-8 / want) if dtype == "f2" else rtol
+        np.testing.assert_allclose(ul.dice_loss(x, t), want, rtol=tolerance)
+        np.testing.assert_allclose(ul.multiclass_generalized_dice_loss(x, t), want, rtol=tolerance)
+        np.testing.assert_allclose(ul.binary_dice_loss(np.array([[margin, -margin]], dtype), np.array([[1, 0]], dtype)), want, rtol=tolerance)
+        np.testing.assert_allclose(ul.dice_loss(x.astype(float)[:, :, ::-1], t[:, :, ::-1]), want, rtol=1e-14)
+        grad = ul.dice_loss.grad(x, t)[0, 0]
+        exact = ul.dice_loss.grad(x.astype(float), t)[0, 0]
+        assert exact[1] > 0
+        np.testing.assert_allclose(grad, exact, rtol=rtol * 10, atol=6e-8 if dtype == "f2" else 0)
+        np.testing.assert_allclose(exact[0], -exact[1], rtol=1e-13)
+
+
+def test_gradients_of_confident_images_are_derivatives():
+    x = np.array([[[30.0, 0, -2], [-1, 29, 1], [3, 2, 31]]])
+    t = np.eye(3)[None]
+    loss, grad = ul.dice_loss.value_and_grad(x, t)
+    h = 1e-4
+    for i in np.ndindex(x.shape):
+        d = np.zeros_like(x)
+        d[i] = h
+        change = (ul.dice_loss(x + d, t) - ul.dice_loss(x - d, t))[0] / (2 * h)
+        np.testing.assert_allclose(grad[i], change, rtol=1e-6)
+
+
+def test_float16_images():
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(2, 50, 7)) * 3).astype("f2")
+    t = np.eye(7, dtype="f2")[rng.integers(0, 6, (2, 50))]      # a class of which there is nothing
+    p = ul.softmax(x)
+    for apply, given in ((True, x), (False, p)):
+        for loss in (ul.dice_loss, ul.multiclass_generalized_dice_loss):
+            value, grad = loss.value_and_grad(given, t, apply_softmax=apply)
+            want, slope = loss.value_and_grad(given.astype("f4"), t.astype("f4"), apply_softmax=apply) if apply else (value, grad)
+            assert value.dtype == grad.dtype == np.float16
+            assert np.isfinite(value).all()
+            np.testing.assert_array_equal(value, np.asarray(want).astype("f2"))
+            np.testing.assert_array_equal(grad, np.asarray(slope).astype("f2"))
+    with pytest.raises(ValueError, match="not probabilities"):
+        ul.dice_loss(p * np.float16(1.01), t, apply_softmax=False)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_no_call_emits_a_warning(dtype):
+    special = np.array([np.nan, np.inf, -np.inf, 0, 65504, -65504, 6e-8], dtype)
+    images = [np.resize(special, (3, 7, 2)), np.full((3, 7, 2), -np.inf, dtype), np.full((3, 7, 2), 60000, dtype), np.zeros((3, 0, 2), dtype), np.zeros((0, 7, 2), dtype)]
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        for x in images:
+            for t in (np.zeros_like(x), np.ones_like(x), np.resize(special, x.shape)):
+                for loss in (ul.dice_loss, ul.multiclass_generalized_dice_loss):
+                    loss.value_and_grad(x, t)
+                    loss.value_and_grad(x, t, smooth=0.0)
+                ul.dice_loss(x, t, smooth=-1.0, class_weights=[1e300, 0])
+                ul.binary_dice_loss.value_and_grad(x[..., 0], t[..., 0])
+                fenchel = ul.make_fenchel_young_loss(ul.logsumexp)
+                fenchel.value_and_grad(x, t)
+
+
+def test_masked_images_are_refused():
+    masked = np.ma.array(SCORES, mask=SCORES > 0)
+    for call in (lambda: ul.dice_loss(masked, LABELS), lambda: ul.binary_dice_loss(SCORES[..., 0], masked[..., 0]), lambda: ul.make_fenchel_young_loss(np.max)(masked, LABELS)):
+        with pytest.raises(TypeError, match="masked array"):
+            call()
+
+
+def test_pixels_that_take_no_part_are_not_read():
+    x, where = SCORES.copy(), np.ones((2, 4, 5, 1), bool)
+    where[0, 1] = False
+    x[0, 1] = np.nan
+    value, grad = ul.dice_loss.value_and_grad(x, LABELS, where=where)
+    want, slope = ul.dice_loss.value_and_grad(SCORES, LABELS, where=where)
+    np.testing.assert_array_equal(value, want)
+    np.testing.assert_array_equal(grad, slope)
+    assert (grad[0, 1] == 0).all()
+
+
+def test_fenchel_young_losses_pickle():
+    loss = ul.make_fenchel_young_loss(ul.logsumexp)
+    x, y = np.array([[20.0, 0, 0]]), np.array([[1.0, 0, 0]])
+    for f in (loss, loss.grad, loss.value_and_grad):
+        again = pickle.loads(pickle.dumps(f))
+        np.testing.assert_array_equal(np.asarray(again(x, y)[0]), np.asarray(f(x, y)[0]))
+    assert not hasattr(pickle.loads(pickle.dumps(ul.make_fenchel_young_loss(np.max))), "grad")

@@ -54,6 +54,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         char *grad
         ptrdiff_t grad_step
         double divisor
+        ptrdiff_t done
     ctypedef struct kernel_table:
         const char *isa
         const loss_record *records
@@ -101,6 +102,7 @@ cdef extern from *:
     int _import_umath() except -1
     const char *UFLOSS_VERSION
     void install "ufloss::python::install"(object, object, object, object, object, object, object)
+    void show_types "ufloss::python::show_types"(object, const char *, int)
     void prepare_rows "ufloss::python::prepare_rows"(object)
     void connect "ufloss::python::connect"()
     void derive_dimension "ufloss::python::derive_dimension"(object, int)
@@ -116,7 +118,7 @@ cdef object F64 = type(descr(NPY_DOUBLE))
 cdef object I64 = type(descr(NPY_INT64))
 cdef object BOOL = type(descr(NPY_BOOL))
 cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
-cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64}      # roles whose type the others do not change
+cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64, "H": REAL[0], "S": REAL[1]}      # roles whose type the others do not change
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
 cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
 cdef dict ROLES = {}           # id of a ufunc, which lives for ever -> role of each operand; an output has the role of a prediction
@@ -157,7 +159,7 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
             raise TypeError(f"{ufunc.__name__} does not take {describe(dtype)}: it computes in float16, float32 and float64")
     for i in range(ufunc.nin):
         dtype = <object><PyObject *>ops[i]
-        if roles[i] in "PWINBD" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
+        if roles[i] in "PWINBDSH" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
             continue
         if dtype in INTEGRAL:
             dtype = F64
@@ -187,7 +189,7 @@ cdef object make(const loss_record *r, str name, str doc):
     cdef PyType_Slot slots[2]
     cdef Spec spec
     cdef int i, k, n = r.nin + r.nout
-    cdef bytes c_name = name.encode(), c_doc = doc.encode()
+    cdef bytes c_name = name.encode(), c_doc = doc.encode(), types = b""
     KEPT.append((c_name, c_doc))
     ufunc = PyUFunc_FromFuncAndDataAndSignature(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0, r.signature)
     cdef str roles = r.roles.decode() if r.roles else "".join([role_of(r.info.args[i]) for i in range(r.info.nargs)]) + "B" * r.masked + "F" * r.nout
@@ -213,6 +215,9 @@ cdef object make(const loss_record *r, str name, str doc):
             MIXED.add(id(ufunc))
         slots[0].pfunc = <void *><size_t>r.loops[k]
         PyUFunc_AddLoopFromSpec(ufunc, &spec)
+        types += bytes([np.dtype((<object><PyObject *>dtypes[i]).type).num for i in range(n)])
+    KEPT.append(types)
+    show_types(ufunc, types, len(types) // n)
     ROLES[id(ufunc)] = roles
     PyUFunc_AddPromoter(ufunc, (np.dtype,) * n, PyCapsule_New(<void *>promote, "numpy._ufunc_promoter", NULL))
     ufunc.__module__ = "ufloss"
@@ -298,8 +303,15 @@ def make_sum(int which):
     return make(&table(which, 3).records[0], "weighted_sum", "")
 
 
-def add_line(int which, tuple record, int loop_type, list operands, list steps, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
-    """A loss added up along a line, to a sum and that of the weights.
+def make_rounding(int which):
+    """The ufunc float32 -> float16."""
+    return make(&table(which, 3).records[2], "to_half", "")
+
+
+def add_line(int which, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
+    """A loss added up along a line from an element on, to a sum and that of the weights; and where it ended.
+
+    That is n, or the begin of a segment whose sum is not finite in float32 and may be in float64.
 
     Operands are those of the loss, of the loop's type, then float64 weights and the gradient, each an array or None; each step is the
     distance of two elements in bytes.
@@ -310,14 +322,18 @@ def add_line(int which, tuple record, int loop_type, list operands, list steps, 
     if l.inputs > 8:
         raise ValueError("too many operands")
     for i in range(l.inputs):
-        l.args[i], l.steps[i] = start(operands[i]), steps[i]
+        l.args[i], l.steps[i] = start(operands[i]) + begin * <ptrdiff_t>steps[i], steps[i]
     weights, grad = operands[-2], operands[-1]
-    l.weights, l.weight_step = start(weights), steps[l.inputs]
-    l.grad, l.grad_step = start(grad), steps[l.inputs + 1]
-    l.n, l.segment, l.divisor = n, segment, divisor
+    l.weight_step, l.grad_step = steps[l.inputs], steps[l.inputs + 1]
+    l.weights, l.grad = start(weights), start(grad)
+    if weights is not None:
+        l.weights += begin * l.weight_step
+    if grad is not None:
+        l.grad += begin * l.grad_step
+    l.n, l.segment, l.divisor = n - begin, segment, divisor
     with nogil:
         run_line(&table(which, 3).records[1], &table(which, kind).records[row], loop_type, &l, &total, &weight)
-    return total, weight
+    return total, weight, begin + l.done
 
 
 def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, measure, int states):

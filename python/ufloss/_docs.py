@@ -25,11 +25,11 @@ OUTPUT_TEXT = {
 BATCH_SHAPE = {"prediction": " Of shape (..., batch, numbers).", "label": " Of shape (..., batch).", "parameter": " One for each batch: of shape (...)."}
 WHERE = [
     "where : array_like of bool, optional",
-    "    Elements to compute; the others keep what `out` holds.",
+    "    Elements to compute; the others keep what `out` holds. A masked array is refused here; of masked operands results are masked.",
 ]
 BATCH_WHERE = [
     "where : array_like of bool, optional",
-    "    Vectors that take part, of shape (..., batch); others are not read, and have a gradient of 0.",
+    "    Vectors that take part, of shape (..., batch); others are not read, and have a gradient of 0. Other masked arrays are refused.",
 ]
 ROW_KEYWORDS = [
     "axis : int, tuple of int or None, optional",
@@ -37,8 +37,8 @@ ROW_KEYWORDS = [
     "    where the axes merge to one stride.",
     "where : array_like of bool, optional",
     "    Elements of the rows that take part, or whole rows: of the shape of the first argument or of the batch. What is masked out is",
-    "    not read and gives 0, unless the notes say otherwise; so does a row that is masked out whole. Of a masked array say",
-    "    ``where=~x.mask``: its own mask is not looked at (that of `mean` and `sum` is).",
+    "    not read and gives 0, unless the notes say otherwise; so does a row that is masked out whole. What masked",
+    "    arrays hide counts as masked out, of a label or a parameter the whole row; results are plain arrays.",
     "keepdims : bool, optional",
     "    Keep the class axes as axes of length 1.",
 ]

@@ -39,47 +39,69 @@ def make_fenchel_young_loss(max_fun):
     """
     if not callable(max_fun):
         raise TypeError(f"make_fenchel_young_loss: {max_fun!r} is not callable")
+    return FenchelYoungLoss(max_fun)
 
-    def by_rows(f, signature):
-        return f if isinstance(f, np.ufunc) else lambda x, *args, axis, **kwargs: along(lambda row: f(row, *args, **kwargs), signature, x, axis)
 
-    value_of = by_rows(max_fun, "(n)->()")
-    grad_of = getattr(max_fun, "grad", None)
-    if grad_of is not None:
-        grad_of = by_rows(grad_of, "(n)->(n)")
+class FenchelYoungLoss:
+    # What make_fenchel_young_loss gives; it pickles where the maximum function does.
 
-    def missing(scores, targets, **kwargs):
-        """1 - sum(targets) of each row, 0 where no element of it takes part."""
-        ones = -np.ones_like(scores, dtype=float)
-        kept = nll_loss(ones, 1.0, **kwargs)
-        return np.where(kept > 0, 1 - nll_loss(ones, targets, **kwargs), 0.0)
+    def __init__(self, max_fun):
+        self._max_fun = max_fun
+        self._value_of = by_rows(max_fun, "(n)->()")
+        self.__name__ = self.__qualname__ = "fenchel_young_loss"
+        self.__module__ = "ufloss"
+        self.__doc__ = f"Fenchel-Young loss of `{getattr(max_fun, '__name__', max_fun)}`: ``max_fun(scores) - sum(scores * targets)``."
+        if getattr(max_fun, "grad", None) is not None:
+            self._grad_of = by_rows(max_fun.grad, "(n)->(n)")
+            self.grad, self.value_and_grad = self._grad, self._value_and_grad
 
-    def loss(scores, targets, *args, **kwargs):
-        if max_fun is logsumexp:
+    def __repr__(self):
+        return f"<fenchel_young_loss of {getattr(self._max_fun, '__name__', self._max_fun)}>"
+
+    def __reduce__(self):
+        return make_fenchel_young_loss, (self._max_fun,)
+
+    def __call__(self, scores, targets, *args, **kwargs):
+        refuse_masked(scores, targets)
+        if self._max_fun is logsumexp:
             only(kwargs, "axis", "where", "keepdims")
             surplus, log_sum = missing(scores, targets, **kwargs), logsumexp(scores, *args, **kwargs)
             entropy = softmax_cross_entropy(scores, targets, **kwargs)
-            return (entropy + np.where(surplus == 0, 0, surplus * log_sum)).astype(entropy.dtype)[()]
+            with np.errstate(all="ignore"):
+                return (entropy + np.where(surplus == 0, 0, surplus * log_sum)).astype(entropy.dtype)[()]
         shared = {word: kwargs[word] for word in ("axis", "where", "keepdims") if word in kwargs}
-        return value_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss(scores, targets, **shared)
+        return self._value_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss(scores, targets, **shared)
 
-    def grad(scores, targets, *args, **kwargs):
-        if max_fun is logsumexp:
+    def _grad(self, scores, targets, *args, **kwargs):
+        refuse_masked(scores, targets)
+        if self._max_fun is logsumexp:
             only(kwargs, "axis", "where")
             surplus, slope = missing(scores, targets, keepdims=True, **kwargs), softmax_cross_entropy.grad(scores, targets, **kwargs)
-            return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(slope.dtype)
+            with np.errstate(all="ignore"):
+                return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(slope.dtype)
         shared = {word: kwargs[word] for word in ("axis", "where") if word in kwargs}
-        return grad_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss.grad(scores, targets, **shared)
+        return self._grad_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss.grad(scores, targets, **shared)
 
-    def value_and_grad(scores, targets, *args, **kwargs):
+    def _value_and_grad(self, scores, targets, *args, **kwargs):
         sloped = {word: x for word, x in kwargs.items() if word != "keepdims"}
-        return loss(scores, targets, *args, **kwargs), grad(scores, targets, *args, **sloped)
+        return self(scores, targets, *args, **kwargs), self._grad(scores, targets, *args, **sloped)
 
-    loss.__name__ = loss.__qualname__ = "fenchel_young_loss"
-    loss.__doc__ = f"Fenchel-Young loss of `{getattr(max_fun, '__name__', max_fun)}`: ``max_fun(scores) - sum(scores * targets)``."
-    if grad_of is not None:
-        loss.grad, loss.value_and_grad = grad, value_and_grad
-    return loss
+
+def by_rows(f, signature):
+    return f if isinstance(f, np.ufunc) else lambda x, *args, axis, **kwargs: along(lambda row: f(row, *args, **kwargs), signature, x, axis)
+
+
+def missing(scores, targets, **kwargs):
+    """1 - sum(targets) of each row, 0 where no element of it takes part."""
+    ones = -np.ones_like(scores, dtype=float)
+    kept = nll_loss(ones, 1.0, **kwargs)
+    with np.errstate(all="ignore"):
+        return np.where(kept > 0, 1 - nll_loss(ones, targets, **kwargs), 0.0)
+
+
+def refuse_masked(*arrays):
+    if any(isinstance(a, np.ma.MaskedArray) for a in arrays):
+        raise TypeError("fenchel_young_loss takes no masked arrays: give what takes part as where, and filled ones")
 
 
 def only(kwargs, *words):

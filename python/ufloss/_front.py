@@ -163,11 +163,17 @@ def broadcast(a, shape):
     return a if a.shape == shape else np.broadcast_to(a, shape, subok=True)
 
 
+def mask_of(x):
+    """What a masked array keeps; None: everything, or it is none."""
+    return ~np.ma.getmaskarray(x) if isinstance(x, np.ma.MaskedArray) and np.ma.getmask(x) is not np.ma.nomask else None
+
+
 def check_mask(where, name):
+    """A mask; what a masked array hides in it takes no part."""
     where = np.asanyarray(where)
     if where.dtype != np.bool_:
         raise TypeError(f"{name}: where must be bool, not {where.dtype}")
-    return where
+    return where.filled(False) if isinstance(where, np.ma.MaskedArray) else where
 
 
 def store(result, out, casting, name):
@@ -218,15 +224,22 @@ def make_slow(loss, attribute, parts, masked):
             if word in kwargs:
                 raise TypeError(f"{full_name}(): {word} goes with neither where nor keepdims nor several axes")
         inputs = as_arrays(loss, inputs)
+        kept = [mask_of(x) for x in inputs]
+        inputs = [x.data if isinstance(x, np.ma.MaskedArray) else x for x in inputs]
         mask = None if where is True else check_mask(where, full_name)
         rows = Rows(full_name, [x for x, lies in zip(inputs, along, strict=True) if lies], axis, mask, ufunc.signature)
         batch = [x.shape for x, lies in zip(inputs, along, strict=True) if not lies]
         inputs = [rows.lay(x) if lies else x for x, lies in zip(inputs, along, strict=True)]
         if any(batch):
             rows.place(common_shape([rows.batch, *batch], full_name))
+        mask = rows.mask
+        for m, lies in zip(kept, along, strict=True):
+            if m is not None:
+                m = rows.lay(m) if lies else np.broadcast_to(m[..., None], (*m.shape, rows.n))
+                mask = m if mask is None else mask & m
         if any(o is not None for o in outs):
             kwargs["out"] = tuple(rows.room(o, is_row, keepdims) for o, is_row in zip(outs, row_result, strict=True))
-        results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, rows.mask, **kwargs)
+        results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, mask, **kwargs)
         results = results if isinstance(results, tuple) else (results,)
         shaped = []
         for result, o, room, is_row in zip(results, outs, kwargs.get("out", outs), row_result, strict=True):
@@ -284,6 +297,8 @@ def make_batch_slow(loss, name, masked):
             return result
         if "axes" in kwargs:
             raise TypeError(f"{name}(): axes does not go with where")
+        if any(isinstance(x, np.ma.MaskedArray) for x in inputs):
+            raise TypeError(f"{name} takes no masked arrays: give what takes part as where, and filled ones")
         where = check_mask(kwargs.pop("where", True), name)
         inputs = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
         if np.ndim(inputs[0]) < 2:

@@ -34,7 +34,7 @@ inline void prepare_rows(PyObject* ufunc) {
 inline char* start(PyObject* array) { return array == Py_None ? nullptr : PyArray_BYTES(reinterpret_cast<PyArrayObject*>(array)); }
 /// A loss added up along a line.
 inline void run_line(const loss_record* sum, const loss_record* loss, int type, line* l, double* total, double* weight) {
-  l->loop = loss->loops[type];
+  l->loop = loss->loops[type == float16_loop ? float32_loop : type];
   char* const results[] = {reinterpret_cast<char*>(total), reinterpret_cast<char*>(weight)};
   sum->loops[type](l, results, nullptr, nullptr, nullptr);
 }

@@ -5,7 +5,7 @@ of the inputs' size is ever made.
 """
 
 import math
-from functools import lru_cache
+from functools import lru_cache, reduce
 from inspect import Parameter, Signature
 from itertools import product
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import Rows, bind, broadcast, check_mask, common_shape, find_bad_label, outputs
+from ._front import Rows, bind, broadcast, check_mask, common_shape, find_bad_label, mask_of, outputs
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -88,12 +88,20 @@ class Elements:
     def lay_grad(self, grad, order):
         return grad.transpose(order)
 
+    def keep(self, mask):
+        """Let only those losses take part too."""
+        self.mask = mask if self.mask is None else self.mask & mask
+
     def counts(self, block):
         return None if self.mask is None else self.mask[block]
 
-    def evaluate(self, ufunc, block, out):
+    def evaluate(self, ufunc, block, out, dtype, kind):
+        """A block computed in that type; None: that of the loss.  Parameters are rounded to the loss's type first, as the loss has them."""
         inputs = [x if np.ndim(x) == 0 else x[block] for x in self.inputs]
-        ufunc(*inputs, out=out, where=True if self.mask is None else self.mask[block])
+        words = {} if dtype is None else {"dtype": dtype}
+        if dtype is not None:
+            inputs = [np.asarray(x).astype(kind, copy=False) for x in inputs]
+        ufunc(*inputs, out=out, where=True if self.mask is None else self.mask[block], **words)
 
 
 class RowsOfLoss:
@@ -106,10 +114,13 @@ class RowsOfLoss:
         whole = (*self.shape, rows.n)
         laid = [rows.lay(np.asarray(x)) if lies else x for x, lies in zip(inputs, along, strict=True)]
         self.inputs = [broadcast(x, whole if lies else self.shape) for x, lies in zip(laid, along, strict=True)]
-        mask = all_of([m for m in (rows.mask, *[rows.lay(a) for a in kept if a is not None]) if m is not None])
+        masks = [rows.lay(m) if lies else m[..., None] for m, lies in zip(kept, along, strict=True) if m is not None]
+        mask = all_of(masks if rows.mask is None else [rows.mask, *masks])
         self.mask = None if mask is None else broadcast(mask, whole)
         self.along, self.width = along, max(1, rows.n)
-        rows.place(self.shape)
+        self.args = loss["args"]
+        if self.shape != rows.batch:
+            rows.place(self.shape)
         self.rows, self.full = rows, rows.full  # of the gradient
         self.find_bad_label = lambda: find_bad_label(loss, loss["name"], [np.asarray(x) for x in inputs], axis, where)
 
@@ -129,12 +140,26 @@ class RowsOfLoss:
     def unlay_grad(self, laid, order):
         return self.rows.unlay(np.moveaxis(laid, range(len(order)), order))
 
+    def keep(self, mask):
+        """Let only those rows take part too."""
+        mask = np.broadcast_to(mask[..., None], (*mask.shape, self.rows.n))
+        self.mask = mask if self.mask is None else self.mask & mask
+
     def counts(self, block):
         return None if self.mask is None else self.mask[block].any(axis=-1)
 
-    def evaluate(self, ufunc, block, out):
+    def evaluate(self, ufunc, block, out, dtype, kind, rows=None):
+        """A block computed in that type; None: that of the loss.  Of `rows`, if they are given, only those."""
+        inputs = [x[block] for x in self.inputs]
+        words = {} if dtype is None else {"dtype": dtype}
+        if dtype is not None:
+            inputs = [x if a["role"] == "label" else x.astype(kind, copy=False) for x, a in zip(inputs, self.args, strict=True)]
+        mask = None if self.mask is None else self.mask[block]
+        if rows is not None:
+            rows = np.broadcast_to(rows[..., None], (*rows.shape, self.rows.n))
+            mask = rows if mask is None else mask & rows
         try:
-            ufunc(*[x[block] for x in self.inputs], out=out, **({} if self.mask is None else {"where": self.mask[block]}))
+            ufunc(*inputs, out=out, **words, **({} if mask is None else {"where": mask}))
         except ValueError:
             if (said := self.find_bad_label()) is None:
                 raise
@@ -143,7 +168,7 @@ class RowsOfLoss:
 
 def all_of(masks):
     """What all masks keep; None for no mask."""
-    return None if not masks else masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+    return reduce(np.logical_and, masks) if masks else None
 
 
 def spread(a, shape, name, what):
@@ -197,11 +222,16 @@ class Reduction:
             raise ValueError(f"{name}: output array is read-only")
         if dtype is not None and np.dtype(dtype).kind != "f":
             raise TypeError(f"{name}: dtype must be a floating-point type, not {np.dtype(dtype)}")
-        inputs, kept = as_plain(loss, inputs, name)
+        if not {type(x) for x in (*inputs, weights, where)} <= PLAIN:
+            *inputs, weights, where = align(loss, [*inputs, weights, where], name)
+        inputs, kept = as_plain(loss, inputs)
+        counting = None if type(weights) in PLAIN else mask_of(weights)
         where = where if where is True else np.asarray(check_mask(where, name))
         source = (RowsOfLoss if loss["kind"] == "row" else Elements)(loss, name, inputs, kept, axis, where)
         shape = source.shape
         weights = None if weights is None else spread(as_weights(weights, name), shape, name, "weights")
+        if counting is not None:
+            source.keep(spread(counting, shape, name, "weights"))
         axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["kind"] == "row" else "axis")))
         kept = tuple(i for i in range(len(shape)) if i not in axes)
         order = (*kept, *axes)
@@ -226,86 +256,259 @@ class Reduction:
             if laid is None:
                 laid = np.empty((*shape, source.width), kind)
                 target = None
-        limit = max(1, BLOCK // source.width)
-        total, weight = np.zeros(kept_shape), np.zeros(kept_shape)
-        divisor = None
+        task = Pass(loss, self._ufunc, source, shape, len(kept), kind, weights, laid)
         if self._with_grad and mean:
-            divisor = weigh(source, weights, shape, kept_shape, limit)
-        if not self._by_lines(source, shape, len(kept), limit, kind, weights, laid, divisor, total, weight):
-            self._by_blocks(source, shape, len(kept), limit, kind, weights, laid, divisor, total, weight)
+            task.divide()
+        if not task.by_lines():
+            task.by_blocks()
         if laid is not None:
             target = source.unlay_grad(laid, order) if target is None else target
             if wanted is not None and target is not wanted:
-                np.copyto(wanted, target, casting="same_kind")
+                with np.errstate(all="ignore"):
+                    np.copyto(wanted, target, casting="same_kind")
                 target = wanted
         with np.errstate(all="ignore"):
-            result = (total / weight if mean else total).astype(kind if dtype is None else dtype)
+            result, weight = (task.mean() if mean else task.total).astype(kind if dtype is None else dtype), task.weight
         if keepdims:
             result, weight = np.expand_dims(result, axes), np.expand_dims(weight, axes)
         if outs[0] is not None:
-            np.copyto(outs[0], result, casting="same_kind")
+            with np.errstate(all="ignore"):
+                np.copyto(outs[0], result, casting="same_kind")
             result = outs[0]
         found = (result if outs[0] is not None else result[()],)
         found += (target,) if self._with_grad else ()
         found += (weight[()],) if returned else ()
         return found if len(found) > 1 else found[0]
 
-    def _by_lines(self, source, shape, kept, limit, kind, weights, laid, divisor, total, weight):
-        """Long lines in one call each, where operands lie in even steps and in the type they are computed in; says whether it was done."""
-        if self._loss["kind"] == "row":
+
+class Pass:
+    """One way through all losses: their sums, those of the weights and perhaps the gradient, over all axes behind the first `kept`.
+
+    A loss is kept in the type it is computed in: float16 ones in float32; and a block whose sum overflows in float32 is done again in
+    float64, so that only results are rounded, each once.
+    """
+
+    def __init__(self, loss, ufunc, source, shape, kept, kind, weights, laid):
+        self.loss, self.ufunc, self.source, self.shape, self.kept, self.kind = loss, ufunc, source, shape, kept, kind
+        self.weights, self.laid, self.rows = weights, laid, loss["kind"] == "row"
+        self.limit = max(1, BLOCK // source.width)
+        self.total, self.weight = np.zeros(shape[:kept]), np.zeros(shape[:kept])
+        self.divisor = self.exponents = None
+        self.compute = np.dtype(np.float32) if kind.char == "e" else kind
+        self.buffers = {}
+
+    def divide(self):
+        """Have the gradient divided by the sum of the weights, which are scaled where it overflows or vanishes."""
+        self.divisor = self.weigh()
+        if self.weights is not None and not is_ordinary(self.divisor):
+            self.scale_weights()
+            self.divisor = self.weigh()
+
+    def weigh(self):
+        """The sum of the weights of what takes part."""
+        if self.weights is None and self.source.mask is None:
+            return np.full(self.shape[: self.kept], float(math.prod(self.shape[self.kept :])))
+        weight = np.zeros(self.shape[: self.kept])
+        for block in blocks(self.shape, self.limit):
+            ones = everywhere(1.0, size_of(block, self.shape))
+            weight[block[: self.kept]] += add_up(ones, self.weights_of(block), self.source.counts(block), self.kept)[1]
+        return weight
+
+    def scale_weights(self):
+        """From here on weights count times a power of 2, one for each result, with which their sum is below 1."""
+        reduced = tuple(range(self.kept, len(self.shape)))
+        most = np.ones(self.shape[: self.kept])
+        if self.weights is not None:
+            with np.errstate(all="ignore"):
+                sizes = np.abs(self.weights.astype(float))
+            most = np.where(np.isfinite(sizes), sizes, 0).max(reduced, initial=0)
+        self.exponents = np.frexp(most)[1] + math.ceil(math.log2(max(1, math.prod(self.shape[self.kept :]))))
+
+    def weights_of(self, block):
+        own = None if self.weights is None else self.weights[block]
+        if self.exponents is None:
+            return own
+        own = everywhere(1.0, size_of(block, self.shape)) if own is None else own
+        exponents = self.exponents[block[: self.kept]]
+        with np.errstate(all="ignore"):
+            return np.ldexp(own.astype(float), -exponents.reshape(exponents.shape + (1,) * (len(self.shape) - self.kept)))
+
+    def mean(self):
+        """The quotient of the sums; where one of them has left the range of float64, that of scaled ones."""
+        result = self.total / self.weight
+        if self.exponents is not None:
+            self.weight = np.ldexp(self.weight, self.exponents)
+            return result
+        if self.weights is None and self.compute.char != "d" or is_finite(self.total) and is_ordinary(self.weight):
+            return result
+        if np.isnan(self.total).all():
+            return result
+        again = Pass(self.loss, self.ufunc, self.source, self.shape, self.kept, np.dtype(float), self.weights, None)
+        again.kind = self.kind
+        again.scale_weights()
+        again.by_blocks()
+        better = again.total / again.weight
+        return np.where(np.isnan(self.total) | np.isnan(better), result, better)
+
+    def by_lines(self):
+        """Long lines in one call each, where operands lie in even steps and in one type; says whether it was done."""
+        if self.rows or self.exponents is not None or self.source.mask is not None:
             return False
-        split, inner = split_of(shape, limit)
-        operands = [np.asarray(x, kind) if np.ndim(x) == 0 else x for x in source.inputs]
-        even = source.mask is None and kind.char in "fd" and kept <= split < len(shape)
-        even = even and all(x.dtype == kind and x.flags.aligned for x in operands) and (weights is None or weights.dtype == np.float64)
-        if not even:
+        shape, kind = self.shape, self.kind
+        split, inner = split_of(shape, self.limit)
+        weights, laid = self.weights, self.laid
+        if not self.kept <= split < len(shape) or not (weights is None or weights.dtype == np.float64):
             return False
+        operands = []
+        for x in self.source.inputs:
+            x = x if isinstance(x, np.ndarray) and x.ndim else constant(x, kind)
+            if x.dtype != kind or not x.flags.aligned:
+                return False
+            operands.append(x)
         operands += [weights, laid]
         steps = [0 if x is None or x.ndim == 0 else step_of(x, split) for x in operands]
         if None in steps:
             return False
-        record, n, segment = self._loss["outputs"]["value_and_grad" if self._with_grad else ""][0], shape[split] * inner, max(1, limit // max(1, inner)) * inner
+        total, summed = self.total, self.weight
+        record, step = self.loss["outputs"][self.part()][0], max(1, self.limit // max(1, inner))
+        n, segment, of = shape[split] * inner, step * inner, "efd".index(kind.char)
         for outer in product(*map(range, shape[:split])):
             views = [x if x is None or x.ndim == 0 else x[*outer, ...] for x in operands]
-            here = outer[:kept]
-            by = 1.0 if divisor is None else divisor[here]
-            total[here], weight[here] = _core.add_line(ISA, record, "efd".index(kind.char), views, steps, n, segment, by, total[here], weight[here])
+            here, begin = outer[: self.kept], 0
+            by = 1.0 if self.divisor is None else self.divisor[here]
+            while begin < n or n == 0:
+                total[here], summed[here], begin = _core.add_line(ISA, record, of, views, steps, begin, n, segment, by, total[here], summed[here])
+                if begin >= n:
+                    break
+                i = begin // inner
+                block = (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
+                with np.errstate(all="ignore"):
+                    self.add(block, *self.evaluate(block, np.dtype(float)))
+                begin += segment
         return True
 
-    def _by_blocks(self, source, shape, kept, limit, kind, weights, laid, divisor, total, weight):
+    def part(self):
+        return "" if self.laid is None else "value_and_grad"
+
+    def by_blocks(self):
         """Any operands, a block at a time."""
-        evaluated = self._ufunc if laid is None else self._ufunc.value_and_grad
-        buffer = np.empty(min(math.prod(shape), limit), kind)
-        for block in blocks(shape, limit):
-            size = size_of(block, shape)
-            values = buffer[: math.prod(size)].reshape(size)
-            source.evaluate(evaluated, block, (values,) if laid is None else (values, laid[*block, ...]))
-            here, own = block[:kept], None if weights is None else weights[block]
-            s, t = add_up(values, own, source.counts(block), kept)
-            total[here] += s
-            weight[here] += t
-            if laid is not None:
-                grad = laid[*block, ...]
-                scale(grad, own, None if divisor is None else divisor[here], len(shape) - kept, self._loss["kind"] == "row")
-                if source.mask is not None:
-                    np.copyto(grad, 0, where=~source.mask[block])
+        with np.errstate(all="ignore"):
+            for block in blocks(self.shape, self.limit):
+                s, t = self.evaluate(block, self.compute)
+                if not is_finite(s):
+                    if self.exponents is not None and self.laid is None and self.kept == 0:
+                        self.add(block, s, t)
+                        break      # a loss itself is not finite
+                    total = self.total[block[: self.kept]]
+                    settled = np.isfinite(s) | np.isnan(total) | (s == total)      # nothing changes a NaN, nor an infinity of the same sign
+                    if self.compute.char != "d" and not settled.all():
+                        s, t = self.evaluate(block, np.dtype(float))
+                self.add(block, s, t)
+
+    def add(self, block, s, t):
+        here = block[: self.kept]
+        self.total[here] += s
+        self.weight[here] += t
+
+    def buffer(self, compute, size):
+        if (room := self.buffers.get(compute)) is None:
+            room = self.buffers[compute] = np.empty(min(math.prod(self.shape), self.limit), compute)
+        return room[: math.prod(size)].reshape(size)
+
+    def evaluate(self, block, compute):
+        """The sums of one block, computed in that type; and its gradient."""
+        values, weights, laid = self.buffer(compute, size_of(block, self.shape)), self.weights_of(block), self.laid
+        grad = None if laid is None else laid[*block, ...] if compute == self.kind else np.empty(laid[*block, ...].shape, compute)
+        ufunc, out = (self.ufunc, (values,)) if laid is None else (self.ufunc.value_and_grad, (values, grad))
+        dtype = None if compute == self.kind else compute
+        try:
+            self.source.evaluate(ufunc, block, out, dtype, self.kind)
+        except ValueError:      # a label that is no class is not asked for where it weighs nothing
+            if not self.rows or weights is None or np.all(weights):
+                raise
+            self.source.evaluate(ufunc, block, out, dtype, self.kind, weights != 0)
+        sums = add_up(values, weights, self.source.counts(block), self.kept)
+        if laid is not None:
+            scale(grad, weights, None if self.divisor is None else self.divisor[block[: self.kept]], len(self.shape) - self.kept, self.rows)
+            if self.source.mask is not None:
+                np.copyto(grad, 0, where=~self.source.mask[block])
+            if compute != self.compute:      # done again: what was finite stays, so that it depends on no neighbour in its block
+                stored = laid[*block, ...]
+                np.copyto(stored, grad, casting="same_kind", where=~np.isfinite(stored))
+            elif grad.itemsize == 4 and dtype is not None:
+                TO_HALF(grad, out=laid[*block, ...])
+            elif dtype is not None:
+                np.copyto(laid[*block, ...], grad, casting="same_kind")
+        return sums
 
 
-def as_plain(loss, inputs, name):
+def constant(x, kind):
+    """A number in that type; what a cast warns of is no concern of the caller's."""
+    if isinstance(x, float | int) and 1e-4 < abs(x) < 1e4 or type(x) is float and x == 0:
+        return np.array(x, kind)
+    with np.errstate(all="ignore"):
+        return np.asarray(x, kind)
+
+
+def is_finite(a):
+    return math.isfinite(a) if a.ndim == 0 else bool(np.isfinite(a).all())
+
+
+def is_ordinary(weight):
+    """Are sums of weights far from where float64 overflows or loses digits?  None at all is ordinary too."""
+    if weight.ndim == 0:
+        total = float(weight)
+        return total == 0 or 1e-250 < abs(total) < math.inf
+    sizes = np.abs(weight)
+    return bool(((sizes == 0) | (sizes > 1e-250) & (sizes < math.inf)).all())
+
+
+PLAIN = frozenset([np.ndarray, float, int, bool, list, tuple, type(None), np.float16, np.float32, np.float64])
+
+
+def is_labelled(x):
+    """Is it a Series or a DataFrame of pandas, whose elements are known by their labels?"""
+    return type(x) not in PLAIN and hasattr(x, "reindex") and hasattr(x, "axes")
+
+
+def align(loss, operands, name):
+    """Operands of pandas in the order of the first one's labels, as the call of a loss has them; by position where they are the same."""
+    labelled = [x for x in operands if is_labelled(x)]
+    if len(labelled) < 2:
+        return operands
+    first = max(labelled, key=lambda x: x.ndim)
+    if loss["kind"] != "row" and any(x.ndim != first.ndim for x in labelled):
+        raise TypeError(f"{name}: Series and DataFrames do not go together; give the values of one of them")
+    aligned = []
+    for x in operands:
+        for axis in range(x.ndim if is_labelled(x) else 0):
+            own, wanted = x.axes[axis], first.axes[axis]
+            if own.equals(wanted):
+                continue
+            if not own.is_unique or len(own) != len(wanted) or not own.isin(wanted).all():
+                raise ValueError(f"{name}: operands of pandas have different {('index', 'columns')[axis]}: align them first, or give their values")
+            x = x.reindex(wanted, axis=axis)
+        aligned.append(x)
+    return aligned
+
+
+def as_plain(loss, inputs):
     """The operands as arrays, numbers of Python as they are, since they do not choose the type; and of masked arrays what they keep."""
     plain, kept = [], []
     for a, x in zip(loss["args"], inputs, strict=True):
         x = a["default"] if x is None else x
-        kept.append(~np.ma.getmaskarray(x) if isinstance(x, np.ma.MaskedArray) else None)
-        if kept[-1] is not None and loss["kind"] == "row" and not a["along"]:
-            raise TypeError(f"{name}: a masked array lies along the rows or is given as where")
+        if type(x) is np.ndarray or type(x) is float and loss["kind"] != "row":
+            plain.append(x)
+            kept.append(None)
+            continue
+        kept.append(mask_of(x))
         x = x.data if isinstance(x, np.ma.MaskedArray) else x
         plain.append(x if isinstance(x, (int, float)) and not isinstance(x, bool) and loss["kind"] != "row" else np.asarray(x))
     return plain, kept
 
 
 def as_weights(weights, name):
-    weights = np.asarray(weights)
+    weights = np.asarray(weights.data if isinstance(weights, np.ma.MaskedArray) else weights)
     if weights.dtype.kind not in "buif" or weights.dtype.itemsize > 8:
         raise TypeError(f"{name}: weights must be real numbers, not {weights.dtype}")
     return weights
@@ -321,31 +524,21 @@ def add_up(values, weights, counts, kept):
     return s.reshape(shape), t.reshape(shape)
 
 
-def weigh(source, weights, shape, kept_shape, limit):
-    """The sum of the weights of what takes part."""
-    if weights is None and source.mask is None:
-        return np.full(kept_shape, float(math.prod(shape[len(kept_shape) :])))
-    weight = np.zeros(kept_shape)
-    for block in blocks(shape, limit):
-        size = size_of(block, shape)
-        weight[block[: len(kept_shape)]] += add_up(everywhere(1.0, size), None if weights is None else weights[block], source.counts(block), len(kept_shape))[1]
-    return weight
-
-
 def scale(grad, weights, divisor, reduced, rows):
-    """The gradient of the sum or mean from that of its terms, in place."""
-    with np.errstate(all="ignore"):
-        if divisor is not None:
-            divisor = divisor.reshape(divisor.shape + (1,) * (reduced + rows))
-        if weights is not None:
-            factor = weights[..., None] if rows else weights
-            np.multiply(grad, factor if divisor is None else factor / divisor, out=grad, casting="same_kind")
-        elif divisor is not None:
-            np.divide(grad, divisor.astype(grad.dtype) if grad.itemsize > 2 else divisor.astype(np.float32), out=grad, casting="same_kind")
+    """The gradient of the sum or mean from that of its terms, in place; 0 where the weight is 0."""
+    if divisor is not None:
+        divisor = divisor.reshape(divisor.shape + (1,) * (reduced + rows))
+    if weights is not None:
+        factor = weights[..., None] if rows else weights
+        np.multiply(grad, factor if divisor is None else factor / divisor, out=grad, casting="same_kind")
+        if not np.all(weights):
+            np.copyto(grad, 0, where=factor == 0)
+    elif divisor is not None:
+        np.divide(grad, divisor.astype(grad.dtype), out=grad)
 
 
 ISA = _core.choose_isa()
-SUM = _core.make_sum(ISA)
+SUM, TO_HALF = _core.make_sum(ISA), _core.make_rounding(ISA)
 
 
 def signature(loss, weights):
@@ -362,9 +555,11 @@ def docstring(loss, kind, with_grad, weights):
     noun = {"sum": "Sum", "mean": "Mean"}[kind]
     rows = loss["kind"] == "row"
     lines = [f"{noun} of `{name}`{' and its gradient with respect to `' + first + '`' if with_grad else ''}, weighted, in one pass.", ""]
-    lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides.", ""]
+    lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides. Those of float16 are",
+              "kept in float32, and those that overflow in float32 are computed again in float64: the result alone is rounded to its type.", ""]  # fmt: skip
     lines += ["Parameters", "----------", f"{', '.join(a['name'] for a in loss['args'])}", f"    As in `{name}`."]
-    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default."]
+    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default. A weight of 0 leaves its loss out, whatever that is"
+              f"{', also where the label is no class' if any(a['role'] == 'label' for a in loss['args']) else ''}."]  # fmt: skip
     if rows:
         lines += ["over : int, tuple of int or None, optional",
                   "    Axes of the losses that are reduced, counted without the class axis; all of them by default.",
@@ -383,7 +578,9 @@ def docstring(loss, kind, with_grad, weights):
     if with_grad:
         lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where",
                   "    masked out."]  # fmt: skip
-    lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`."]
+    lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`.", ""]
+    lines += ["Notes", "-----", "What a masked array hides, among the operands, the weights or in `where`, takes no part. Operands of pandas with the same labels in",
+              "another order are put in that of the first; different labels are an error."]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

@@ -6,37 +6,53 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ._front import check_mask
 from ._registry import UFUNCS
 
-softmax, tversky_loss = UFUNCS["softmax"], UFUNCS["tversky_loss"]
+softmax, nll_loss = UFUNCS["softmax"], UFUNCS["nll_loss"]
 cross_entropy = UFUNCS["sigmoid_binary_cross_entropy"]      # its gradient at label 0 is the sigmoid
 
 
 class Probabilities:
-    """Probabilities from scores along the last axis, and gradients back to the scores."""
+    """Probabilities p from scores along the last axis, q = 1 - p with all its digits, and gradients back to the scores."""
 
-    def __init__(self, scores, apply, name):
+    def __init__(self, scores, apply, stored, name):
         self.scores, self.apply, self.one = scores, apply, scores.shape[-1] == 1
         if not apply:
-            self.values = scores
-            sums = scores.sum(-1)
-            if not self.one and not np.allclose(sums, 1.0, rtol=1e-5):
+            self.p, self.q = scores, 1 - scores
+            sums = scores.sum(-1, dtype=float)
+            if not self.one and not np.allclose(sums, 1.0, rtol=max(1e-5, float(np.finfo(stored).eps))):
                 raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {sums.min():g} and {sums.max():g}")
+        elif self.one:
+            self.p, self.q = cross_entropy.grad(scores, 0.0), cross_entropy.grad(-scores, 0.0)
         else:
-            self.values = cross_entropy.grad(scores, 0.0) if self.one else softmax(scores)
+            # 1 - p loses digits only where p is more than 1/2, which one class at most is; there it is the sum of the others
+            self.p = softmax(scores)
+            self.top = self.p > 0.5
+            others = total(np.where(self.top, scores.dtype.type(0), self.p), scores.dtype.type(1))
+            self.q = np.where(self.top, others, 1 - self.p)
 
     def back(self, slope):
         if not self.apply:
             return slope
         if self.one:
             return slope * cross_entropy.hess(self.scores, 0.0)
-        return self.values * (slope - np.sum(self.values * slope, -1, keepdims=True, dtype=float)).astype(slope.dtype)
+        # p_i sum_j p_j (s_i - s_j), relative to the class above 1/2, if there is one, whose own share of the sum is 0 then
+        change = slope - total(np.where(self.top, slope, slope.dtype.type(0)), slope.dtype.type(1))
+        return self.p * (change - total(self.p, change))
+
+
+def total(a, b):
+    """Sums of products along the last axis, which NumPy takes longer for where that is short."""
+    return -nll_loss(a, b, keepdims=True)
 
 
 def images(predictions, targets, name):
     """Both with a class axis, of one shape; predictions as floating point."""
     x, t = np.asanyarray(predictions), np.asanyarray(targets)
     for what, a in (("predictions", x), ("targets", t)):
+        if isinstance(a, np.ma.MaskedArray):
+            raise TypeError(f"{name}: {what} are a masked array: give the pixels that take part as where, and a filled one")
         if a.dtype.kind not in "biuf":
             raise TypeError(f"{name}: {what} must be real numbers, not {a.dtype}")
     x = x if x.dtype.kind == "f" else x.astype(float)
@@ -51,13 +67,26 @@ def images(predictions, targets, name):
     return x, t
 
 
+def per_region(a, name, what, pixels, ndim):
+    """A parameter in the form of a region's sums, whose pixel axes have one element."""
+    a = np.asarray(a, float)
+    regions = ndim - len(pixels)
+    if a.ndim > regions:
+        raise ValueError(f"{name}: {what} of shape {a.shape} has more axes than the losses, which have {regions}")
+    return np.expand_dims(a.reshape((1,) * (regions - a.ndim) + a.shape), pixels)
+
+
 def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
          ignore_background=False, axis=None, where=None):
-    """The loss and its gradient, whichever are wanted, else None; reduction "all" is the mean over everything."""
+    """The loss and its gradient, whichever are wanted, else None; reduction "all" is the mean over everything.
+
+    Both are computed in float32 at least, sums of regions in float64 from there on, and rounded once.
+    """
     x, t = images(predictions, targets, name)
+    stored, result = x.dtype, x.dtype if t.dtype.kind != "f" else np.result_type(x, t)
+    x, t = (a.astype(np.promote_types(result, np.float32), copy=False) for a in (x, t))
     classes = x.shape[-1]
-    p = Probabilities(x, apply_softmax, name)
-    weights = np.ones(classes, x.dtype) if class_weights is None else np.array(class_weights, x.dtype)
+    weights = np.ones(classes) if class_weights is None else np.array(class_weights, float)
     if weights.shape != (classes,):
         raise ValueError(f"{name}: class_weights have shape {weights.shape}, not ({classes},)")
     first = int(ignore_background and classes > 1)
@@ -65,17 +94,32 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     pixels = normalize_axis_tuple(tuple(range(1, x.ndim - 1)) if axis is None else axis, x.ndim, "axis")
     if x.ndim - 1 in pixels:
         raise ValueError(f"{name}: axis {axis} has the class axis among the pixels' axes")
+    smooth, alpha, beta = (per_region(a, name, what, pixels, x.ndim) for a, what in ((smooth, "smooth"), (alpha, "alpha"), (beta, "beta")))
     regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
-    options = {"axis": pixels, "where": True if where is None else where}
+    where = True if where is None else check_mask(where, name)
+    options = {"axis": pixels, "where": where, "keepdims": True}
     value = grad = None
-    if "value" in want:
-        value = (tversky_loss(p.values, t, smooth, alpha, beta, **options) * weights)[..., first:]
-        if reduction != "none":
-            value = value.sum(None if reduction == "all" else -1) * x.dtype.type(share)
-    if "grad" in want:
-        slope = tversky_loss.grad(p.values, t, smooth, alpha, beta, **options) * (weights * x.dtype.type(share))
-        grad = p.back(slope).reshape(np.shape(predictions))
+    with np.errstate(all="ignore"):
+        at = Probabilities(x, apply_softmax, stored, name)
+        right, false_positive, false_negative = (-nll_loss(a, b, **options).astype(float) for a, b in ((at.p, t), (at.p, 1 - t), (at.q, t)))
+        right, wrong = right + smooth, alpha * false_positive + beta * false_negative
+        whole = right + wrong
+        inverse = np.where(whole == 0, 0.0, 1 / whole)      # an empty region without predictions is no loss
+        inverse = np.where((smooth >= 0) & (alpha >= 0) & (beta >= 0), inverse, np.nan)
+        if "value" in want:
+            value = (np.squeeze(wrong * inverse, pixels) * weights)[..., first:]
+            value = value if reduction == "none" else value.sum(None if reduction == "all" else -1) * share
+            value = value.astype(result)
+        if "grad" in want:
+            scaled = inverse * (weights * share)
+            up, down = alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled
+            slope = (1 - t) * up.astype(x.dtype) - t * down.astype(x.dtype)
+            slope = slope if where is True else np.where(where, slope, x.dtype.type(0))
+            grad = at.back(slope).astype(result, copy=False)
+            if where is not True:      # nothing of a pixel without any class that takes part is read
+                grad = np.where(np.broadcast_to(where, x.shape).any(-1, keepdims=True), grad, result.type(0))
+            grad = grad.reshape(np.shape(predictions))
     return value, grad
 
 
@@ -119,7 +163,7 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     smooth, alpha, beta : array_like, optional
         As of `tversky_loss`.
     apply_softmax : bool, optional
-        False: predictions are probabilities already.
+        False: predictions are probabilities already; along the class axis they sum to 1 within 1e-5, or the spacing of their type at 1.
     reduction : {"mean", "sum", "none"}, optional
         What becomes of the losses of the classes.
     ignore_background : bool, optional

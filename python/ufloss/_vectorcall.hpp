@@ -57,6 +57,15 @@ inline bool is_special(PyObject* key, PyObject* value) {
 inline bool is_void(PyObject* key, PyObject* value) {
   return (value == Py_True && PyUnicode_CompareWithASCIIString(key, "where") == 0) || (value == Py_False && PyUnicode_CompareWithASCIIString(key, "keepdims") == 0);
 }
+/// A numpy.ma.MaskedArray, which its module need not be imported for.
+inline bool is_masked(PyObject* o) { return PyArray_Check(o) && !PyArray_CheckExact(o) && PyObject_HasAttrString(o, "harden_mask"); }
+/// NumPy would ignore the mask of such an operand: gufuncs do so, and every ufunc with that of `where`.
+inline bool has_masked_input(Py_ssize_t nin, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  for (Py_ssize_t i = 0; i < n && i < nin; ++i) if (is_masked(args[i])) return true;
+  for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k)
+    if (is_masked(args[n + k]) && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, k), "out") != 0) return true;
+  return false;
+}
 inline PyObject* call_slow(const front& f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   PyObject* tuple = PyTuple_New(n + 1);
   PyObject* kw = tuple ? PyDict_New() : nullptr;
@@ -92,6 +101,7 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   const auto& f = *reinterpret_cast<const front*>(u->data);
   // The top bit of nargsf is a flag; PyVectorcall_NARGS, which takes it off, came to the stable ABI with 3.12.
   const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nin = u->nin, nkw = kwnames ? PyTuple_Size(kwnames) : 0;
+  if (f.slow && has_masked_input(nin, args, n, kwnames)) return call_slow(f, self, args, n, kwnames);
   if (n >= nin && nkw == 0) {
     PyObject* result = numpy_call(self, args, nargsf, kwnames);
     return result || !f.slow || !PyErr_ExceptionMatches(PyExc_ValueError) ? result : call_broadcast(f, self, args, n, kwnames);
@@ -109,6 +119,10 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   for (Py_ssize_t k = 0; k < nkw; ++k) {
     PyObject* key = PyTuple_GetItem(kwnames, k);
     if (f.slow && is_void(key, args[n + k])) continue;
+    if (is_masked(args[n + k]) && PyUnicode_CompareWithASCIIString(key, "where") == 0) {
+      PyErr_Format(PyExc_TypeError, "%s(): where is a masked array, whose mask NumPy would ignore; give where.filled(False)", u->name);
+      return nullptr;
+    }
     const Py_ssize_t i = find_name(f, nin, key);
     if (i < 0) { a[positional + nkept] = args[n + k]; kept[nkept++] = key; }
     else if (a[i]) { PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%U'", u->name, key); return nullptr; }
@@ -132,6 +146,13 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   PyObject* result = numpy_call(self, a, size_t(positional), names);
   Py_XDECREF(names);
   return result || !f.slow || !PyErr_ExceptionMatches(PyExc_ValueError) ? result : call_broadcast(f, self, args, n, kwnames);
+}
+
+/// What `types` shows, type numbers of all operands of each loop in turn; the promoter chooses the loop all the same.
+inline void show_types(PyObject* ufunc, const char* types, int loops) {
+  auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
+  u->types = types;
+  u->ntypes = loops;
 }
 
 /// Gives the ufunc its names and defaults, for as long as the process lives.

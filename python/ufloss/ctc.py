@@ -53,6 +53,8 @@ def slow(ufunc, *args, **kwargs):
     for name in ("keepdims", "axis"):
         if name in kwargs:
             raise TypeError(f"{ufunc.__name__}() got an unexpected keyword argument '{name}'")
+    if any(isinstance(x, np.ma.MaskedArray) for x in (*args, *kwargs.values())):
+        raise TypeError(f"{ufunc.__name__} takes no masked arrays: give the frames that take part as where, and filled ones")
     where = np.asanyarray(kwargs.pop("where"))
     if where.dtype != np.bool_:
         raise TypeError(f"{ufunc.__name__}: where must be bool, not {where.dtype}")

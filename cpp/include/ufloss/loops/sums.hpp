@@ -29,10 +29,11 @@ template <class T> struct weighted_lanes {
     for (std::ptrdiff_t i = j; i < n; ++i) { rest[i - j] = x[i]; weights[i - j] = y ? y[i] : 1; }
     add_chunk(rest, weights);
   }
+  /// A weight of 0 leaves its number out, also where that is NaN or infinite.
   UFL_FN void add_chunk(const T* x, const double* y) {
     C::each([&](int i) UFL_INLINE {
       const W by = doubles<W>::load(y + i * lanes<T>);
-      s[i] = s[i] + widen(load(x + i * lanes<T>)) * by;
+      s[i] = s[i] + select(by == W(0), W(0), widen(load(x + i * lanes<T>)) * by);
       t[i] = t[i] + by;
     });
   }
@@ -43,7 +44,8 @@ template <class T> struct weighted_lanes {
   }
 };
 
-/// The sums of weights[i] values[i] and of weights[i], for those i where the mask is not 0; steps in bytes.  What is masked out is not looked at.
+/// The sums of weights[i] values[i] and of weights[i], for those i where the mask is not 0; steps in bytes.  What is masked out is not
+/// looked at, and a weight of 0 leaves its number out.
 template <class S> UFL_NOINLINE void weighted_sum(std::ptrdiff_t n, const char* values, std::ptrdiff_t step, const char* weights, std::ptrdiff_t weight_step,
                                                   const char* mask, std::ptrdiff_t mask_step, double* sum, double* weight) {
   using T = typename storage<S>::compute;
