@@ -37,13 +37,23 @@ from ufloss.compat import axon, gluon, optax
 ALLOWED = (TypeError, ValueError, IndexError, MemoryError, OverflowError)
 # What NumPy says by itself before a loss is asked, with no name in it.
 NAMELESS = re.compile(
-    r"could not be broadcast together|non-broadcastable output|not broadcastable|inhomogeneous|array is read-only|setting an array element"
+    r"could not be broadcast together|cannot be broadcast|non-broadcastable output|not broadcastable|inhomogeneous|is read-only|setting an array element"
     r"|could not convert|data type|invalid literal|[Cc]annot cast|[Cc]asting|casting must be|order must be|could not broadcast"
     r"|axis .* is out of bounds|repeated axis|duplicate value|axes|maximum supported dimension|return arrays must be of ArrayType"
     r"|Field elements must be|cannot be interpreted as an integer|must be real number|subok|object of type|not supported between|argument 'axis'"
+    r"|must have exactly one entry|reduction is not enabled|an integer is required|Cannot compare structured|to be a matrix"
+    # what Python says of a thing that is no number or no axis
+    r"|object is not iterable|float\(\) argument must be|too large to convert|can't convert|cannot convert"
     r"|reduce|accumulate|outer|\bat\b|signature|Maximum allowed|array is too big|Unable to allocate|MaskedArray|mask|`where`|out of bounds"
 )
-DEPRECATED = {"convex_kl_divergence", "safe_softmax_cross_entropy", "multiclass_logistic_loss", "binary_logistic_loss", "binary_sparsemax_loss"}
+NAMES = {*ul.__all__, *(f"ctc.{name}" for name in ctc.__all__), "fenchel_young_loss"}
+DEPRECATED = {
+    "convex_kl_divergence",
+    "safe_softmax_cross_entropy",
+    "multiclass_logistic_loss",
+    "binary_logistic_loss",
+    "binary_sparsemax_loss",
+}
 
 
 class Subclass(np.ndarray):
@@ -59,10 +69,16 @@ class Draw:
         self.rng = np.random.default_rng([seed, number])
         r = self.random
         self.batch = tuple(self.size(6, 0.03) for _ in range(r.choice([0, 1, 1, 1, 2, 2, 3])))
-        self.n = r.choice([self.size(9, 0.03), r.choice([15, 16, 17, 31, 32, 33, 63, 64, 65]), r.randint(1, 100)])
+        self.n = r.choice(
+            [self.size(9, 0.03), r.choice([15, 16, 17, 31, 32, 33, 63, 64, 65]), r.randint(1, 100)]
+        )
         if r.random() < 0.02 and np.prod(self.batch) < 20:
             self.n = r.choice([1023, 1024, 1025, 2047, 2048, 2049, 3000])
-        self.frames, self.labels, self.classes = self.size(20, 0.05), self.size(6, 0.1), max(1, self.size(12, 0))
+        self.frames, self.labels, self.classes = (
+            self.size(20, 0.05),
+            self.size(6, 0.1),
+            max(1, self.size(12, 0)),
+        )
         self.dtype = r.choice(["f2", "f4", "f4", "f8", "f8"])
         self.wild = r.choice([0, 0, 0.03, 0.3])  # how often an argument is nothing that a user would mean
         self.odd = r.choice([0, 0.1, 0.6])  # how often one has an unusual layout or type
@@ -98,7 +114,25 @@ class Draw:
         else:
             a = 1 + u
         if self.specials:
-            wild = self.rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-310, 1e308, -1e308, 65504.0, 1e-40, 88.5, -746.0, 1.0, -1.0], shape)
+            wild = self.rng.choice(
+                [
+                    np.nan,
+                    np.inf,
+                    -np.inf,
+                    0.0,
+                    -0.0,
+                    1e-310,
+                    1e308,
+                    -1e308,
+                    65504.0,
+                    1e-40,
+                    88.5,
+                    -746.0,
+                    1.0,
+                    -1.0,
+                ],
+                shape,
+            )
             a = np.where(self.rng.random(shape) < self.specials, wild, a)
         with np.errstate(all="ignore"):
             return np.asarray(a).astype(dtype)
@@ -107,7 +141,9 @@ class Draw:
         dtype = self.random.choice(["i8", "i8", "i4", "u1", "u8", "i2"])
         a = np.asarray(self.rng.integers(0, max(1, high), shape))
         if self.chance(wrong) and a.size:
-            bad = self.random.choice([-1, high, high + 1, -high, -high - 1, 2**31, 2**62, -(2**63), 2**63 - 1, 100])
+            bad = self.random.choice(
+                [-1, high, high + 1, -high, -high - 1, 2**31, 2**62, -(2**63), 2**63 - 1, 100]
+            )
             a = np.where(self.rng.random(shape) < 0.3, bad, a)
         return np.asarray(a).astype(dtype)
 
@@ -116,7 +152,35 @@ class Draw:
 
     def other_type(self, a):
         """The same numbers, as far as they can be, in any type of NumPy's."""
-        code = self.random.choice(["?", "b", "B", "h", "H", "i", "I", "l", "L", "q", "Q", "e", "f", "d", "g", "F", "D", "G", "O", "U", "S", "M8[s]", "m8[s]", "V8", "T"])
+        code = self.random.choice(
+            [
+                "?",
+                "b",
+                "B",
+                "h",
+                "H",
+                "i",
+                "I",
+                "l",
+                "L",
+                "q",
+                "Q",
+                "e",
+                "f",
+                "d",
+                "g",
+                "F",
+                "D",
+                "G",
+                "O",
+                "U",
+                "S",
+                "M8[s]",
+                "m8[s]",
+                "V8",
+                "T",
+            ]
+        )
         with np.errstate(all="ignore"):
             try:
                 if code in ("V8", "M8[s]", "m8[s]"):
@@ -154,7 +218,7 @@ class Draw:
             elif how == 7 and a.ndim and a.size:
                 a = np.broadcast_to(a[..., :1], a.shape)
             elif how == 8:
-                a = a.copy()
+                a = np.array(a, copy=True, subok=True)
                 a.flags.writeable = False
             elif how == 9:
                 a = a.view(Subclass) if type(a) is np.ndarray else a
@@ -186,8 +250,8 @@ class Draw:
 class Target:
     """A callable, and how to draw its arguments: draw(d) -> (args, kwargs)."""
 
-    def __init__(self, name, call, draw, word=None):
-        self.name, self.call, self.draw, self.word = name, call, draw, word or name.split(".")[-1]
+    def __init__(self, name, call, draw):
+        self.name, self.call, self.draw = name, call, draw
 
 
 def ufunc_keywords(d, kind, nout):
@@ -205,9 +269,21 @@ def ufunc_keywords(d, kind, nout):
         if d.chance(0.03):
             words["signature"] = d.random.choice(["f->f", "dd->d", ("f4",) * 3, None])
         if d.chance(0.03):
-            words[d.random.choice(["nonsense", "axes", "keepdims", "axis", "initial"])] = d.random.choice([1, None, [(0,), (0,)], True])
+            words[d.random.choice(["nonsense", "axes", "keepdims", "axis", "initial"])] = d.random.choice(
+                [1, None, [(0,), (0,)], True]
+            )
     if d.chance(0.15):
-        words["where"] = d.random.choice([d.mask(d.broadcastable((*d.batch, d.n))), d.mask(d.batch), True, False, np.ones(3), None, d.mask((d.n,))])
+        words["where"] = d.random.choice(
+            [
+                d.mask(d.broadcastable((*d.batch, d.n))),
+                d.mask(d.batch),
+                True,
+                False,
+                np.ones(3),
+                None,
+                d.mask((d.n,)),
+            ]
+        )
     if kind == "row":
         if d.chance(0.3):
             words["axis"] = axis_of(d, len(d.batch) + 1)
@@ -217,7 +293,26 @@ def ufunc_keywords(d, kind, nout):
 
 
 def axis_of(d, rank):
-    return d.random.choice([0, -1, rank - 1, rank, -rank, None, (0,), (0, -1), (-1, 0), (0, 0), 1.5, "x", (), np.int64(0), True, 2**40])
+    return d.random.choice(
+        [
+            0,
+            -1,
+            rank - 1,
+            rank,
+            -rank,
+            None,
+            (0,),
+            (0, -1),
+            (-1, 0),
+            (0, 0),
+            1.5,
+            "x",
+            (),
+            np.int64(0),
+            True,
+            2**40,
+        ]
+    )
 
 
 def elementwise_args(d, loss):
@@ -225,7 +320,12 @@ def elementwise_args(d, loss):
     last = len(loss["args"])
     while last > 1 and loss["args"][last - 1]["default"] is not None and d.chance(0.5):
         last -= 1
-    return [d.dress(d.reals(d.broadcastable(shape if a["role"] != "parameter" or d.chance(0.3) else ()), a["domain"])) for a in loss["args"][:last]]
+    return [
+        d.dress(
+            d.reals(d.broadcastable(shape if a["role"] != "parameter" or d.chance(0.3) else ()), a["domain"])
+        )
+        for a in loss["args"][:last]
+    ]
 
 
 def row_args(d, loss):
@@ -236,7 +336,11 @@ def row_args(d, loss):
         if a["role"] == "label":
             args.append(d.dress(d.integers(d.broadcastable(d.batch), d.n)))
         elif a["along"]:
-            args.append(d.dress(d.reals((*d.batch, d.n) if not args else d.broadcastable((*d.batch, d.n)), a["domain"])))
+            args.append(
+                d.dress(
+                    d.reals((*d.batch, d.n) if not args else d.broadcastable((*d.batch, d.n)), a["domain"])
+                )
+            )
         else:
             args.append(d.dress(d.reals(d.broadcastable(d.batch) if d.chance(0.4) else (), a["domain"])))
     return args
@@ -244,7 +348,10 @@ def row_args(d, loss):
 
 def batch_args(d, loss):
     shape = (*d.batch[:1], d.size(40, 0.03), d.size(9, 0.05))
-    args = [d.dress(d.reals(shape)), d.dress(d.integers(d.broadcastable(shape[:-1]), d.random.choice([1, 3, 100])))]
+    args = [
+        d.dress(d.reals(shape)),
+        d.dress(d.integers(d.broadcastable(shape[:-1]), d.random.choice([1, 3, 100]))),
+    ]
     if d.chance(0.4):
         args.append(d.dress(d.reals((), "positive")))
     return args
@@ -303,6 +410,7 @@ def with_room(ufunc):
 
 def method_target(name, ufunc, loss):
     """NumPy's own methods of a ufunc."""
+
     def draw(d):
         args = elementwise_args(d, loss)[:2]
         method = d.random.choice(["reduce", "accumulate", "outer", "at", "reduceat"])
@@ -314,7 +422,7 @@ def method_target(name, ufunc, loss):
             args = [args[0], [0, 1]]
         return [method, *args], {}
 
-    return Target(f"{name} (methods)", lambda method, *args: getattr(ufunc, method)(*args), draw, name.split(".")[-1])
+    return Target(f"{name} (methods)", lambda method, *args: getattr(ufunc, method)(*args), draw)
 
 
 def reduction_target(name, reduction, loss):
@@ -323,7 +431,9 @@ def reduction_target(name, reduction, loss):
         words = {}
         losses = (*d.batch, d.n) if loss["kind"] == "elementwise" else d.batch
         if d.chance(0.4):
-            words["loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"] = d.dress(d.reals(d.broadcastable(losses), "nonnegative"))
+            words["loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"] = (
+                d.dress(d.reals(d.broadcastable(losses), "nonnegative"))
+            )
         if d.chance(0.2):
             words["where"] = d.dress(d.mask(d.broadcastable((*d.batch, d.n) if d.chance(0.7) else d.batch)))
         if d.chance(0.4):
@@ -340,12 +450,22 @@ def reduction_target(name, reduction, loss):
             words["nonsense"] = 1
         return args, words
 
-    return Target(name, reduction, draw, loss["name"])
+    return Target(name, reduction, draw)
 
 
 def ctc_target(name, ufunc):
     def draw(d):
-        args, words = by_keyword(d, ["logits" if "log_probs" not in name else "log_probs", "labels", "logit_length", "label_length", "blank"], ctc_args(d))
+        args, words = by_keyword(
+            d,
+            [
+                "logits" if "log_probs" not in name else "log_probs",
+                "labels",
+                "logit_length",
+                "label_length",
+                "blank",
+            ],
+            ctc_args(d),
+        )
         more = ufunc_keywords(d, "ctc", ufunc.nout)
         if "where" in more:
             more["where"] = d.dress(d.mask((*d.broadcastable(d.batch[:2]), d.frames)))
@@ -354,8 +474,26 @@ def ctc_target(name, ufunc):
     return Target(name, ufunc, draw)
 
 
-INTEGER = ("integer_labels", "multiclass_hinge", "multiclass_perceptron", "multiclass_sparsemax", "multiclass_logistic", "ntxent")
-FLAGS = {"from_logits", "sparse", "apply_softmax", "apply_sigmoid", "ignore_background", "compute_full", "from_sigmoid", "sparse_label"}
+INTEGER = (
+    "integer_labels",
+    "multiclass_hinge",
+    "multiclass_perceptron",
+    "multiclass_sparsemax",
+    "multiclass_logistic",
+    "ntxent",
+)
+SCORES = ["y_pred", "pred", "predictions", "logits", "scores", "log_predictions", "log_targets", "predictor_outputs"]
+SCORES += ["embeddings", "anchors", "positives", "negatives", "positive", "negative", "input1", "input2", "x1", "x2"]
+FLAGS = {
+    "from_logits",
+    "sparse",
+    "apply_softmax",
+    "apply_sigmoid",
+    "ignore_background",
+    "compute_full",
+    "from_sigmoid",
+    "sparse_label",
+}
 
 
 def by_name(d, function, name):
@@ -376,19 +514,32 @@ def by_name(d, function, name):
     if "ctc" in function.lower() or "temporal" in function:
         batch = d.batch[:1] or (2,)
         if "length" in name:
-            return d.dress(d.integers(batch, (d.frames if "pred" in name else d.labels) + 1)) if d.chance(0.5) else None
+            return (
+                d.dress(d.integers(batch, (d.frames if "pred" in name else d.labels) + 1))
+                if d.chance(0.5)
+                else None
+            )
         if name in ("labels", "label", "y_true"):
             return d.dress(d.integers((*batch, d.labels), d.classes))
         if name in ("logits", "pred", "y_pred"):
             return d.dress(d.reals((*batch, d.frames, d.classes)))
     if name in ("label", "labels", "targets", "target", "y_true"):
-        if any(word in function for word in INTEGER) or (function == "SoftmaxCrossEntropyLoss" and d.chance(0.5)) or (function == "categorical_cross_entropy" and d.chance(0.3)):
+        if (
+            any(word in function for word in INTEGER)
+            or (function == "SoftmaxCrossEntropyLoss" and d.chance(0.5))
+            or (function == "categorical_cross_entropy" and d.chance(0.3))
+        ):
             return d.dress(d.integers(d.batch, d.n))
-        return d.dress(d.reals(whole if d.chance(0.9) else d.batch, d.random.choice(["unit", "sign", "truth", "real"])))
+        return d.dress(
+            d.reals(whole if d.chance(0.9) else d.batch, d.random.choice(["unit", "sign", "truth", "real"]))
+        )
     if name in ("weights", "sample_weight", "class_weights", "pos_weight", "positive_weights"):
-        return None if d.chance(0.5) else d.dress(d.reals(d.random.choice([(), (d.n,), whole, d.batch, (*d.batch, 1)]), "nonnegative"))
-    if name in ("y_pred", "pred", "predictions", "logits", "scores", "log_predictions", "log_targets", "predictor_outputs", "embeddings", "anchors", "positives", "negatives", "positive",
-                "negative", "input1", "input2", "x1", "x2"):  # fmt: skip
+        return (
+            None
+            if d.chance(0.5)
+            else d.dress(d.reals(d.random.choice([(), (d.n,), whole, d.batch, (*d.batch, 1)]), "nonnegative"))
+        )
+    if name in SCORES:
         return d.dress(d.reals(whole, "unit" if "log" not in name and d.chance(0.2) else "real"))
     if name in ("blank", "blank_id"):
         return d.random.choice([0, 0, d.classes - 1, -1, d.classes])
@@ -396,7 +547,12 @@ def by_name(d, function, name):
 
 
 def named_target(name, function, must=None):
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in ("self", "prefix", "params", "log_epsilon")]
+    parameters = [
+        p
+        for p in inspect.signature(function).parameters.values()
+        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        and p.name not in ("self", "prefix", "params", "log_epsilon")
+    ]
 
     def draw(d):
         words = {}
@@ -426,7 +582,10 @@ def gluon_target(name):
     def draw(d):
         _, options = made.draw(d)
         if name == "CTCLoss":
-            options = {w: d.random.choice(["NTC", "TNC", "NT", "TN"]) if "layout" in w else x for w, x in options.items()}
+            options = {
+                w: d.random.choice(["NTC", "TNC", "NT", "TN"]) if "layout" in w else x
+                for w, x in options.items()
+            }
         args, kwargs = called.draw(d)
         return [options, d.chance(0.4), *args], kwargs
 
@@ -447,18 +606,33 @@ def targets():
             if reduction is not None and loss["kind"] != "batch":
                 found += [reduction_target(reduction.__name__, reduction, loss)] * 2
                 if hasattr(reduction, "value_and_grad"):
-                    found.append(reduction_target(reduction.value_and_grad.__name__, reduction.value_and_grad, loss))
+                    found.append(
+                        reduction_target(reduction.value_and_grad.__name__, reduction.value_and_grad, loss)
+                    )
     for name, ufunc in ctc.UFUNCS.items():
         found += [ctc_target(name, ufunc)] * 3
-    found.append(Target("ctc.feasible", ctc.feasible, lambda d: (ctc_args(d)[1:4] if d.chance(0.9) else [1, 2], {})))
-    for name in ("ctc_loss", "ctc_loss_with_forward_probs", "dice_loss", "binary_dice_loss", "multiclass_generalized_dice_loss"):
+    found.append(
+        Target("ctc.feasible", ctc.feasible, lambda d: (ctc_args(d)[1:4] if d.chance(0.9) else [1, 2], {}))
+    )
+    for name in (
+        "ctc_loss",
+        "ctc_loss_with_forward_probs",
+        "dice_loss",
+        "binary_dice_loss",
+        "multiclass_generalized_dice_loss",
+    ):
         function = getattr(ul, name)
         found += [named_target(name, function)] * 2
         for attribute in ("grad", "value_and_grad"):
             if hasattr(function, attribute):
                 found.append(named_target(name, getattr(function, attribute)))
     young = ul.make_fenchel_young_loss(ul.logsumexp)
-    for f in (young, young.grad, young.value_and_grad, ul.make_fenchel_young_loss(lambda x: np.max(x, axis=-1))):
+    for f in (
+        young,
+        young.grad,
+        young.value_and_grad,
+        ul.make_fenchel_young_loss(lambda x: np.max(x, axis=-1)),
+    ):
         found.append(Target("fenchel_young_loss", f, lambda d: ([d.dress(d.reals((*d.batch, d.n))), d.dress(d.reals(d.broadcastable((*d.batch, d.n)), "unit"))],
                                                                {"axis": axis_of(d, len(d.batch) + 1)} if d.chance(0.2) else {})))  # fmt: skip
     for name in optax.__all__:
@@ -467,8 +641,16 @@ def targets():
     for name in axon.__all__:
         if name != "label_smoothing":
             found.append(named_target(f"axon.{name}", getattr(axon, name)))
-    found += [gluon_target(name) for name in gluon.__all__ if inspect.isclass(getattr(gluon, name)) and name != "Loss"]
+    found += [
+        gluon_target(name)
+        for name in gluon.__all__
+        if inspect.isclass(getattr(gluon, name)) and name != "Loss"
+    ]
     return found
+
+
+class FaultError(Exception):
+    """Something that must hold does not."""
 
 
 # --- what must hold ------------------------------------------------------------------------------------------------------------------
@@ -504,7 +686,13 @@ def canonical(x):
     a = np.asarray(x)
     if a.dtype.kind in "fc":
         a = np.where(np.isnan(a), a.dtype.type(np.nan), a)
+    if a.dtype.char in "gG":  # its bytes have gaps
+        return a.dtype.str, a.shape, repr(a.tolist())
     mask = np.ma.getmaskarray(x).tobytes() if isinstance(x, np.ma.MaskedArray) else b""
+    if mask and np.ma.getmaskarray(x).shape != a.shape:
+        raise FaultError(
+            f"a masked array of shape {a.shape} with a mask of shape {np.ma.getmaskarray(x).shape}"
+        )
     if mask:
         a = np.where(np.ma.getmaskarray(x), a.dtype.type(0), a)
     return a.dtype.str, a.shape, a.tobytes(), mask
@@ -534,11 +722,15 @@ def outputs_like(d, result, inputs):
 
 def output_like(d, x, inputs):
     x = np.asarray(x)
-    fitting = [a for a in arrays_in(inputs) if type(a) is np.ndarray and a.shape == x.shape and a.flags.writeable and a.dtype == x.dtype]
+    fitting = [
+        a
+        for a in arrays_in(inputs)
+        if type(a) is np.ndarray and a.shape == x.shape and a.flags.writeable and a.dtype == x.dtype
+    ]
     if fitting and d.chance(0.3):
         return d.random.choice(fitting)
     shape = x.shape if d.chance(0.93) else (*x.shape, 2)
-    dtype = x.dtype if d.chance(0.8) else d.random.choice(["f2", "f4", "f8", "i8", "D", ">f8", "O"])
+    dtype = x.dtype if d.chance(0.8) else d.random.choice(["f2", "f4", "f8", "i8", ">f8", "O"])
     a = np.zeros(shape, dtype)
     a[...] = 7
     how = d.random.randrange(6)
@@ -555,10 +747,6 @@ def output_like(d, x, inputs):
     return a
 
 
-class Fault(Exception):
-    pass
-
-
 def attempt(call, args, kwargs):
     """The result or the exception, and the warnings."""
     with warnings.catch_warnings(record=True) as caught:
@@ -572,36 +760,52 @@ def attempt(call, args, kwargs):
 
 def judge_error(target, error):
     text = str(error)
-    if isinstance(error, MemoryError) or not text and isinstance(error, MemoryError):
+    if isinstance(error, MemoryError):
         return
-    if target.word.lower() in text.lower() or target.name.split(".")[0] in text or NAMELESS.search(text):
+    if NAMELESS.search(text) or any(
+        name in text for name in NAMES
+    ):  # a loss that is made of others may leave the word to them
         return
     if not re.search(r"[a-z]", text):
-        raise Fault(f"an empty message: {type(error).__name__}")
+        raise FaultError(f"an empty message: {type(error).__name__}")
     frames = traceback.extract_tb(error.__traceback__)
     inside = [f for f in frames if "ufloss" in f.filename and "fuzz_calls" not in f.filename]
-    if inside and target.name.split(".")[0] not in ("optax", "axon", "gluon"):      # those speak of their arguments by name
-        raise Fault(f"a message without the function's name: {type(error).__name__}: {text}")
+    if inside and target.name.split(".")[0] not in (
+        "optax",
+        "axon",
+        "gluon",
+    ):  # those speak of their arguments by name
+        raise FaultError(f"a message without the function's name: {type(error).__name__}: {text}")
 
 
 def judge_warnings(target, caught):
     for w in caught:
-        if issubclass(w.category, DeprecationWarning) and target.name.split(".")[-1] in DEPRECATED | set(optax.__all__):
+        # NumPy's, of the cast of an operand or a result inside a call of ours, whose loops leave no flags
+        if re.search(
+            f"encountered in {re.escape(target.name.removesuffix('.value_and_grad').removesuffix('.mean').removesuffix('.sum'))}",
+            str(w.message),
+        ):
             continue
-        if "encountered in cast" in str(w.message):      # NumPy's, of an operand or a result that a keyword or a mixture of types casts
+        if issubclass(w.category, DeprecationWarning) and target.name.split(".")[-1] in DEPRECATED | set(
+            optax.__all__
+        ):
             continue
-        raise Fault(f"a warning: {w.category.__name__}: {w.message}")
+        if "encountered in cast" in str(
+            w.message
+        ):  # NumPy's, of an operand or a result that a keyword or a mixture of types casts
+            continue
+        raise FaultError(f"a warning: {w.category.__name__}: {w.message}")
 
 
 def examine(target, d):
-    """One call and its variations; raises Fault."""
+    """One call and its variations; raises FaultError."""
     args, kwargs = target.draw(d)
     before = {id(a): (a, snapshot(buffer_of(a))) for a in arrays_in([args, kwargs])}
 
     def check_inputs(but=()):
         for a, was in before.values():
             if not any(np.may_share_memory(a, o) for o in but) and snapshot(buffer_of(a)) != was:
-                raise Fault("an input is written")
+                raise FaultError("an input is written")
 
     writes = "(methods)" in target.name and args[0] == "at"
     result, error, caught = attempt(target.call, args, kwargs)
@@ -614,22 +818,40 @@ def examine(target, d):
         return
     again, error_again, _ = attempt(target.call, args, kwargs)
     if type(error) is not type(error_again):
-        raise Fault(f"the second time: {error_again!r} after {error!r}")
+        raise FaultError(f"the second time: {error_again!r} after {error!r}")
     if error is None and canonical(result) != canonical(again):
-        raise Fault("other bits the second time")
+        raise FaultError("other bits the second time")
+    if "casting" in kwargs:  # a byte order is something to cast
+        return
     other, other_error, _ = attempt(target.call, plain_copy(tuple(args)), plain_copy(kwargs))
     if type(error) is not type(other_error):
-        raise Fault(f"contiguous copies: {other_error!r} after {error!r}")
+        raise FaultError(f"contiguous copies: {other_error!r} after {error!r}")
     if error is None and canonical(result) != canonical(other):
-        raise Fault("other bits for contiguous copies")
+        raise FaultError("other bits for contiguous copies")
 
-    takes_out = isinstance(target.call, np.ufunc) or type(target.call).__name__ == "Reduction" or hasattr(target.call, "takes_out")
+    takes_out = (
+        isinstance(target.call, np.ufunc)
+        or type(target.call).__name__ == "Reduction"
+        or hasattr(target.call, "takes_out")
+    )
     if not takes_out or not d.chance(0.4):
         return
     if error is None:
-        outs = outputs_like(d, result if not kwargs.get("returned") else result[: len(result) - 1] if len(result) > 2 else result[0], [args, kwargs])
+        outs = outputs_like(
+            d,
+            result
+            if not kwargs.get("returned")
+            else result[: len(result) - 1]
+            if len(result) > 2
+            else result[0],
+            [args, kwargs],
+        )
     else:
-        outs = np.full((2,), 7.0) if getattr(target.call, "nout", 1) == 1 else tuple(np.full((2,), 7.0) for _ in range(target.call.nout))
+        outs = (
+            np.full((2,), 7.0)
+            if getattr(target.call, "nout", 1) == 1
+            else tuple(np.full((2,), 7.0) for _ in range(target.call.nout))
+        )
     given = list(arrays_in([outs]))
     kept = [snapshot(buffer_of(o)) for o in given]
     wanted = canonical(result) if error is None else None
@@ -638,20 +860,50 @@ def examine(target, d):
     check_inputs(given)
     if out_error is not None:
         judge_error(target, out_error)
-        computed = re.search(r"out of range|is the blank|no class|not a class", str(out_error))      # seen in the loop, when others may be done
-        if not computed and not isinstance(out_error, MemoryError) and [snapshot(buffer_of(o)) for o in given] != kept:
-            raise Fault(f"an output is written by a call that raises {type(out_error).__name__}: {out_error}")
+        computed = re.search(
+            r"out of range|is the blank|no class|not a class", str(out_error)
+        )  # seen in the loop, when others may be done
+        if (
+            not computed
+            and not isinstance(out_error, MemoryError)
+            and [snapshot(buffer_of(o)) for o in given] != kept
+        ):
+            raise FaultError(
+                f"an output is written by a call that raises {type(out_error).__name__}: {out_error}"
+            )
         return
     if error is not None:
-        raise Fault(f"with out= there is no error: {error!r}")
+        raise FaultError(f"with out= there is no error: {error!r}")
     where = kwargs.get("where", True)
     shares = any(np.may_share_memory(o, p) for i, o in enumerate(given) for p in given[:i])
-    plain_where = where is True or getattr(target.call, "signature", "") or type(target.call).__name__ == "Reduction"
-    if plain_where and not shares and "casting" not in kwargs and "subok" not in kwargs and not isinstance(result, np.ma.MaskedArray):
-        pairs = zip(found if isinstance(found, tuple) else (found,), wanted if isinstance(result, tuple) else (wanted,), strict=False)
+    plain_where = (
+        where is True or getattr(target.call, "signature", "") or type(target.call).__name__ == "Reduction"
+    )
+    if (
+        plain_where
+        and not shares
+        and "casting" not in kwargs
+        and "subok" not in kwargs
+        and not any(
+            isinstance(x, np.ma.MaskedArray) for x in (result if isinstance(result, tuple) else (result,))
+        )
+    ):
+        pairs = zip(
+            found if isinstance(found, tuple) else (found,),
+            wanted if isinstance(result, tuple) else (wanted,),
+            strict=False,
+        )
         for x, w in pairs:
-            if type(x) is np.ndarray and np.asarray(x).dtype.newbyteorder("=").str == w[0] and x.dtype.kind != "O" and canonical(np.asarray(x).astype(w[0]))[:3] != w[:3]:
-                raise Fault("other bits with out=")
+            if (
+                type(x) is np.ndarray
+                and x.shape == w[1]
+                and np.asarray(x).dtype.newbyteorder("=").str == w[0]
+                and x.dtype.kind != "O"
+                and canonical(np.asarray(x).astype(w[0]))[:3] != w[:3]
+            ):
+                raise FaultError(
+                    f"other bits with out=: {np.asarray(x).dtype} {np.shape(x)} {np.ravel(x)[:3]}"
+                )
 
 
 # --- many of them --------------------------------------------------------------------------------------------------------------------
@@ -662,13 +914,16 @@ def run_one(all_targets, seed, number):
     try:
         with contextlib.ExitStack():
             examine(target, d)
-    except Fault as fault:
+    except FaultError as fault:
         return target.name, str(fault)
     except MemoryError:
         return None
     except Exception as e:
         last = traceback.extract_tb(e.__traceback__)[-1]
-        return target.name, f"raises {type(e).__name__}: {e} ({os.path.basename(last.filename)}:{last.lineno})"
+        return (
+            target.name,
+            f"raises {type(e).__name__}: {e} ({os.path.basename(last.filename)}:{last.lineno})",
+        )
     return None
 
 
@@ -706,7 +961,15 @@ def fuzz(calls, seed, per_child=20000, patience=120, begin=0, say=print):
             with open(progress, "wb") as file:
                 file.write(struct.pack("<q", number))
             with open(log, "w+") as output:
-                command = [sys.executable, os.path.abspath(__file__), "--work", str(seed), str(number), str(end), progress]
+                command = [
+                    sys.executable,
+                    os.path.abspath(__file__),
+                    "--work",
+                    str(seed),
+                    str(number),
+                    str(end),
+                    progress,
+                ]
                 child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
                 last, since = number, time.monotonic()
                 hung = False
@@ -742,7 +1005,9 @@ def fuzz(calls, seed, per_child=20000, patience=120, begin=0, say=print):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=100000, help="how many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--begin", type=int, default=0, help="number of the first call")
@@ -758,10 +1023,14 @@ def main():
         d = Draw(seed, number)
         target = d.random.choice(all_targets)
         args, kwargs = target.draw(d)
-        with np.printoptions(threshold=40):
-            print(target.name, *[f"  {type(x).__name__} {getattr(x, 'dtype', '')} {getattr(x, 'shape', '')} {getattr(x, 'strides', '')} {x!r}" for x in args], sep="\n", flush=True)
-            for word, x in kwargs.items():
-                print(f"  {word} = {type(x).__name__} {getattr(x, 'dtype', '')} {getattr(x, 'shape', '')} {x!r}", flush=True)
+        with np.printoptions(threshold=40, edgeitems=2):
+            print(target.name)
+            for word, x in [*enumerate(args), *kwargs.items()]:
+                print(
+                    f"  {word}: {type(x).__name__} {getattr(x, 'dtype', '')} {getattr(x, 'shape', '')} {getattr(x, 'strides', '')}",
+                    repr(x)[:500],
+                    flush=True,
+                )
         found = run_one(all_targets, seed, number)
         print(found[1] if found else "nothing is wrong")
         return bool(found)

@@ -81,7 +81,7 @@ class Elements:
     def dtype(self, ufunc):
         kinds = {x.dtype for x in self.inputs if np.ndim(x)}
         if len(kinds) == 1 and (kind := kinds.pop()).char in "efd":
-            return kind
+            return kind.newbyteorder("=")  # the sums read numbers as the machine has them
         none = (slice(0, 0),) * len(self.shape)
         return ufunc(*[x if np.ndim(x) == 0 else x[none] for x in self.inputs]).dtype
 

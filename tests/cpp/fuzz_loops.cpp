@@ -55,7 +55,10 @@ struct dice {
   bool chance(double p) { return unit() < p; }
   ptrdiff_t below(ptrdiff_t n) { return n > 0 ? ptrdiff_t(next() % std::uint64_t(n)) : 0; }
   ptrdiff_t between(ptrdiff_t a, ptrdiff_t b) { return a + below(b - a + 1); }      // both included
-  template <class T> T one_of(std::initializer_list<T> list) { return list.begin()[below(ptrdiff_t(list.size()))]; }
+  template <class T>
+  T one_of(std::initializer_list<T> list) {
+    return list.begin()[below(ptrdiff_t(list.size()))];
+  }
   double normal() { return std::sqrt(-2 * std::log(1 - unit())) * std::cos(6.283185307179586 * unit()); }
 };
 dice make_dice(std::uint64_t seed, std::uint64_t number) {
@@ -74,7 +77,8 @@ struct slot {
   unsigned char* begin = nullptr;
   unsigned char* end() const { return begin + slot_bytes; }
   void make() {
-    void* p = mmap(nullptr, slot_bytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* p =
+        mmap(nullptr, slot_bytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) std::abort();
     begin = static_cast<unsigned char*>(p) + page;
     if (mprotect(begin, slot_bytes, PROT_READ | PROT_WRITE)) std::abort();
@@ -106,7 +110,8 @@ void* __wrap_malloc(size_t size) {
     ++refused;
     return nullptr;
   }
-  if (heap_used < heap_slots && size + red <= slot_bytes) {      // sixteen bytes beyond a multiple of 64: most is lost to a workspace's alignment
+  // Sixteen bytes beyond a multiple of 64: most is lost to a workspace's alignment.
+  if (heap_used < heap_slots && size <= slot_bytes - 4 * red) {
     unsigned char* const end = heap[heap_used].end();
     unsigned char* at = end - (size + 15) / 16 * 16;
     while (reinterpret_cast<std::uintptr_t>(at) % 64 != 16) at -= 16;
@@ -122,7 +127,8 @@ void* __wrap_malloc(size_t size) {
 void __wrap_free(void* p) {
   for (int k = 0; k < heap_used; ++k) {
     if (heap_blocks[k].at != p) continue;
-    for (const unsigned char* q = heap_blocks[k].at + heap_blocks[k].size; q < heap[k].end(); ++q) heap_overrun |= *q != heap_byte;
+    for (const unsigned char* q = heap_blocks[k].at + heap_blocks[k].size; q < heap[k].end(); ++q)
+      heap_overrun |= *q != heap_byte;
     for (size_t i = 1; i <= red; ++i) heap_overrun |= heap_blocks[k].at[-ptrdiff_t(i)] != heap_byte;
     return;
   }
@@ -153,19 +159,20 @@ void record_restore(void* p) { released -= p == &released; }
 // --- a case --------------------------------------------------------------------------------------------------------------------------
 constexpr int most_dims = 3;
 struct operand {
-  char role = 'F';                  ///< as in dispatch.hpp; 'D': double
+  char role = 'F';      ///< as in dispatch.hpp; 'D': double
   bool output = false;
-  int size = 0;                     ///< bytes of an element
+  int size = 0;      ///< bytes of an element
   bool is_half = false;
   const argument* described = nullptr;
   int rank = 1;
-  int letter[most_dims] = {};       ///< of each axis: index into the lengths; 0 is the batch
-  ptrdiff_t dims[most_dims] = {}, own[most_dims] = {}, step[most_dims] = {};      // own: 1 where the axis is broadcast
-  bytes data;                       ///< elements in C order of `own`
-  ptrdiff_t first = 0;              ///< of element 0 in the block, in bytes
+  int letter[most_dims] = {};      ///< of each axis: index into the lengths; 0 is the batch
+  ptrdiff_t dims[most_dims] = {}, own[most_dims] = {},
+            step[most_dims] = {};      // own: 1 where the axis is broadcast
+  bytes data;      ///< elements in C order of `own`
+  ptrdiff_t first = 0;      ///< of element 0 in the block, in bytes
   size_t extent = 0;
-  bool at_end = true;               ///< the block ends at the forbidden page, else begins at it
-  int alias = -1;                   ///< an output in the place of that input
+  bool at_end = true;      ///< the block ends at the forbidden page, else begins at it
+  int alias = -1;      ///< an output in the place of that input
 
   ptrdiff_t count() const {
     ptrdiff_t n = 1;
@@ -173,7 +180,8 @@ struct operand {
     return n;
   }
   bool is_broadcast() const {
-    for (int a = 0; a < rank; ++a) if (own[a] != dims[a]) return true;
+    for (int a = 0; a < rank; ++a)
+      if (own[a] != dims[a]) return true;
     return false;
   }
   ptrdiff_t index(const ptrdiff_t* i) const {
@@ -182,12 +190,14 @@ struct operand {
     return at;
   }
   /// f(index among the data, offset in the block) of every element.
-  template <class F> void each(F f) const {
+  template <class F>
+  void each(F f) const {
     if (count() == 0) return;
     ptrdiff_t i[most_dims] = {}, at = 0;
     for (;;) {
       ptrdiff_t offset = first;
-      for (int a = 0; a < rank; ++a) if (own[a] > 1) offset += i[a] * step[a];
+      for (int a = 0; a < rank; ++a)
+        if (own[a] > 1) offset += i[a] * step[a];
       f(at++, offset);
       int a = rank - 1;
       while (a >= 0 && ++i[a] == own[a]) i[a--] = 0;
@@ -216,7 +226,8 @@ struct operand {
       const int axis = is_transposed ? order[a] : a;
       if (own[axis] == 1) {
         // of an axis of length 1 NumPy passes on whatever step the array has
-        step[axis] = dims[axis] == 1 && d.chance(0.3) ? size * d.one_of<ptrdiff_t>({1, -3, ptrdiff_t(1) << 40}) : 0;
+        step[axis] =
+            dims[axis] == 1 && d.chance(0.3) ? size * d.one_of<ptrdiff_t>({1, -3, ptrdiff_t(1) << 40}) : 0;
         continue;
       }
       step[axis] = d.chance(0.2) ? -s : s;
@@ -232,7 +243,7 @@ struct operand {
 struct fuzz_case {
   int kind = 0, record = 0, loss = 0;      // loss: of a line
   loop_type type = float32_loop;
-  std::vector<ptrdiff_t> lengths;          ///< as a loop gets them
+  std::vector<ptrdiff_t> lengths;      ///< as a loop gets them
   std::vector<operand> operands;
   int nin = 0;
   ptrdiff_t segment = 1;
@@ -250,7 +261,7 @@ struct outcome {
 std::uint64_t current_seed = 0, current_case = 0;
 std::string current_text;
 const char* program = "test_fuzz_loops";
-std::string isa_option;           // what a replay needs too
+std::string isa_option;      // what a replay needs too
 
 const loss_record& record_of(int isa, const fuzz_case& c) { return table(isa, c.kind).records[c.record]; }
 bool is_line(const fuzz_case& c) { return c.kind == sums_kind && c.record == line_record; }
@@ -264,7 +275,8 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
   std::vector<unsigned char*> block(static_cast<size_t>(n));
   std::vector<char> is_written(static_cast<size_t>(n), 0);
   constexpr ptrdiff_t margin = 256;
-  for (int k = 0; k < n; ++k) if (c.operands[size_t(k)].alias >= 0) is_written[size_t(c.operands[size_t(k)].alias)] = 1;
+  for (int k = 0; k < n; ++k)
+    if (c.operands[size_t(k)].alias >= 0) is_written[size_t(c.operands[size_t(k)].alias)] = 1;
   for (int k = 0; k < n; ++k) {
     const operand& x = c.operands[size_t(k)];
     if (x.alias >= 0) {
@@ -275,16 +287,22 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
     block[size_t(k)] = b;
     args[k] = reinterpret_cast<char*>(b + x.first);
     std::memset(x.at_end ? b - margin : b, byte, x.extent + size_t(margin));
-    if (!x.output) x.each([&](ptrdiff_t i, ptrdiff_t at) { std::memcpy(b + at, x.data.data() + i * x.size, size_t(x.size)); });
+    if (!x.output)
+      x.each([&](ptrdiff_t i, ptrdiff_t at) {
+        std::memcpy(b + at, x.data.data() + i * x.size, size_t(x.size));
+      });
   }
-  for (const operand& x : c.operands) steps.push_back(x.alias >= 0 ? c.operands[size_t(x.alias)].step[0] : x.step[0]);
-  for (const operand& x : c.operands) for (int a = 1; a < x.rank; ++a) steps.push_back(x.step[a]);
+  for (const operand& x : c.operands)
+    steps.push_back(x.alias >= 0 ? c.operands[size_t(x.alias)].step[0] : x.step[0]);
+  for (const operand& x : c.operands)
+    for (int a = 1; a < x.rank; ++a) steps.push_back(x.step[a]);
   const auto protect = [&](int how) {
     for (int k = 0; k < c.nin; ++k) {
       if (is_written[size_t(k)]) continue;
       const auto from = reinterpret_cast<std::uintptr_t>(block[size_t(k)]) / page * page;
       const auto to = reinterpret_cast<std::uintptr_t>(block[size_t(k)]) + c.operands[size_t(k)].extent;
-      if (to > from && mprotect(reinterpret_cast<void*>(from), (to - from + page - 1) / page * page, how)) std::abort();
+      if (to > from && mprotect(reinterpret_cast<void*>(from), (to - from + page - 1) / page * page, how))
+        std::abort();
     }
   };
   const loss_record& r = record_of(isa, c);
@@ -295,11 +313,20 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
     const loss_record& loss = table(isa, losses_kind).records[c.loss];
     l.loop = loss.loops[c.type];
     l.inputs = loss.nin;
-    for (int k = 0; k < loss.nin; ++k) { l.args[k] = args[k]; l.steps[k] = steps[size_t(k)]; }
+    for (int k = 0; k < loss.nin; ++k) {
+      l.args[k] = args[k];
+      l.steps[k] = steps[size_t(k)];
+    }
     l.n = c.lengths[0];
     l.segment = c.segment;
-    if (c.has_weights) { l.weights = args[loss.nin]; l.weight_step = steps[size_t(loss.nin)]; }
-    if (c.has_grad) { l.grad = args[n - 1]; l.grad_step = steps[size_t(n - 1)]; }
+    if (c.has_weights) {
+      l.weights = args[loss.nin];
+      l.weight_step = steps[size_t(loss.nin)];
+    }
+    if (c.has_grad) {
+      l.grad = args[n - 1];
+      l.grad_step = steps[size_t(n - 1)];
+    }
     l.divisor = c.divisor;
   }
   protect(PROT_READ);
@@ -311,7 +338,8 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
   dirty_stack(static_cast<unsigned char>(byte ^ 0x55));
   std::feclearexcept(FE_ALL_EXCEPT);
   in_call = true;
-  o.result = is_line(c) ? r.loops[c.type](&l, results, nullptr, nullptr, nullptr) : r.loops[c.type](nullptr, args, c.lengths.data(), steps.data(), nullptr);
+  o.result = is_line(c) ? r.loops[c.type](&l, results, nullptr, nullptr, nullptr)
+                        : r.loops[c.type](nullptr, args, c.lengths.data(), steps.data(), nullptr);
   in_call = false;
   o.flags_kept = std::fetestexcept(FE_ALL_EXCEPT) == 0 && std::fegetround() == FE_TONEAREST;
   std::feclearexcept(FE_ALL_EXCEPT);
@@ -323,7 +351,8 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
     const operand& x = c.operands[size_t(k)];
     if (!x.output) continue;
     bytes found(size_t(x.count() * x.size));
-    if (is_line(c) && x.role == 'D') std::memcpy(found.data(), sums + (k - c.nin), sizeof(double));
+    if (is_line(c) && x.role == 'D')
+      std::memcpy(found.data(), sums + (k - c.nin), sizeof(double));
     else {
       const operand& place = x.alias >= 0 ? c.operands[size_t(x.alias)] : x;
       unsigned char* const b = block[size_t(x.alias >= 0 ? x.alias : k)];
@@ -365,7 +394,8 @@ void put_number(unsigned char* p, const operand& x, double v) {
   } else if (x.size == 4) {
     const float f = float(v);
     std::memcpy(p, &f, 4);
-  } else std::memcpy(p, &v, 8);
+  } else
+    std::memcpy(p, &v, 8);
 }
 double get_number(const unsigned char* p, const operand& x) {
   if (x.size == 2) {
@@ -390,13 +420,19 @@ long long get_integer(const operand& x, const ptrdiff_t* i) {
 void put_bits(unsigned char* p, const operand& x, dice& d, bool nan) {
   std::uint64_t u = d.next();
   if (nan) {      // of any sign and payload, quiet or signalling
-    if (x.size == 2) u = (u & 0x83ffu) | 0x7c00u | (d.chance(0.5) ? 0x200u : 1u);
-    else if (x.size == 4) u = (u & 0x807fffffu) | 0x7f800000u | (d.chance(0.5) ? 0x400000u : 1u);
-    else u = (u & 0x800fffffffffffffu) | 0x7ff0000000000000u | (d.chance(0.5) ? 0x8000000000000u : 1u);
+    if (x.size == 2)
+      u = (u & 0x83ffu) | 0x7c00u | (d.chance(0.5) ? 0x200u : 1u);
+    else if (x.size == 4)
+      u = (u & 0x807fffffu) | 0x7f800000u | (d.chance(0.5) ? 0x400000u : 1u);
+    else
+      u = (u & 0x800fffffffffffffu) | 0x7ff0000000000000u | (d.chance(0.5) ? 0x8000000000000u : 1u);
     if (d.chance(0.3)) {      // what a GPU writes: all ones
-      if (x.size == 2) u = 0x7fff;
-      else if (x.size == 4) u = 0x7fffffff;
-      else u = 0x7fffffffffffffff;
+      if (x.size == 2)
+        u = 0x7fff;
+      else if (x.size == 4)
+        u = 0x7fffffff;
+      else
+        u = 0x7fffffffffffffff;
     }
   }
   std::memcpy(p, &u, size_t(x.size));
@@ -405,12 +441,22 @@ void put_bits(unsigned char* p, const operand& x, dice& d, bool nan) {
 /// A number that often is none: infinities, NaNs, zeros, subnormal and huge ones.
 void put_special(unsigned char* p, const operand& x, dice& d) {
   const double inf = std::numeric_limits<double>::infinity();
-  const double least = x.size == 2 ? 0x1p-24 : x.size == 4 ? 0x1p-149 : 0x1p-1074, normal = x.size == 2 ? 0x1p-14 : x.size == 4 ? 0x1p-126 : 0x1p-1022;
-  const double most = x.size == 2 ? 65504 : x.size == 4 ? double(std::numeric_limits<float>::max()) : std::numeric_limits<double>::max();
+  const double least = x.size == 2   ? 0x1p-24
+                       : x.size == 4 ? 0x1p-149
+                                     : 0x1p-1074,
+               normal = x.size == 2   ? 0x1p-14
+                        : x.size == 4 ? 0x1p-126
+                                      : 0x1p-1022;
+  const double most = x.size == 2   ? 65504
+                      : x.size == 4 ? double(std::numeric_limits<float>::max())
+                                    : std::numeric_limits<double>::max();
   switch (d.below(14)) {
-    case 0: case 1: put_number(p, x, inf); break;
-    case 2: case 3: put_number(p, x, -inf); break;
-    case 4: case 5: put_bits(p, x, d, true); break;
+    case 0:
+    case 1: put_number(p, x, inf); break;
+    case 2:
+    case 3: put_number(p, x, -inf); break;
+    case 4:
+    case 5: put_bits(p, x, d, true); break;
     case 6: put_number(p, x, d.chance(0.5) ? 0.0 : -0.0); break;
     case 7: put_number(p, x, (d.chance(0.5) ? 1 : -1) * least * double(d.between(1, 1000))); break;
     case 8: put_number(p, x, (d.chance(0.5) ? 1 : -1) * normal); break;
@@ -418,7 +464,9 @@ void put_special(unsigned char* p, const operand& x, dice& d) {
     case 10: put_number(p, x, d.one_of({1.0, -1.0, 0.5, 2.0, 1 - 0x1p-24, 1 + 0x1p-23})); break;
     case 11: put_bits(p, x, d, false); break;
     case 12: put_number(p, x, d.normal() * std::exp2(double(d.between(-60, 60)))); break;
-    default: put_number(p, x, d.one_of({88.0, -88.0, -104.0, 709.0, -745.0, 1e4, -1e4, 700.0, 11.0, -17.5})); break;
+    default:
+      put_number(p, x, d.one_of({88.0, -88.0, -104.0, 709.0, -745.0, 1e4, -1e4, 700.0, 11.0, -17.5}));
+      break;
   }
 }
 double typical(domain in, dice& d, double scale) {
@@ -440,7 +488,8 @@ enum class mood { typical, few_specials, many_specials, bits, ties, far_blocks, 
 void fill_numbers(operand& x, dice& d) {
   x.data.assign(size_t(x.count() * x.size), 0);
   const domain in = x.described ? x.described->in : domain::real;
-  const double scale = d.one_of({1.0, 1.0, 3.0, 10.0, 60.0, 0.01, 300.0}), shift = d.chance(0.8) ? 0 : 100 * d.normal();
+  const double scale = d.one_of({1.0, 1.0, 3.0, 10.0, 60.0, 0.01, 300.0}),
+               shift = d.chance(0.8) ? 0 : 100 * d.normal();
   const bool is_parameter = x.described && !(x.described->fallback != x.described->fallback);
   mood m = d.chance(0.5) ? mood::typical : mood(d.below(int(mood::moods)));
   if (is_parameter && d.chance(0.6)) m = mood::constant;
@@ -452,8 +501,10 @@ void fill_numbers(operand& x, dice& d) {
     if (i % along % block == 0) level = 800 * d.normal();
     switch (m) {
       case mood::few_specials:
-        if (d.chance(0.03)) put_special(p, x, d);
-        else put_number(p, x, typical(in, d, scale) + shift);
+        if (d.chance(0.03))
+          put_special(p, x, d);
+        else
+          put_number(p, x, typical(in, d, scale) + shift);
         break;
       case mood::many_specials: put_special(p, x, d); break;
       case mood::bits: put_bits(p, x, d, false); break;
@@ -468,7 +519,9 @@ void fill_integers(operand& x, dice& d, long long low, long long high, double wr
   x.data.assign(size_t(x.count() * 8), 0);
   for (ptrdiff_t i = 0, n = x.count(); i < n; ++i) {
     long long v = low + (high > low ? (long long)(d.below(ptrdiff_t(high - low))) : 0);
-    if (d.chance(wrong)) v = d.one_of<long long>({low - 1, high, high + 1, -high - 1, -100, LLONG_MAX, LLONG_MIN + 1, 1LL << 61, -(1LL << 61), 1LL << 32, v});
+    if (d.chance(wrong))
+      v = d.one_of<long long>({low - 1, high, high + 1, -high - 1, -100, LLONG_MAX, LLONG_MIN + 1, 1LL << 61,
+                               -(1LL << 61), 1LL << 32, v});
     std::memcpy(x.data.data() + i * 8, &v, 8);
   }
 }
@@ -510,36 +563,57 @@ std::string roles_of(const loss_record& r) {
 }
 void set_size(operand& x, loop_type type) {
   x.is_half = false;
-  if (x.role == 'I' || x.role == 'N' || x.role == 'D') x.size = 8;
-  else if (x.role == 'B') x.size = 1;
-  else if (type == float16_to_float32_loop) x.size = !x.output && std::strchr("FTW", x.role) ? 2 : 4;
-  else x.size = type == float16_loop ? 2 : type == float32_loop ? 4 : 8;
+  if (x.role == 'I' || x.role == 'N' || x.role == 'D')
+    x.size = 8;
+  else if (x.role == 'B')
+    x.size = 1;
+  else if (type == float16_to_float32_loop)
+    x.size = !x.output && std::strchr("FTW", x.role) ? 2 : 4;
+  else
+    x.size = type == float16_loop ? 2 : type == float32_loop ? 4 : 8;
 }
-ptrdiff_t near(dice& d, std::initializer_list<ptrdiff_t> list, ptrdiff_t by) { return std::max<ptrdiff_t>(0, d.one_of(list) + d.between(-by, by)); }
+ptrdiff_t near(dice& d, std::initializer_list<ptrdiff_t> list, ptrdiff_t by) {
+  return std::max<ptrdiff_t>(0, d.one_of(list) + d.between(-by, by));
+}
 
 ptrdiff_t draw_length(dice& d, int kind, char letter) {
   switch (kind) {
     case rows_kind:
       switch (d.below(8)) {
-        case 0: case 1: return d.between(d.chance(0.1) ? 0 : 1, 8);
-        case 2: case 3: return near(d, {8, 16, 32, 64, 128}, 2);
-        case 4: case 5: return d.between(1, 200);
+        case 0:
+        case 1: return d.between(d.chance(0.1) ? 0 : 1, 8);
+        case 2:
+        case 3: return near(d, {8, 16, 32, 64, 128}, 2);
+        case 4:
+        case 5: return d.between(1, 200);
         case 6: return near(d, {1024, 2048, 3072, 4096}, 2);
         default: return d.between(1, 5000);
       }
-    case sums_kind: return d.chance(0.5) ? d.between(0, 40) : d.chance(0.5) ? near(d, {256, 512, 1024, 2048}, 2) : d.between(0, 3000);
+    case sums_kind:
+      return d.chance(0.5)   ? d.between(0, 40)
+             : d.chance(0.5) ? near(d, {256, 512, 1024, 2048}, 2)
+                             : d.between(0, 3000);
     case ctc_kind:
-      if (letter == 'k') return d.chance(0.5) ? d.between(1, 8) : d.chance(0.5) ? near(d, {8, 16, 32, 64}, 1) : d.between(1, 80);
-      return d.chance(0.5) ? d.between(0, 12) : d.chance(0.5) ? near(d, {8, 16, 24, 32, 40, 64}, 2) : d.between(0, 100);
+      if (letter == 'k')
+        return d.chance(0.5)   ? d.between(1, 8)
+               : d.chance(0.5) ? near(d, {8, 16, 32, 64}, 1)
+                               : d.between(1, 80);
+      return d.chance(0.5)   ? d.between(0, 12)
+             : d.chance(0.5) ? near(d, {8, 16, 24, 32, 40, 64}, 2)
+                             : d.between(0, 100);
     default:
-      if (letter == 'd') return d.chance(0.1) ? 0 : d.chance(0.5) ? d.between(1, 9) : near(d, {8, 16, 32, 64}, 1);
-      return d.chance(0.5) ? d.between(0, 9) : d.chance(0.5) ? near(d, {16, 32, 64, 128}, 2) : d.between(0, 100);
+      if (letter == 'd')
+        return d.chance(0.1) ? 0 : d.chance(0.5) ? d.between(1, 9) : near(d, {8, 16, 32, 64}, 1);
+      return d.chance(0.5)   ? d.between(0, 9)
+             : d.chance(0.5) ? near(d, {16, 32, 64, 128}, 2)
+                             : d.between(0, 100);
   }
 }
 
 bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
   const int at = 1 + masked;
-  operand &labels = c.operands[size_t(at)], &frames = c.operands[size_t(at + 1)], &letters = c.operands[size_t(at + 2)], &blank = c.operands[size_t(at + 3)];
+  operand &labels = c.operands[size_t(at)], &frames = c.operands[size_t(at + 1)],
+          &letters = c.operands[size_t(at + 2)], &blank = c.operands[size_t(at + 3)];
   const ptrdiff_t classes = c.lengths[2], most = c.lengths[3];
   const double wrong = d.chance(0.85) ? 0 : 0.2;
   fill_integers(frames, d, 0, c.lengths[1] + 1, wrong);
@@ -569,7 +643,8 @@ bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
     }
   for (ptrdiff_t s = 0; s < c.lengths[0]; ++s) {
     const ptrdiff_t at_s[most_dims] = {s, 0, 0};
-    const long long t = get_integer(frames, at_s), n = get_integer(letters, at_s), of = get_integer(blank, at_s);
+    const long long t = get_integer(frames, at_s), n = get_integer(letters, at_s),
+                    of = get_integer(blank, at_s);
     bool bad = t < 0 || t > c.lengths[1] || n < 0 || n > most || of < -classes || of >= classes;
     for (ptrdiff_t i = 0; !bad && i < n; ++i) {
       const ptrdiff_t at_i[most_dims] = {s, i, 0};
@@ -585,7 +660,11 @@ std::string only_text;
 /// False: nothing was drawn, the case is empty.
 bool draw(fuzz_case& c, dice& d, int isa) {
   const double u = d.unit();
-  c.kind = u < 0.28 ? losses_kind : u < 0.62 ? rows_kind : u < 0.8 ? ctc_kind : u < 0.9 ? sums_kind : batch_kind;
+  c.kind = u < 0.28   ? losses_kind
+           : u < 0.62 ? rows_kind
+           : u < 0.8  ? ctc_kind
+           : u < 0.9  ? sums_kind
+                      : batch_kind;
   const kernel_table& t = table(isa, c.kind);
   c.record = int(d.below(t.size));
   c.type = loop_type(d.below(loop_types));
@@ -596,9 +675,12 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     const kernel_table& losses = table(isa, losses_kind);
     c.loss = int(d.below(losses.size));
     shown = &losses.records[c.loss];
-    if (!shown->loops[c.type] || (std::strcmp(shown->attribute, "") && std::strcmp(shown->attribute, "value_and_grad"))) return false;
+    if (!shown->loops[c.type] ||
+        (std::strcmp(shown->attribute, "") && std::strcmp(shown->attribute, "value_and_grad")))
+      return false;
   }
-  current_text = std::string(shown->info->name) + (*shown->attribute ? "." : "") + shown->attribute + (is_line(c) ? " along a line" : "") + (shown->masked ? " masked" : "") + " " +
+  current_text = std::string(shown->info->name) + (*shown->attribute ? "." : "") + shown->attribute +
+                 (is_line(c) ? " along a line" : "") + (shown->masked ? " masked" : "") + " " +
                  (const char* const[]){"float16", "float32", "float64", "float16 to float32"}[c.type];
   if (!only_text.empty() && current_text.find(only_text) == std::string::npos) return false;
 
@@ -639,22 +721,35 @@ bool draw(fuzz_case& c, dice& d, int isa) {
   }
   // lengths
   c.lengths.assign(1, 0);
-  for (const char letter : letters) c.lengths.push_back(letter == 'p' || letter == 's' ? 0 : draw_length(d, c.kind, letter));
+  for (const char letter : letters)
+    c.lengths.push_back(letter == 'p' || letter == 's' ? 0 : draw_length(d, c.kind, letter));
   if (c.kind == ctc_kind) {
     ptrdiff_t &frames = c.lengths[1], &labels = c.lengths[3];
     if (d.chance(0.8)) labels = std::min(labels, frames * 2 / 3);
-    if (d.chance(0.004)) { frames = d.between(500, 700); labels = d.between(200, 300); }      // beyond what is held at once
+    if (d.chance(0.004)) {
+      frames = d.between(500, 700);
+      labels = d.between(200, 300);
+    }      // beyond what is held at once
     for (size_t k = 0; k < letters.size(); ++k) {
       if (letters[k] == 'p') c.lengths[k + 1] = labels + 1;
       if (letters[k] == 's') c.lengths[k + 1] = 2 * labels + 1;
     }
   }
   ptrdiff_t inner = 1;
-  for (size_t k = 1; k < c.lengths.size(); ++k) inner *= std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(c.lengths[k], 5000));
-  if (letters.empty()) c.lengths[0] = d.chance(0.4) ? d.between(1, 40) : d.chance(0.5) ? near(d, {8, 16, 32, 64, 128, 256, 512}, 2) : d.between(1, d.chance(0.1) ? 5000 : 600);
-  else if (c.kind == rows_kind || c.kind == sums_kind) c.lengths[0] = d.chance(0.5) ? d.between(1, 5) : d.chance(0.5) ? near(d, {16, 32, 64, 128}, 2) : d.between(1, 70);
-  else c.lengths[0] = d.between(1, 5);
-  if (!letters.empty()) c.lengths[0] = std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(c.lengths[0], 30000 / inner));
+  for (size_t k = 1; k < c.lengths.size(); ++k)
+    inner *= std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(c.lengths[k], 5000));
+  if (letters.empty())
+    c.lengths[0] = d.chance(0.4)   ? d.between(1, 40)
+                   : d.chance(0.5) ? near(d, {8, 16, 32, 64, 128, 256, 512}, 2)
+                                   : d.between(1, d.chance(0.1) ? 5000 : 600);
+  else if (c.kind == rows_kind || c.kind == sums_kind)
+    c.lengths[0] = d.chance(0.5)   ? d.between(1, 5)
+                   : d.chance(0.5) ? near(d, {16, 32, 64, 128}, 2)
+                                   : d.between(1, 70);
+  else
+    c.lengths[0] = d.between(1, 5);
+  if (!letters.empty())
+    c.lengths[0] = std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(c.lengths[0], 30000 / inner));
   if (c.lengths[0] == 0) c.lengths[0] = 1;
   if (c.kind == ctc_kind && c.lengths[2] == 0) c.lengths[2] = 1;
 
@@ -663,17 +758,22 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     set_size(x, c.type);
     for (int a = 0; a < x.rank; ++a) {
       x.dims[a] = x.own[a] = c.lengths[size_t(x.letter[a])];
-      if (!x.output && x.dims[a] > 1 && d.chance(x.role == 'P' || x.role == 'N' ? 0.5 : plain ? 0.02 : 0.1)) x.own[a] = 1;
+      if (!x.output && x.dims[a] > 1 && d.chance(x.role == 'P' || x.role == 'N' ? 0.5 : plain ? 0.02 : 0.1))
+        x.own[a] = 1;
     }
     if (is_line(c) && x.output && x.role == 'D') x.dims[0] = x.own[0] = 1;
     if (!x.output) {
-      if (x.role == 'B') fill_mask(x, d);
+      if (x.role == 'B')
+        fill_mask(x, d);
       else if (x.role == 'I' && c.kind == batch_kind) {
         const ptrdiff_t classes = d.one_of<ptrdiff_t>({1, 3, 50});
         fill_integers(x, d, 0, classes, d.chance(0.3) ? 0.2 : 0);
-      } else if (x.role == 'I' && c.kind == rows_kind) fill_integers(x, d, 0, c.lengths[1], d.chance(0.85) ? 0 : 0.1);
-      else if (x.role == 'I' || x.role == 'N') x.data.assign(size_t(x.count() * 8), 0);      // by draw_sequence()
-      else fill_numbers(x, d);
+      } else if (x.role == 'I' && c.kind == rows_kind)
+        fill_integers(x, d, 0, c.lengths[1], d.chance(0.85) ? 0 : 0.1);
+      else if (x.role == 'I' || x.role == 'N')
+        x.data.assign(size_t(x.count() * 8), 0);      // by draw_sequence()
+      else
+        fill_numbers(x, d);
     }
     x.lay(d, plain);
   }
@@ -692,7 +792,8 @@ bool draw(fuzz_case& c, dice& d, int isa) {
         bool takes_part = !r.masked;
         for (ptrdiff_t j = 0; r.masked && j < c.lengths[1]; ++j) {
           const ptrdiff_t of[most_dims] = {i, j, 0};
-          takes_part |= c.operands[size_t(c.nin - 1)].data[size_t(c.operands[size_t(c.nin - 1)].index(of))] != 0;
+          takes_part |=
+              c.operands[size_t(c.nin - 1)].data[size_t(c.operands[size_t(c.nin - 1)].index(of))] != 0;
         }
         c.fails |= takes_part && (label < 0 || label >= c.lengths[1]);
       }
@@ -712,7 +813,8 @@ std::string describe(const fuzz_case& c) {
   if (is_line(c)) s += ", segment " + std::to_string(c.segment) + ", divisor " + std::to_string(c.divisor);
   for (const operand& x : c.operands) {
     s += std::string("\n  ") + (x.output ? "output " : "input ") + x.role + std::to_string(x.size) + " steps";
-    for (int a = 0; a < x.rank; ++a) s += " " + std::to_string(x.step[a]) + (x.own[a] != x.dims[a] ? "(broadcast)" : "");
+    for (int a = 0; a < x.rank; ++a)
+      s += " " + std::to_string(x.step[a]) + (x.own[a] != x.dims[a] ? "(broadcast)" : "");
     s += x.at_end ? ", before a forbidden page" : ", behind a forbidden page";
     if (!x.output && x.count() > 0 && x.role != 'B') {
       s += ":";
@@ -722,14 +824,16 @@ std::string describe(const fuzz_case& c) {
           long long v;
           std::memcpy(&v, x.data.data() + i * 8, 8);
           std::snprintf(text, sizeof text, " %lld", v);
-        } else std::snprintf(text, sizeof text, " %.9g", get_number(x.data.data() + i * x.size, x));
+        } else
+          std::snprintf(text, sizeof text, " %.9g", get_number(x.data.data() + i * x.size, x));
         s += text;
       }
     }
   }
   return s;
 }
-bool expect(bool ok, const fuzz_case& c, int isa, const char* format, ...) __attribute__((format(printf, 4, 5)));
+bool expect(bool ok, const fuzz_case& c, int isa, const char* format, ...)
+    __attribute__((format(printf, 4, 5)));
 bool expect(bool ok, const fuzz_case& c, int isa, const char* format, ...) {
   if (ok) return true;
   ++failures;
@@ -741,7 +845,9 @@ bool expect(bool ok, const fuzz_case& c, int isa, const char* format, ...) {
   // one line for each loop and kind of fault: the words before the first colon
   const std::string key = current_text + std::string(what).substr(0, std::string(what).find(':'));
   if (!is_replay && (!shown_faults.insert(key).second || shown_faults.size() > 60)) return false;
-  std::printf("FAILED: %s on %s: %s\n  %s%s --replay %llu:%llu\n", current_text.c_str(), table(isa).isa, what, program, isa_option.c_str(), (unsigned long long)(current_seed), (unsigned long long)(current_case));
+  std::printf("FAILED: %s on %s: %s\n  %s%s --replay %llu:%llu\n", current_text.c_str(), table(isa).isa, what,
+              program, isa_option.c_str(), (unsigned long long)(current_seed),
+              (unsigned long long)(current_case));
   if (is_replay) std::printf("%s\n", describe(c).c_str());
   std::fflush(stdout);
   return false;
@@ -751,17 +857,21 @@ bool expect(bool ok, const fuzz_case& c, int isa, const char* format, ...) {
 ptrdiff_t differs(const bytes& a, const bytes& b, const operand& x, bool strict) {
   for (ptrdiff_t i = 0; i < ptrdiff_t(a.size()) / x.size; ++i) {
     const unsigned char *p = a.data() + i * x.size, *q = b.data() + i * x.size;
-    if (std::memcmp(p, q, size_t(x.size)) && (strict || !is_number_nan(p, x) || !is_number_nan(q, x))) return i;
+    if (std::memcmp(p, q, size_t(x.size)) && (strict || !is_number_nan(p, x) || !is_number_nan(q, x)))
+      return i;
   }
   return -1;
 }
 std::vector<const operand*> outputs_of(const fuzz_case& c) {
   std::vector<const operand*> found;
-  for (const operand& x : c.operands) if (x.output) found.push_back(&x);
+  for (const operand& x : c.operands)
+    if (x.output) found.push_back(&x);
   return found;
 }
-bool expect_same(const outcome& a, const outcome& b, const fuzz_case& c, int isa, const char* what, bool strict = false) {
-  if (!expect(a.result == b.result, c, isa, "%s: %d, then %d is returned", what, a.result, b.result)) return false;
+bool expect_same(const outcome& a, const outcome& b, const fuzz_case& c, int isa, const char* what,
+                 bool strict = false) {
+  if (!expect(a.result == b.result, c, isa, "%s: %d, then %d is returned", what, a.result, b.result))
+    return false;
   if (a.result != 0) return true;
   const auto outs = outputs_of(c);
   for (size_t k = 0; k < outs.size(); ++k) {
@@ -769,7 +879,9 @@ bool expect_same(const outcome& a, const outcome& b, const fuzz_case& c, int isa
     if (at >= 0) {
       const operand& x = *outs[k];
       if (x.role == 'N') return expect(false, c, isa, "%s: output %zu differs at %td", what, k, at);
-      return expect(false, c, isa, "%s: output %zu is %.17g, then %.17g at %td", what, k, get_number(a.out[k].data() + at * x.size, x), get_number(b.out[k].data() + at * x.size, x), at);
+      return expect(false, c, isa, "%s: output %zu is %.17g, then %.17g at %td", what, k,
+                    get_number(a.out[k].data() + at * x.size, x),
+                    get_number(b.out[k].data() + at * x.size, x), at);
     }
   }
   return true;
@@ -784,7 +896,8 @@ fuzz_case part_of(const fuzz_case& c, ptrdiff_t from, ptrdiff_t m) {
       const ptrdiff_t item = x.count() / x.own[0] * x.size;
       if (!x.output) x.data = bytes(x.data.begin() + from * item, x.data.begin() + (from + m) * item);
       x.own[0] = m;
-    } else if (m == 1) x.own[0] = 1;
+    } else if (m == 1)
+      x.own[0] = 1;
     x.dims[0] = m;
     x.lay_densely();
   }
@@ -798,11 +911,13 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
     if (x.role == 'I' || x.role == 'N') {
       const long long v = d.one_of<long long>({-1, 1LL << 40, LLONG_MAX, 3});
       std::memcpy(p, &v, 8);
-    } else put_special(p, x, d);
+    } else
+      put_special(p, x, d);
     any = true;
   };
   const operand* mask = nullptr;
-  for (int k = 0; k < c.nin; ++k) if (c.operands[size_t(k)].role == 'B') mask = &c.operands[size_t(k)];
+  for (int k = 0; k < c.nin; ++k)
+    if (c.operands[size_t(k)].role == 'B') mask = &c.operands[size_t(k)];
   const auto takes_part = [&](ptrdiff_t i, ptrdiff_t j) {
     const ptrdiff_t at[most_dims] = {i, j, 0};
     return !mask || mask->data[size_t(mask->index(at))] != 0;
@@ -826,7 +941,8 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
   operand &logits = c.operands[0], &labels = c.operands[size_t(at)];
   for (ptrdiff_t s = 0; s < c.lengths[0]; ++s) {
     const ptrdiff_t at_s[most_dims] = {s, 0, 0};
-    const long long frames = get_integer(c.operands[size_t(at + 1)], at_s), n = get_integer(c.operands[size_t(at + 2)], at_s);
+    const long long frames = get_integer(c.operands[size_t(at + 1)], at_s),
+                    n = get_integer(c.operands[size_t(at + 2)], at_s);
     if (!labels.is_broadcast())
       for (ptrdiff_t i = ptrdiff_t(n); i < labels.dims[1]; ++i) {
         const ptrdiff_t of[most_dims] = {s, i, 0};
@@ -845,29 +961,38 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
 void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
   const int first = isas[0];
   const loss_record& r = record_of(first, c);
-  const bool may_differ_in_nans = false;
   outcome a;
   for (const int isa : isas) {
-    const unsigned char byte = isa == first ? 0xff : d.one_of<unsigned char>({0x00, 0x3f, 0xa5, 0x7f, 0xfe, 0xdf});
+    const unsigned char byte =
+        isa == first ? 0xff : d.one_of<unsigned char>({0x00, 0x3f, 0xa5, 0x7f, 0xfe, 0xdf});
     const outcome o = run(c, isa, byte);
     expect(o.flags_kept, c, isa, "floating-point flags are left behind");
     expect(o.heap_kept, c, isa, "something beyond the workspace is written");
     expect(o.lock_kept, c, isa, "the lock is not taken back");
     expect(o.rest_kept, c, isa, "something beside the elements of an output is written");
     expect(o.result == 0 || o.result == -1, c, isa, "a loop returns: %d", o.result);
-    expect(o.said == (o.result != 0), c, isa, "failures are told: %d times at a result of %d", o.said, o.result);
+    expect(o.said == (o.result != 0), c, isa, "failures are told: %d times at a result of %d", o.said,
+           o.result);
     if (o.result != 0) expect(!o.written, c, isa, "a call that fails has written results");
-    if (!c.may_fail) expect((o.result != 0) == c.fails, c, isa, "a fault is %s", c.fails ? "not seen" : "seen where there is none");
-    if (isa == first) a = o;
-    else expect_same(a, o, c, isa, (std::string("other bits than on ") + table(first).isa).c_str(), may_differ_in_nans);
+    if (!c.may_fail)
+      expect((o.result != 0) == c.fails, c, isa, "a fault is %s",
+             c.fails ? "not seen" : "seen where there is none");
+    if (isa == first)
+      a = o;
+    else
+      expect_same(a, o, c, isa, (std::string("other bits than on ") + table(first).isa).c_str());
   }
   const int isa = isas[size_t(d.below(ptrdiff_t(isas.size())))];
   const unsigned char byte = d.one_of<unsigned char>({0x00, 0x3f, 0xa5, 0x7f, 0xfe, 0xdf});
-  expect_same(isa == first ? a : run(c, isa, 0xff), run(c, isa, byte), c, isa, "other bits a second time", true);
+  expect_same(isa == first ? a : run(c, isa, 0xff), run(c, isa, byte), c, isa, "other bits a second time",
+              true);
   if (c.kind == ctc_kind || c.kind == batch_kind) {
     const outcome o = run(c, isa, 0xa5, true);
-    expect(o.result == -1 || (o.result == 1 && !c.fails) || (c.fails && o.result != 0), c, isa, "without memory: %d is returned", o.result);
-    if (o.result == -1) expect(o.said == 1 && !o.written && o.lock_kept, c, isa, "without memory: told %d times, results %s", o.said, o.written ? "written" : "kept");
+    expect(o.result == -1 || (o.result == 1 && !c.fails) || (c.fails && o.result != 0), c, isa,
+           "without memory: %d is returned", o.result);
+    if (o.result == -1)
+      expect(o.said == 1 && !o.written && o.lock_kept, c, isa, "without memory: told %d times, results %s",
+             o.said, o.written ? "written" : "kept");
   }
   if (a.result != 0) return;
 
@@ -881,12 +1006,18 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
       const auto outs = outputs_of(c);
       for (size_t k = 0; k < outs.size(); ++k) {
         const size_t item = c.lengths[0] ? a.out[k].size() / size_t(c.lengths[0]) : 0;
-        const bytes whole(a.out[k].begin() + ptrdiff_t(size_t(from) * item), a.out[k].begin() + ptrdiff_t(size_t(from + m) * item));
+        const bytes whole(a.out[k].begin() + ptrdiff_t(size_t(from) * item),
+                          a.out[k].begin() + ptrdiff_t(size_t(from + m) * item));
         const ptrdiff_t at = differs(whole, o.out[k], *outs[k], false);
-        if (at >= 0 && !expect(false, c, isa, "other bits alone: output %zu, element %td of the %td items from %td on", k, at, m, from)) break;
+        if (at >= 0 &&
+            !expect(false, c, isa, "other bits alone: output %zu, element %td of the %td items from %td on",
+                    k, at, m, from))
+          break;
       }
     }
-  if (fuzz_case other = c; scramble(other, r, d)) expect_same(a, run(other, first, 0xa5), other, first, "other bits for other numbers in what takes no part");
+  if (fuzz_case other = c; scramble(other, r, d))
+    expect_same(a, run(other, first, 0xa5), other, first,
+                "other bits for other numbers in what takes no part");
   {      // every NaN the usual one
     fuzz_case usual = c;
     bool any = false;
@@ -916,7 +1047,8 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
       set_size(x, float32_loop);
       if (!x.output && x.size != before.size) {
         x.data.assign(size_t(x.count() * x.size), 0);
-        for (ptrdiff_t i = 0; i < x.count(); ++i) put_number(x.data.data() + i * x.size, x, get_number(before.data.data() + i * before.size, before));
+        for (ptrdiff_t i = 0; i < x.count(); ++i)
+          put_number(x.data.data() + i * x.size, x, get_number(before.data.data() + i * before.size, before));
       }
       x.lay_densely();
     }
@@ -925,7 +1057,8 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
       const auto outs = outputs_of(c), wider = outputs_of(wide);
       for (size_t k = 0; k < outs.size(); ++k) {
         bytes rounded(a.out[k].size());
-        for (ptrdiff_t i = 0; i < outs[k]->count(); ++i) put_number(rounded.data() + i * 2, *outs[k], get_number(o.out[k].data() + i * 4, *wider[k]));
+        for (ptrdiff_t i = 0; i < outs[k]->count(); ++i)
+          put_number(rounded.data() + i * 2, *outs[k], get_number(o.out[k].data() + i * 4, *wider[k]));
         o.out[k] = rounded;
       }
     }
@@ -936,15 +1069,20 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
 // --- from the command line -----------------------------------------------------------------------------------------------------------
 void crashed(int signal, siginfo_t* info, void*) {
   char text[400];
-  const int n = std::snprintf(text, sizeof text, "FAILED: %s: signal %d at address %p, %s\n  %s%s --replay %llu:%llu\n", current_text.c_str(), signal, info->si_addr, in_call ? "in the loop" : "outside of loops",
-                              program, isa_option.c_str(), (unsigned long long)(current_seed), (unsigned long long)(current_case));
+  const int n = std::snprintf(
+      text, sizeof text, "FAILED: %s: signal %d at address %p, %s\n  %s%s --replay %llu:%llu\n",
+      current_text.c_str(), signal, info->si_addr, in_call ? "in the loop" : "outside of loops", program,
+      isa_option.c_str(), (unsigned long long)(current_seed), (unsigned long long)(current_case));
   if (write(1, text, size_t(n)) != n) _exit(3);
   _exit(2);
 }
 unsigned char signal_stack[1 << 16];
 
 int usage() {
-  std::fprintf(stderr, "usage: %s [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only TEXT]\n", program);
+  std::fprintf(
+      stderr,
+      "usage: %s [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only TEXT]\n",
+      program);
   return 64;
 }
 
@@ -960,11 +1098,17 @@ int main(int argc, char** argv) {
     const std::string word = argv[i];
     if (i + 1 == argc) return usage();
     const char* const value = argv[++i];
-    if (word == "--seconds") { seconds = std::atof(value); has_seconds = true; }
-    else if (word == "--cases") cases = std::strtoull(value, nullptr, 10);
-    else if (word == "--seed") current_seed = std::strtoull(value, nullptr, 10);
-    else if (word == "--isa") isa_name = std::string(std::strncmp(value, "isa_", 4) ? "isa_" : "") + value;
-    else if (word == "--only") only_text = value;
+    if (word == "--seconds") {
+      seconds = std::atof(value);
+      has_seconds = true;
+    } else if (word == "--cases")
+      cases = std::strtoull(value, nullptr, 10);
+    else if (word == "--seed")
+      current_seed = std::strtoull(value, nullptr, 10);
+    else if (word == "--isa")
+      isa_name = std::string(std::strncmp(value, "isa_", 4) ? "isa_" : "") + value;
+    else if (word == "--only")
+      only_text = value;
     else if (word == "--replay") {
       char* colon;
       current_seed = std::strtoull(value, &colon, 10);
@@ -972,7 +1116,8 @@ int main(int argc, char** argv) {
       from = std::strtoull(colon + 1, nullptr, 10);
       cases = 1;
       is_replay = true;
-    } else return usage();
+    } else
+      return usage();
   }
   if (cases != ~0ull && !has_seconds) seconds = std::numeric_limits<double>::infinity();
 
@@ -985,7 +1130,8 @@ int main(int argc, char** argv) {
   }
   if (isas.empty() && isa_name.empty()) isas.push_back(best());
   if (isas.empty()) {
-    std::fprintf(stderr, "%s: %s is not built in, or not supported by this processor\n", program, isa_name.c_str());
+    std::fprintf(stderr, "%s: %s is not built in, or not supported by this processor\n", program,
+                 isa_name.c_str());
     return 77;
   }
   if (!isa_name.empty()) isa_option = " --isa " + isa_name;
@@ -1014,7 +1160,8 @@ int main(int argc, char** argv) {
     if (is_replay) std::printf("%s\n%s\n", current_text.c_str(), describe(c).c_str());
     examine(c, d, isas);
   }
-  std::printf("%s: %llu cases (seed %llu, numbers %llu to %llu) on", program, examined, (unsigned long long)(current_seed), from, number);
+  std::printf("%s: %llu cases (seed %llu, numbers %llu to %llu) on", program, examined,
+              (unsigned long long)(current_seed), from, number);
   for (const int i : isas) std::printf(" %s", table(i).isa);
   std::printf(": %d failures\n", failures);
   if (examined == 0) std::printf("nothing was examined\n");
