@@ -1,6 +1,7 @@
 // A fuzzer of every loop in the tables of dispatch.hpp, which drives them as NumPy does but on memory that shows every fault.
 //
 //   test_fuzz_loops [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only TEXT]
+//                   [--digest yes]
 //
 // A case is a record, a type, lengths, strides and data, all drawn from its seed and number.  Each operand lies in a block of its exact extent
 // beside a page that nobody may touch, inputs on pages that nobody may write; the workspace that a loop asks for lies so too.  The same case
@@ -10,6 +11,7 @@
 //   - for some rows alone, contiguous;
 //   - with other numbers where a mask, a length or a label leaves them out;
 //   - with every NaN replaced by the usual one; in place, where elements allow it; and from float16 as from the same numbers in float32.
+// With --digest the last line is a hash of all inputs and outputs, by which machines can be compared.
 // Besides, nothing is written but the elements of outputs, floating-point flags stay as they are, and a call that fails says so once and
 // writes nothing.
 #include <sys/mman.h>
@@ -59,7 +61,8 @@ struct dice {
   T one_of(std::initializer_list<T> list) {
     return list.begin()[below(ptrdiff_t(list.size()))];
   }
-  double normal() { return std::sqrt(-2 * std::log(1 - unit())) * std::cos(6.283185307179586 * unit()); }
+  /// About normal, by exact steps: every machine draws the same cases.
+  double normal() { return (unit() + unit() + unit() + unit() - 2) * 1.75; }
 };
 dice make_dice(std::uint64_t seed, std::uint64_t number) {
   dice d{seed * 0xd1342543de82ef95u + number};
@@ -311,7 +314,7 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
   char* results[] = {reinterpret_cast<char*>(sums), reinterpret_cast<char*>(sums + 1)};
   if (is_line(c)) {
     const loss_record& loss = table(isa, losses_kind).records[c.loss];
-    l.loop = loss.loops[c.type];
+    l.loop = loss.loops[c.type == float16_loop ? float32_loop : c.type];
     l.inputs = loss.nin;
     for (int k = 0; k < loss.nin; ++k) {
       l.args[k] = args[k];
@@ -364,6 +367,8 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
       const unsigned char* const from = place.at_end ? b - margin : b;
       for (size_t i = 0; x.alias < 0 && i < x.extent + size_t(margin); ++i) o.rest_kept &= from[i] == byte;
     }
+    if (is_line(c) && x.role == 'F')      // behind a sum that overflows the caller goes on by itself
+      std::fill(found.begin() + std::min(l.done, l.n) * x.size, found.end(), static_cast<unsigned char>(0));
     o.out.push_back(found);
   }
   if (without_memory && refused == 0) o.result = 1;      // nothing was asked for
@@ -567,6 +572,8 @@ void set_size(operand& x, loop_type type) {
     x.size = 8;
   else if (x.role == 'B')
     x.size = 1;
+  else if (x.role == 'S' || x.role == 'H')      // a float32, and the float16 it is rounded to
+    x.size = x.role == 'S' ? 4 : 2;
   else if (type == float16_to_float32_loop)
     x.size = !x.output && std::strchr("FTW", x.role) ? 2 : 4;
   else
@@ -958,6 +965,22 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
   return any;
 }
 
+/// Of all inputs and outputs; every NaN of an output is the same NaN.
+std::uint64_t digest = 0xcbf29ce484222325u;
+void add_to_digest(const fuzz_case& c, const outcome& o) {
+  const auto add = [](const unsigned char* p, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; ++i) digest = (digest ^ p[i]) * 0x100000001b3u;
+  };
+  for (const operand& x : c.operands)
+    if (!x.output) add(x.data.data(), ptrdiff_t(x.data.size()));
+  add(reinterpret_cast<const unsigned char*>(&o.result), sizeof o.result);
+  if (o.result != 0) return;
+  const auto outs = outputs_of(c);
+  for (size_t k = 0; k < outs.size(); ++k)
+    for (ptrdiff_t i = 0; i < ptrdiff_t(o.out[k].size()); i += outs[k]->size)
+      if (outs[k]->role == 'N' || !is_number_nan(o.out[k].data() + i, *outs[k])) add(o.out[k].data() + i, outs[k]->size);
+}
+
 void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
   const int first = isas[0];
   const loss_record& r = record_of(first, c);
@@ -982,6 +1005,7 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
     else
       expect_same(a, o, c, isa, (std::string("other bits than on ") + table(first).isa).c_str());
   }
+  add_to_digest(c, a);
   const int isa = isas[size_t(d.below(ptrdiff_t(isas.size())))];
   const unsigned char byte = d.one_of<unsigned char>({0x00, 0x3f, 0xa5, 0x7f, 0xfe, 0xdf});
   expect_same(isa == first ? a : run(c, isa, 0xff), run(c, isa, byte), c, isa, "other bits a second time",
@@ -1057,8 +1081,11 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
       const auto outs = outputs_of(c), wider = outputs_of(wide);
       for (size_t k = 0; k < outs.size(); ++k) {
         bytes rounded(a.out[k].size());
-        for (ptrdiff_t i = 0; i < outs[k]->count(); ++i)
-          put_number(rounded.data() + i * 2, *outs[k], get_number(o.out[k].data() + i * 4, *wider[k]));
+        const bool is_bound = (r.parts & part_bound) && k + 1 == outs.size();      // stays positive
+        for (ptrdiff_t i = 0; i < outs[k]->count(); ++i) {
+          const double x = get_number(o.out[k].data() + i * 4, *wider[k]);
+          put_number(rounded.data() + i * 2, *outs[k], is_bound && x < 0x1p-24 ? 0x1p-24 : x);
+        }
         o.out[k] = rounded;
       }
     }
@@ -1081,7 +1108,7 @@ unsigned char signal_stack[1 << 16];
 int usage() {
   std::fprintf(
       stderr,
-      "usage: %s [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only TEXT]\n",
+      "usage: %s [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only TEXT] [--digest yes]\n",
       program);
   return 64;
 }
@@ -1093,7 +1120,7 @@ int main(int argc, char** argv) {
   unsigned long long cases = ~0ull, from = 0;
   std::string isa_name;
   program = argv[0];
-  bool has_seconds = false;
+  bool has_seconds = false, shows_digest = false;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (i + 1 == argc) return usage();
@@ -1107,6 +1134,8 @@ int main(int argc, char** argv) {
       current_seed = std::strtoull(value, nullptr, 10);
     else if (word == "--isa")
       isa_name = std::string(std::strncmp(value, "isa_", 4) ? "isa_" : "") + value;
+    else if (word == "--digest")
+      shows_digest = true;
     else if (word == "--only")
       only_text = value;
     else if (word == "--replay") {
@@ -1164,6 +1193,7 @@ int main(int argc, char** argv) {
               (unsigned long long)(current_seed), from, number);
   for (const int i : isas) std::printf(" %s", table(i).isa);
   std::printf(": %d failures\n", failures);
+  if (shows_digest) std::printf("digest %016llx\n", (unsigned long long)(digest));
   if (examined == 0) std::printf("nothing was examined\n");
   return failures != 0 || examined == 0;
 }

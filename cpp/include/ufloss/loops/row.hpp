@@ -36,7 +36,7 @@ template <class S, class T> UFL_FN const T* fetch(const row_operand& a, const ro
   return buffer;
 }
 UFL_FN std::ptrdiff_t count_selected(const row_operand& mask, std::ptrdiff_t r, std::ptrdiff_t n) {
-  if (is_of_rows(&mask)) return *mask.at<char>(r, 0) ? n : 0;
+  if (n > 0 && is_of_rows(&mask)) return *mask.at<char>(r, 0) ? n : 0;
   std::ptrdiff_t count = 0;
   if (is_dense(&mask))
     for (std::ptrdiff_t i = 0; i < n; i += 128) {                    // as many bytes as one can count
