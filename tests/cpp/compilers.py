@@ -39,7 +39,7 @@ def family(compiler):
 
 
 def read(compiler, flags, include, xsimd):
-    command = [compiler, "-fsyntax-only", "-Wall", "-Wextra", "-pedantic", "-Werror", "-I" + include, *flags]
+    command = [compiler, "-fsyntax-only", "-Wall", "-Wextra", "-pedantic", "-Werror", "-DUFLOSS_EVERY_LOOP", "-I" + include, *flags]
     if xsimd:
         command += ["-isystem", xsimd]
     began = time.perf_counter()
