@@ -7,17 +7,19 @@ Exit status 77: there is no NVRTC (looked in the PyPI package nvidia-cuda-nvrtc,
 import ctypes
 import ctypes.util
 import glob
+import importlib.util
 import os
 import pathlib
 import shutil
 import sys
-import sysconfig
 import time
 
 
 def load():
     roots = [os.environ.get("UFLOSS_NVRTC_DIR", "")]
-    roots += glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")
+    package = importlib.util.find_spec("nvidia")  # of NVIDIA's wheels, wherever on sys.path they are
+    for folder in package.submodule_search_locations if package else []:
+        roots += sorted(glob.glob(folder + "/*/lib"), reverse=True)
     nvcc = shutil.which("nvcc")
     toolkits = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), nvcc and str(pathlib.Path(nvcc).resolve().parents[1])]
     for home in filter(None, toolkits + sorted(glob.glob("/usr/local/cuda*"))):

@@ -32,6 +32,15 @@
 #define UFL_ISA isa_scalar
 #endif
 
+// Constant expressions, also for the run-time compiler, which has no __builtin_inf.
+#if defined(__CUDACC_RTC__)
+#define UFL_INF __builtin_bit_cast(double, 0x7ff0000000000000ull)
+#define UFL_NAN __builtin_bit_cast(double, 0x7ff8000000000000ull)
+#else
+#define UFL_INF __builtin_inf()
+#define UFL_NAN __builtin_nan("")
+#endif
+
 #define UFL_BEGIN namespace ufloss { inline namespace UFL_ISA {
 #define UFL_END }}
 
@@ -43,6 +52,13 @@
 #define UFL_FN __forceinline
 #else
 #define UFL_FN inline __attribute__((always_inline))
+#endif
+
+// A function that formulas call and that is not worth a copy for each of them.
+#if defined(__CUDACC__)
+#define UFL_FN_NOINLINE __host__ __device__ __attribute__((noinline))
+#else
+#define UFL_FN_NOINLINE UFL_NOINLINE
 #endif
 
 // Behind a lambda's parameters: packs handed to a function that is not inlined travel through memory.

@@ -15,8 +15,8 @@
 UFL_BEGIN
 
 // --- built from the primitives ----------------------------------------------------------------------------------------------------
-template <class V> UFL_FN V inf() { return V(scalar_t<V>(__builtin_inf())); }
-template <class V> UFL_FN V nan() { return V(scalar_t<V>(__builtin_nan(""))); }
+template <class V> UFL_FN V inf() { return V(scalar_t<V>(UFL_INF)); }
+template <class V> UFL_FN V nan() { return V(scalar_t<V>(UFL_NAN)); }
 template <class V> UFL_FN V sign_bit() { return from_bits(bits_t<V>(typename format_of<V>::uint(1) << (8 * sizeof(scalar_t<V>) - 1))); }
 template <class V> UFL_FN V abs(V x) { return from_bits(to_bits(x) & ~to_bits(sign_bit<V>())); }
 template <class V> UFL_FN V neg(V x) { return from_bits(to_bits(x) ^ to_bits(sign_bit<V>())); }

@@ -9,10 +9,11 @@ UFL_BEGIN
 
 struct half { unsigned short bits; };
 
-// With F16C the instruction; without it the integer steps of the same rounding.
+// With F16C the instruction (_cvtss_sh is a compound literal in Clang's header, which standard C++ has not); without it the integer steps of
+// the same rounding.
 #if defined(__F16C__)
 UFL_FN float to_float(half h) { return _cvtsh_ss(h.bits); }
-UFL_FN half to_half(float x) { return {static_cast<unsigned short>(_cvtss_sh(x, 0))}; }
+UFL_FN half to_half(float x) { return {static_cast<unsigned short>(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(x), 0)))}; }
 #else
 UFL_FN float to_float(half h) {
   const uint32 sign = uint32(h.bits & 0x8000u) << 16, rest = h.bits & 0x7fffu;

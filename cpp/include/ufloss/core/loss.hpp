@@ -82,9 +82,11 @@ template <class V> UFL_FN V over_square(V a, V b) {
   return r;
 }
 
-constexpr double required = __builtin_nan("");
-constexpr argument prediction(const char* name, domain in, const char* doc) { return {name, role::prediction, in, required, doc}; }
-constexpr argument target(const char* name, domain in, const char* doc, double fallback = required) { return {name, role::target, in, fallback, doc}; }
-constexpr argument parameter(const char* name, domain in, double fallback, const char* doc) { return {name, role::parameter, in, fallback, doc}; }
+template <class L> constexpr int arity = int(sizeof(L::args) / sizeof(L::args[0]));
+UFL_FN constexpr int count_parts(unsigned parts) { int n = 0; for (; parts; parts &= parts - 1) ++n; return n; }
+constexpr double required = UFL_NAN;
+UFL_FN constexpr argument prediction(const char* name, domain in, const char* doc) { return {name, role::prediction, in, required, doc}; }
+UFL_FN constexpr argument target(const char* name, domain in, const char* doc, double fallback = required) { return {name, role::target, in, fallback, doc}; }
+UFL_FN constexpr argument parameter(const char* name, domain in, double fallback, const char* doc) { return {name, role::parameter, in, fallback, doc}; }
 
 UFL_END

@@ -1,7 +1,6 @@
 // What a row loss is made of.  Its formula sees sums over a row, whichever way they were taken, and gives the value and a few
 // coefficients (`finish`); from these and one element it gives that element's derivatives (`spread`).
 #pragma once
-#include <type_traits>
 #include "loss.hpp"
 
 UFL_BEGIN
@@ -85,13 +84,20 @@ struct product_loss : sum_loss { static constexpr int sums = 1; };
 /// A weight of 0 counts nothing, whatever the finite or infinite x that `other` was made of.
 template <class V> UFL_FN V unless_nothing(V weight, V x, V other) { return drop((weight == V(0)) & (x == x), other); }
 /// Does an argument outside its domain give NaN?  Of the elements of a row, in rows of sums, those that must not be negative.
-template <class L> constexpr bool is_checked(int i) {
+template <class L> UFL_FN constexpr bool is_checked(int i) {
   const argument a = L::args[i];
-  if constexpr (std::is_base_of_v<row_loss, L>) {
-    if (a.along) return std::is_base_of_v<sum_loss, L> && (a.in == domain::nonnegative || a.in == domain::positive);
+  if constexpr (__is_base_of(row_loss, L)) {
+    if (a.along) return __is_base_of(sum_loss, L) && (a.in == domain::nonnegative || a.in == domain::positive);
   }
   return is_restricted(a);
 }
+template <class L> UFL_FN constexpr int count_along() {
+  int n = 0;
+  for (const argument& a : L::args) n += a.along;
+  return n;
+}
+/// Numbers that come once a row: parameters, and targets that do not lie along it.
+template <class L> UFL_FN constexpr int count_scalars() { return arity<L> - count_along<L>() - L::labelled; }
 /// What finish() gives: the loss of the row, coefficients for spread(), and the derivatives at the label where they are formed apart.
 template <class D, int N> struct row_result {
   D value;
@@ -102,9 +108,9 @@ template <class D, int N> struct row_result {
 template <class D> UFL_FN D gap(D a, D b) { return select(a == b, D(0), a - b); }
 
 /// Row arguments lie along the class axis; labels are integers.
-constexpr argument row_prediction(const char* name, domain in, const char* doc) { return {name, role::prediction, in, required, doc, true}; }
-constexpr argument row_target(const char* name, domain in, const char* doc) { return {name, role::target, in, required, doc, true}; }
-constexpr argument row_weights(const char* name, double fallback, const char* doc) { return {name, role::parameter, domain::nonnegative, fallback, doc, true}; }
-constexpr argument class_label(const char* name, const char* doc) { return {name, role::label, domain::label, required, doc, false}; }
+UFL_FN constexpr argument row_prediction(const char* name, domain in, const char* doc) { return {name, role::prediction, in, required, doc, true}; }
+UFL_FN constexpr argument row_target(const char* name, domain in, const char* doc) { return {name, role::target, in, required, doc, true}; }
+UFL_FN constexpr argument row_weights(const char* name, double fallback, const char* doc) { return {name, role::parameter, domain::nonnegative, fallback, doc, true}; }
+UFL_FN constexpr argument class_label(const char* name, const char* doc) { return {name, role::label, domain::label, required, doc, false}; }
 
 UFL_END

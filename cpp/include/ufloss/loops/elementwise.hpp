@@ -17,8 +17,6 @@
 
 UFL_BEGIN
 
-template <class L> constexpr int arity = int(sizeof(L::args) / sizeof(L::args[0]));
-constexpr int count_parts(unsigned parts) { int n = 0; for (; parts; parts &= parts - 1) ++n; return n; }
 constexpr int max_operands = 9;
 constexpr std::ptrdiff_t never = PTRDIFF_MAX;
 

@@ -8,6 +8,7 @@
 // d) Masked elements are never looked at: a loss's neutral elements stand for them.
 #pragma once
 #include <new>
+#include <type_traits>
 #include "../core/row.hpp"
 #include "elementwise.hpp"
 
@@ -148,14 +149,6 @@ template <class T, int Sums, int Operands, class Pad, class F> UFL_FN void add_l
     for (int s = 0; s < Sums; ++s) sums[s].add(part[s]);
   }
 }
-
-template <class L> constexpr int count_along() {
-  int n = 0;
-  for (const argument& a : L::args) n += a.along;
-  return n;
-}
-/// Numbers that come once a row: parameters, and targets that do not lie along it.
-template <class L> constexpr int count_scalars() { return arity<L> - count_along<L>() - L::labelled; }
 
 /// What every tile has: what comes with a row beside its elements, and what comes out beside the spread.
 template <class T> struct tile_base {

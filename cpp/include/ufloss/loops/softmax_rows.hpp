@@ -16,7 +16,8 @@ template <class V> UFL_FN reference<V> reference_of(V m) {
   using T = scalar_t<V>;
   using limits = softmax_limits<T>;
   // beside an infinite logit no other may overflow, which would make NaN of the row: c is the largest number then
-  const V c = select((abs(m) >= V(limits::far)) & (m > neg(inf<V>())), min(m, V(format_of<V>::largest)), V(0)), magic = V(exp_of<V>::round);
+  const mask_t<V> far = abs(m) >= V(limits::far), some = m > neg(inf<V>());
+  const V c = select(far & some, min(m, V(format_of<V>::largest)), V(0)), magic = V(exp_of<V>::round);
   const V k = select(abs(m) == inf<V>(), V(0), fma(m - c, V(exp_of<V>::log2e), magic) - magic), shift = V(limits::bias) - k;
   return {c, k, magic + shift, (V(limits::lowest) - shift) * V(exp_of<V>::ln2_hi + exp_of<V>::ln2_lo)};
 }

@@ -186,7 +186,7 @@ struct sigmoid_focal_loss {
     const V n = select(right, small, big), p = select(right, big, small), ce = max(neg(u), V(0)) + log1p_unit(e), scale = (at * n) * n, pc = p * ce;
     const jet<V> j = {scale * ce, select(one, neg(scale), scale) * fma(V(2), pc, n), scale * (V(5) * (p * n) + (pc + pc) * ((p + p) - n)), scale * (V(5) * (p * n) + V(4) * (pc * p))};
     if (UFL_UNLIKELY(!all(plain)))
-      return select(plain, j, only((y == y) & (gamma < V(pick<V>(__builtin_inf(), 0x1p500))),
+      return select(plain, j, only((y == y) & (gamma < V(pick<V>(UFL_INF, 0x1p500))),
                                    jet_in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g); }, x, y, alpha, gamma)));
     return j;
   }

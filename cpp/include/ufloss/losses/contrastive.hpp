@@ -5,7 +5,7 @@
 UFL_BEGIN
 
 /// |u|^p for any p, where u = 0 is not raised.
-template <class D> UFL_NOINLINE D power(D u, D p) {
+template <class D> UFL_FN_NOINLINE D power(D u, D p) {
   const auto s = pow_parts(select(u == D(0), D(1), abs(u)), p);
   return scale_by(s.p, s.n);
 }

@@ -100,7 +100,7 @@ struct kl_divergence_with_log_targets : sum_loss {
   static constexpr auto name = "kl_divergence_with_log_targets";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("log_targets", domain::real, "Logarithms of the target probabilities.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value | part_grad2, properties = convex;
-  static constexpr double neutral[] = {0, -__builtin_inf()};
+  static constexpr double neutral[] = {0, -UFL_INF};
   static constexpr int sums = 1;
   static constexpr auto summary = "Kullback-Leibler divergence between log-probabilities.";
   static constexpr auto formula = "sum(exp(log_targets) * (log_targets - predictions))";
@@ -121,7 +121,7 @@ struct generalized_kl_divergence : sum_loss {
   static constexpr auto name = "generalized_kl_divergence";
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), row_target("targets", domain::nonnegative, "Target probabilities.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad | part_grad2, properties = convex | nonnegative_value;
-  static constexpr double neutral[] = {-__builtin_inf(), 0};
+  static constexpr double neutral[] = {-UFL_INF, 0};
   static constexpr int sums = 1;
   static constexpr auto summary = "Generalised Kullback-Leibler divergence, for measures that need not sum to 1.";
   static constexpr auto formula = "sum(targets * (log(targets) - predictions) + exp(predictions) - targets)";
@@ -206,7 +206,7 @@ struct nll_loss_with_integer_labels : sum_loss {
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."), class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex, own = part_grad;
   static constexpr bool labelled = true;
-  static constexpr double neutral[] = {-__builtin_inf()};
+  static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1;
   static constexpr auto summary = "Negative log-likelihood from log-probabilities and an integer label.";
   static constexpr auto formula = "-predictions[labels]";

@@ -9,7 +9,7 @@ struct margin_contest : sum_loss {
   static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."), class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex | nonnegative_value;
   static constexpr bool labelled = true, contest = true;
-  static constexpr double neutral[] = {-__builtin_inf()};
+  static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1, coefficients = 1;
   template <class D> static UFL_FN D candidate(const D* x) { return x[0]; }
   /// Reads the row for NaN, which no comparison shows.
@@ -49,7 +49,7 @@ struct categorical_hinge : sum_loss {
   static constexpr argument args[] = {row_prediction("predictions", domain::real, "Scores of the classes."), row_target("labels", domain::unit, "1 at the true class, 0 elsewhere.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex | nonnegative_value;
   static constexpr bool contest = true;
-  static constexpr double neutral[] = {-__builtin_inf(), 0};
+  static constexpr double neutral[] = {-UFL_INF, 0};
   static constexpr int sums = 1, coefficients = 1;
   static constexpr auto summary = "Categorical hinge loss of one-hot labels.";
   static constexpr auto formula = "max(0, 1 + max((1 - labels) * predictions) - sum(labels * predictions))";
@@ -75,7 +75,7 @@ struct multiclass_sparsemax_loss : sum_loss {
   static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."), class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex | nonnegative_value, own = part_grad;
   static constexpr bool labelled = true, contest = true;
-  static constexpr double neutral[] = {-__builtin_inf()};
+  static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1, states = 3, sums_again = 4, coefficients = 4;
   enum { base, threshold, begun };           // scores and threshold count from the largest score
   static constexpr auto summary = "Sparsemax loss of an integer label.";

@@ -88,7 +88,7 @@ struct log_softmax : softmax_loss {
   static constexpr auto name = "log_softmax";
   static constexpr argument args[] = {row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes.")};
   static constexpr unsigned parts = part_value, vanishing = 0, properties = row_value;
-  static constexpr double masked = -__builtin_inf();
+  static constexpr double masked = -UFL_INF;
   static constexpr int coefficients = 2;
   static constexpr auto summary = "Logarithms of the probabilities from logits.";
   static constexpr auto formula = "logits - log(sum(exp(logits)))";
