@@ -27,6 +27,8 @@ if(UFLOSS_ISAS)
     endif()
   endforeach()
   set(_isas ${UFLOSS_ISAS})
+elseif(UFLOSS_SANITIZE AND DEFINED _flags_emulated_512)      # the registers of most machines, and the lanes of the widest
+  set(_isas x86_64_v3 emulated_512)
 endif()
 list(TRANSFORM _isas REPLACE "(.+)" "X(isa_\\1)" OUTPUT_VARIABLE _listed)
 list(JOIN _listed " " _listed)
