@@ -1,6 +1,6 @@
 // The sum behind fused reductions, and what losses of regions need, as kernels.cpp has its loops.
-#include "kernel_unit.hpp"
 #include "line.hpp"
+#include "row_loop.hpp"
 #include "ufloss/loops/regions.hpp"
 #include "ufloss/loops/sums.hpp"
 
@@ -123,7 +123,6 @@ template <int Operands> struct operands_of_row {
     for (int k = 0; k < Operands; ++k) x[k] = {args[k] + r * steps[k], steps[k], k < along ? steps[Operands + k] : 0};
   }
 };
-constexpr std::ptrdiff_t long_work = 1 << 16;       // elements beyond which others may run meanwhile
 /// Runs it, perhaps without the lock.
 template <class F> UFL_FN int meanwhile(const std::ptrdiff_t* n, F run) {
   const quiet flags;
@@ -136,7 +135,6 @@ template <class F> UFL_FN int meanwhile(const std::ptrdiff_t* n, F run) {
 
 constexpr argument along_pixels[] = {prediction("p", domain::real, ""), prediction("q", domain::real, ""), prediction("t", domain::real, ""), {"mask", role::parameter, domain::real, required, "", true}};
 constexpr loss_info overlapping = {"overlaps", along_pixels, 4, part_value, 0, 0, 0, "", "", "", "", "", ""};
-constexpr loss_info complementing = {"complements", along_pixels, 1, part_value, 0, 0, 0, "", "", "", "", "", ""};
 constexpr argument along_classes[] = {prediction("p", domain::real, ""), prediction("t", domain::real, ""), prediction("up", domain::real, ""), prediction("down", domain::real, "")};
 constexpr loss_info going_back = {"scores_gradient", along_classes, 4, part_value, 0, 0, 0, "", "", "", "", "", ""};
 
@@ -147,14 +145,6 @@ template <class T> int add_overlaps(void*, char* const* args, const std::ptrdiff
     for (std::ptrdiff_t r = 0; r < n[0]; r += most) {
       const operands_of_row<7> at(args, steps, r, 4);
       overlaps<T>(n[0] - r < most ? n[0] - r : most, n[1], at.x);
-    }
-  });
-}
-template <class T> int complement_rows(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
-  return meanwhile(n, [&] {
-    for (std::ptrdiff_t r = 0; r < n[0]; ++r) {
-      const operands_of_row<2> at(args, steps, r);
-      complements<T>(n[1], at.x[0], at.x[1]);
     }
   });
 }
@@ -171,7 +161,8 @@ constexpr loss_record records[] = {{&about, "", 3, 2, part_value, {loop<half>, l
                                    {&about, "line", 0, 2, part_value, {add_line<half>, add_line<float>, add_line<double>}},
                                    {&rounding, "", 1, 1, part_value, {round_to_half}, nullptr, false, "SH"},
                                    {&overlapping, "", 4, 3, part_value, {nullptr, add_overlaps<float>, add_overlaps<double>}, "(n),(n),(n),(n)->(),(),()", false, "FFFBDDD"},
-                                   {&complementing, "", 1, 1, part_value, {nullptr, complement_rows<float>, complement_rows<double>}, "(n)->(n)"},
+                                   {&info<softmax_with_complement>, "", 1, 2, softmax_with_complement::parts,
+                                    {nullptr, loop_rows<softmax_with_complement, softmax_with_complement::parts, false, float>, loop_rows<softmax_with_complement, softmax_with_complement::parts, false, double>}, "(n)->(n),(n)"},
                                    {&going_back, "", 4, 1, part_value, {nullptr, scores_gradient_rows<float>, scores_gradient_rows<double>}, "(n),(n),(n),(n)->(n)"}};
 
 }  // namespace

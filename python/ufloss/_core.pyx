@@ -309,7 +309,7 @@ def make_rounding(int which):
 
 
 def make_regions(int which):
-    """The gufuncs (p, q, t, mask) -> (sum p t, sum p (1 - t), sum q t), p -> q, and (p, t, up, down) -> gradient."""
+    """The gufuncs (p, q, t, mask) -> (sum p t, sum p (1 - t), sum q t), scores -> (p, q), and (p, t, up, down) -> gradient."""
     return tuple([make(&table(which, 3).records[k], table(which, 3).records[k].info.name.decode(), "") for k in (3, 4, 5)])
 
 

@@ -10,8 +10,7 @@ from . import _core
 from ._front import check_mask
 from ._registry import ISA, UFUNCS
 
-OVERLAPS, COMPLEMENTS, SCORES_GRADIENT = _core.make_regions(ISA)
-softmax = UFUNCS["softmax"]
+OVERLAPS, SOFTMAX_WITH_COMPLEMENT, SCORES_GRADIENT = _core.make_regions(ISA)
 cross_entropy = UFUNCS["sigmoid_binary_cross_entropy"]      # its gradient at label 0 is the sigmoid
 
 
@@ -29,8 +28,7 @@ class Probabilities:
             self.p, self.q = cross_entropy.grad(scores, 0.0), -scores
             cross_entropy.grad(self.q, 0.0, out=self.q)
         else:
-            self.p = softmax(scores)
-            self.q = COMPLEMENTS(self.p)
+            self.p, self.q = SOFTMAX_WITH_COMPLEMENT(scores)
 
     def back(self, targets, up, down):
         """The gradient of what changes by `up` with p where the target is 0, and by -`down` where it is 1."""

@@ -1,9 +1,17 @@
-// What losses of regions in images need: overlaps of predictions and targets, and the way from probabilities of classes and back.
+// What losses of regions in images need: overlaps of predictions and targets, and the way from scores to probabilities and back.
 // Pixels of a region lie as far apart as there are classes, so regions side by side in memory are added up together, in its order.
 #pragma once
+#include "../losses/softmax.hpp"
 #include "sums.hpp"
 
 UFL_BEGIN
+
+/// p and q = 1 - p of scores, both with all their digits.
+struct softmax_with_complement : softmax {
+  static constexpr auto name = "softmax_with_complement";
+  static constexpr unsigned parts = part_value | part_grad;      // q goes where others have their gradient
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V*) { return {e.p, e.q}; }
+};
 
 /// Sums of p t, p (1 - t) and q t over the pixels of regions, in virtual lanes as weighted_lanes has them: pixel i of each region goes to
 /// lane i mod sum_lanes.  So a region's sums are the same, to the bit, whichever regions it is added up with.
@@ -71,20 +79,6 @@ template <class T> UFL_NOINLINE void overlaps(std::ptrdiff_t regions, std::ptrdi
   }
   all.fold();
   for (int a = 0; a < 3; ++a) for (std::ptrdiff_t r = 0; r < regions; ++r) *operands[4 + a].at<double>(r, 0) = all.total[a][r];
-}
-
-/// 1 - p of n probabilities whose sum is 1.  It loses digits only where p is more than 1/2, which one at most is: there it is the sum of
-/// the others.  Which one is no branch, which processors would guess wrong.
-template <class T> UFL_FN void complements(std::ptrdiff_t n, row_operand p, row_operand q) {
-  double others = 0;
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    const T x = *p.at<T>(0, i);
-    others += double(x > T(0.5) ? T(0) : x);
-  }
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    const T x = *p.at<T>(0, i);
-    *q.at<T>(0, i) = x > T(0.5) ? T(others) : T(1) - x;
-  }
 }
 
 /// The gradient with respect to scores, whose softmax is p, of what changes by `up` with p where the target is 0, by -`down` where it is 1:
