@@ -24,11 +24,13 @@ class Probabilities:
             sums = scores.sum(-1, dtype=float)
             if not self.one and not np.allclose(sums, 1.0, rtol=max(1e-5, float(np.finfo(stored).eps))):
                 raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {sums.min():g} and {sums.max():g}")
-        elif self.one:
-            self.p, self.q = cross_entropy.grad(scores, 0.0), -scores
-            cross_entropy.grad(self.q, 0.0, out=self.q)
+            return
+        self.p, self.q = np.empty((2, *scores.shape), scores.dtype)      # one piece of memory, which is sooner given again than two
+        if self.one:
+            cross_entropy.grad(scores, 0.0, out=self.p)
+            cross_entropy.grad(np.negative(scores, out=self.q), 0.0, out=self.q)
         else:
-            self.p, self.q = SOFTMAX_WITH_COMPLEMENT(scores)
+            SOFTMAX_WITH_COMPLEMENT(scores, out=(self.p, self.q))
 
     def back(self, targets, up, down):
         """The gradient of what changes by `up` with p where the target is 0, and by -`down` where it is 1."""
