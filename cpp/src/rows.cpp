@@ -1,24 +1,9 @@
 // Every loop of every row loss, as kernels.cpp has it for the elementwise ones.
-#include "kernel_unit.hpp"
-#include "ufloss/loops/row.hpp"
+#include "row_loop.hpp"
 #include "ufloss/registry_rows.hpp"
 
 UFL_BEGIN
 namespace {
-
-constexpr std::ptrdiff_t long_work = 1 << 16;       // elements beyond which others may run meanwhile
-
-template <class L, unsigned Parts, bool Masked, class S, class O = S> int loop(void* context, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
-  const quiet flags;
-  const host calls = dispatch::host_calls();
-  bad_label bad;
-  void* thread = calls.release && n[0] > long_work / (n[1] + 1) ? calls.release() : nullptr;
-  const bool done = rows<L, Parts, S, O>(args, n, steps, Masked, &bad);
-  if (thread) calls.restore(thread);
-  if (!done && bad.no_memory) { if (calls.fail_sequence) calls.fail_sequence(context, L::name, 0, 0, 0); }
-  else if (!done && calls.fail) calls.fail(context, L::name, bad.label, bad.classes);
-  return done ? 0 : -1;
-}
 
 /// "(n),(),(n)->(),(n)" from the argument list, the mask and the outputs.
 template <class L, unsigned Parts, bool Masked> struct signature_of {
@@ -46,7 +31,7 @@ template <class L, unsigned Parts, bool Masked> struct signature_of {
 template <class L, unsigned Parts, bool Masked> constexpr loss_record record(const char* attribute) {
   constexpr int nin = arity<L> + Masked;
   if constexpr ((L::parts & Parts) == Parts)
-    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {loop<L, Parts, Masked, half>, loop<L, Parts, Masked, float>, loop<L, Parts, Masked, double>, loop<L, Parts, Masked, half, float>},
+    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {loop_rows<L, Parts, Masked, half>, loop_rows<L, Parts, Masked, float>, loop_rows<L, Parts, Masked, double>, loop_rows<L, Parts, Masked, half, float>},
             signature_of<L, Parts, Masked>::value.c, Masked};
   else
     return {&info<L>, attribute, nin, count_parts(Parts), Parts, {nullptr, nullptr, nullptr, nullptr}, nullptr, Masked};

@@ -308,6 +308,11 @@ def make_rounding(int which):
     return make(&table(which, 3).records[2], "to_half", "")
 
 
+def make_regions(int which):
+    """The gufuncs (p, q, t, mask) -> (sum p t, sum p (1 - t), sum q t), scores -> (p, q), and (p, t, up, down) -> gradient."""
+    return tuple([make(&table(which, 3).records[k], table(which, 3).records[k].info.name.decode(), "") for k in (3, 4, 5)])
+
+
 def add_line(int which, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
     """A loss added up along a line from an element on, to a sum and that of the weights; and where it ended.
 

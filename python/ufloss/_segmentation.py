@@ -6,10 +6,11 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from . import _core
 from ._front import check_mask
-from ._registry import UFUNCS
+from ._registry import ISA, UFUNCS
 
-softmax, nll_loss = UFUNCS["softmax"], UFUNCS["nll_loss"]
+OVERLAPS, SOFTMAX_WITH_COMPLEMENT, SCORES_GRADIENT = _core.make_regions(ISA)
 cross_entropy = UFUNCS["sigmoid_binary_cross_entropy"]      # its gradient at label 0 is the sigmoid
 
 
@@ -23,28 +24,26 @@ class Probabilities:
             sums = scores.sum(-1, dtype=float)
             if not self.one and not np.allclose(sums, 1.0, rtol=max(1e-5, float(np.finfo(stored).eps))):
                 raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {sums.min():g} and {sums.max():g}")
-        elif self.one:
-            self.p, self.q = cross_entropy.grad(scores, 0.0), cross_entropy.grad(-scores, 0.0)
-        else:
-            # 1 - p loses digits only where p is more than 1/2, which one class at most is; there it is the sum of the others
-            self.p = softmax(scores)
-            self.top = self.p > 0.5
-            others = total(np.where(self.top, scores.dtype.type(0), self.p), scores.dtype.type(1))
-            self.q = np.where(self.top, others, 1 - self.p)
-
-    def back(self, slope):
-        if not self.apply:
-            return slope
+            return
+        self.p, self.q = np.empty((2, *scores.shape), scores.dtype)      # one piece of memory, which is sooner given again than two
         if self.one:
-            return slope * cross_entropy.hess(self.scores, 0.0)
-        # p_i sum_j p_j (s_i - s_j), relative to the class above 1/2, if there is one, whose own share of the sum is 0 then
-        change = slope - total(np.where(self.top, slope, slope.dtype.type(0)), slope.dtype.type(1))
-        return self.p * (change - total(self.p, change))
+            cross_entropy.grad(scores, 0.0, out=self.p)
+            cross_entropy.grad(np.negative(scores, out=self.q), 0.0, out=self.q)
+        else:
+            SOFTMAX_WITH_COMPLEMENT(scores, out=(self.p, self.q))
+
+    def back(self, targets, up, down):
+        """The gradient of what changes by `up` with p where the target is 0, and by -`down` where it is 1."""
+        if self.apply and not self.one:
+            return SCORES_GRADIENT(self.p, targets, *(np.broadcast_to(a, self.p.shape) for a in (up, down)))
+        slope = (1 - targets) * up - targets * down
+        return slope * cross_entropy.hess(self.scores, 0.0) if self.apply else slope
 
 
-def total(a, b):
-    """Sums of products along the last axis, which NumPy takes longer for where that is short."""
-    return -nll_loss(a, b, keepdims=True)
+def along(a, pixels):
+    """Those axes as the last one, in the order of the array."""
+    others = [i for i in range(a.ndim) if i not in pixels]
+    return a.transpose(*others, *sorted(pixels)).reshape(*(a.shape[i] for i in others), math.prod(a.shape[i] for i in pixels))
 
 
 def images(predictions, targets, name):
@@ -98,11 +97,11 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
     where = True if where is None else check_mask(where, name)
-    options = {"axis": pixels, "where": where, "keepdims": True}
     value = grad = None
     with np.errstate(all="ignore"):
         at = Probabilities(x, apply_softmax, stored, name)
-        right, false_positive, false_negative = (-nll_loss(a, b, **options).astype(float) for a, b in ((at.p, t), (at.p, 1 - t), (at.q, t)))
+        sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, np.broadcast_to(where, x.shape))))
+        right, false_positive, false_negative = (np.expand_dims(a, pixels) for a in sums)
         right, wrong = right + smooth, alpha * false_positive + beta * false_negative
         whole = right + wrong
         inverse = np.where(whole == 0, 0.0, 1 / whole)      # an empty region without predictions is no loss
@@ -113,10 +112,9 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
             value = value.astype(result)
         if "grad" in want:
             scaled = inverse * (weights * share)
-            up, down = alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled
-            slope = (1 - t) * up.astype(x.dtype) - t * down.astype(x.dtype)
-            slope = slope if where is True else np.where(where, slope, x.dtype.type(0))
-            grad = at.back(slope).astype(result, copy=False)
+            changes = (a.astype(x.dtype) for a in (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled))
+            t, *changes = (a if where is True else np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
+            grad = at.back(t, *changes).astype(result, copy=False)
             if where is not True:      # nothing of a pixel without any class that takes part is read
                 grad = np.where(np.broadcast_to(where, x.shape).any(-1, keepdims=True), grad, result.type(0))
             grad = grad.reshape(np.shape(predictions))
