@@ -1,7 +1,10 @@
 """Fenchel-Young losses: from a smooth maximum to the loss whose predictions are its gradient."""
 
+import math
+
 import numpy as np
 
+from ._front import in_the_name_of
 from ._registry import UFUNCS
 
 logsumexp, softmax, softmax_cross_entropy, nll_loss = [UFUNCS[name] for name in ("logsumexp", "softmax", "softmax_cross_entropy", "nll_loss")]
@@ -62,6 +65,10 @@ class FenchelYoungLoss:
         return make_fenchel_young_loss, (self._max_fun,)
 
     def __call__(self, scores, targets, *args, **kwargs):
+        with in_own_name():
+            return self._value(scores, targets, *args, **kwargs)
+
+    def _value(self, scores, targets, *args, **kwargs):
         refuse_masked(scores, targets)
         if self._max_fun is logsumexp:
             only(kwargs, "axis", "where", "keepdims")
@@ -70,9 +77,13 @@ class FenchelYoungLoss:
             with np.errstate(all="ignore"):
                 return (entropy + np.where(surplus == 0, 0, surplus * log_sum)).astype(entropy.dtype)[()]
         shared = {word: kwargs[word] for word in ("axis", "where", "keepdims") if word in kwargs}
-        return self._value_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss(scores, targets, **shared)
+        return add(self._value_of(scores, *args, **{"axis": -1, **kwargs}), nll_loss(scores, targets, **shared))
 
     def _grad(self, scores, targets, *args, **kwargs):
+        with in_own_name():
+            return self._slope(scores, targets, *args, **kwargs)
+
+    def _slope(self, scores, targets, *args, **kwargs):
         refuse_masked(scores, targets)
         if self._max_fun is logsumexp:
             only(kwargs, "axis", "where")
@@ -80,11 +91,21 @@ class FenchelYoungLoss:
             with np.errstate(all="ignore"):
                 return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(slope.dtype)
         shared = {word: kwargs[word] for word in ("axis", "where") if word in kwargs}
-        return self._grad_of(scores, *args, **{"axis": -1, **kwargs}) + nll_loss.grad(scores, targets, **shared)
+        return add(self._grad_of(scores, *args, **{"axis": -1, **kwargs}), nll_loss.grad(scores, targets, **shared))
 
     def _value_and_grad(self, scores, targets, *args, **kwargs):
         sloped = {word: x for word, x in kwargs.items() if word != "keepdims"}
         return self(scores, targets, *args, **kwargs), self._grad(scores, targets, *args, **sloped)
+
+
+def in_own_name():
+    return in_the_name_of("fenchel_young_loss", "nll_loss", "softmax_cross_entropy", "logsumexp", "softmax")
+
+
+def add(a, b):
+    """The sum, in which infinities tell the story and nothing warns."""
+    with np.errstate(all="ignore"):
+        return a + b
 
 
 def by_rows(f, signature):
@@ -112,5 +133,9 @@ def only(kwargs, *words):
 
 def along(f, signature, x, axis):
     """f over the rows along `axis`, which np.vectorize wants last."""
-    result = np.vectorize(f, signature=signature)(np.moveaxis(np.asanyarray(x), axis, -1))
+    x = np.moveaxis(np.asanyarray(x), axis, -1)
+    if math.prod(x.shape[:-1]):
+        result = np.vectorize(f, signature=signature)(x)
+    else:  # there is no row to learn a type from
+        result = np.empty(x.shape[:-1] if signature.endswith("()") else x.shape, x.dtype if x.dtype.kind == "f" else float)
     return result if signature.endswith("()") else np.moveaxis(result, -1, axis)

@@ -5,7 +5,9 @@ The class axes are moved to the end and merged, which copies nothing where they 
 mask, does the rest.
 """
 
+import contextlib
 import math
+import re
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -145,8 +147,12 @@ class Rows:
             return None
         if along:
             return np.moveaxis(out, self.axes, self.last) if self.k == 1 and out.shape == self.full else None
-        shape = tuple(1 if i in self.axes else n for i, n in enumerate(self.full)) if keepdims else self.whole
+        shape = self.shape_of(along, keepdims)
         return None if out.shape != shape else np.squeeze(out, self.axes) if keepdims else out
+
+    def shape_of(self, along, keepdims):
+        """The shape of a result as the caller gets it."""
+        return self.full if along else tuple(1 if i in self.axes else n for i, n in enumerate(self.full)) if keepdims else self.whole
 
 
 def common_shape(shapes, name):
@@ -176,12 +182,34 @@ def check_mask(where, name):
     return where.filled(False) if isinstance(where, np.ma.MaskedArray) else where
 
 
-def store(result, out, casting, name):
-    """The result in `out`, where it is not there yet."""
-    if out.shape != result.shape:
-        raise ValueError(f"{name}: output has shape {out.shape}, the result {result.shape}")
-    np.copyto(out, result, casting=casting)
-    return out
+def check_output(out, shape, dtype, casting, name, what="result"):
+    """Can a result of that shape and type be stored there?  Asked before anything is computed: a call that raises writes nothing."""
+    if out.shape != shape:
+        raise ValueError(f"{name}: output has shape {out.shape}, the {what} {shape}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: output array is read-only")
+    if not np.can_cast(dtype, out.dtype, casting):
+        raise TypeError(f"{name}: cannot cast the {what} from {np.dtype(dtype)} to {out.dtype}, that of the output, with casting '{casting}'")
+
+
+def types_of(ufunc, inputs, along, kwargs):
+    """The types of a ufunc's results, learned from a call without rows."""
+    words = {word: kwargs[word] for word in ("dtype", "casting") if word in kwargs}
+    results = ufunc(*[np.empty((0, 1) if lies else 0, x.dtype) for x, lies in zip(inputs, along, strict=True)], **words)
+    return [r.dtype for r in (results if isinstance(results, tuple) else (results,))]
+
+
+@contextlib.contextmanager
+def in_the_name_of(name, *others):
+    """What the functions that a loss is made of complain about, under the name that was called."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        said = re.sub(rf"\b({'|'.join(others)})(\.\w+)?(?=\(|:| )", name, str(error))
+        if said == str(error):
+            raise
+        kind = next(k for k in (np.exceptions.AxisError, TypeError, ValueError) if isinstance(error, k))
+        raise kind(said) from None
 
 
 def outputs(parts, by_position, out, name):
@@ -238,6 +266,10 @@ def make_slow(loss, attribute, parts, masked):
                 m = rows.lay(m) if lies else np.broadcast_to(m[..., None], (*m.shape, rows.n))
                 mask = m if mask is None else mask & m
         if any(o is not None for o in outs):
+            casting = kwargs.get("casting", "same_kind")
+            for o, dtype, is_row in zip(outs, types_of(ufunc, inputs, along, kwargs), row_result, strict=True):
+                if o is not None:
+                    check_output(o, rows.shape_of(is_row, keepdims), dtype, casting, full_name)
             kwargs["out"] = tuple(rows.room(o, is_row, keepdims) for o, is_row in zip(outs, row_result, strict=True))
         results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, mask, **kwargs)
         results = results if isinstance(results, tuple) else (results,)
@@ -245,7 +277,8 @@ def make_slow(loss, attribute, parts, masked):
         for result, o, room, is_row in zip(results, outs, kwargs.get("out", outs), row_result, strict=True):
             if o is None or room is None:
                 result = rows.unlay(result) if is_row else rows.keep(result) if keepdims else result
-                result = result if o is None else store(result, o, kwargs.get("casting", "same_kind"), full_name)
+                if o is not None:
+                    np.copyto(o, result, casting=casting)
             shaped.append(result if o is None else o)
         return tuple(shaped) if len(shaped) > 1 else shaped[0]
 
@@ -266,7 +299,7 @@ def make_explain(loss, name):
     return explain
 
 
-def find_bad_label(loss, name, inputs, axis, where):
+def find_bad_label(loss, name, inputs, axis, where, takes_part=None):
     """The first label that is no class, of a row that takes part, as the user wrote it, and where it stands; None: there is none."""
     labels = next((x for x, a in zip(inputs, loss["args"], strict=True) if a["role"] == "label"), None)
     if labels is None:
@@ -275,6 +308,8 @@ def find_bad_label(loss, name, inputs, axis, where):
     wrong = (labels < 0) | (labels >= rows.n)
     if rows.mask is not None:
         wrong = wrong & rows.mask.any(axis=-1)
+    if takes_part is not None:
+        wrong = wrong & takes_part
     if not rows.n or not wrong.any():
         return None
     at = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import Rows, bind, broadcast, check_mask, common_shape, find_bad_label, mask_of, outputs
+from ._front import Rows, bind, broadcast, check_mask, check_output, common_shape, find_bad_label, mask_of, outputs
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -80,7 +80,8 @@ class Elements:
 
     def dtype(self, ufunc):
         kinds = {x.dtype for x in self.inputs if np.ndim(x)}
-        if len(kinds) == 1 and (kind := kinds.pop()).char in "efd":
+        real = all(np.ndim(x) or type(x) in PLAIN or x.dtype.kind in "biuf" and x.dtype.itemsize <= 8 for x in self.inputs)
+        if len(kinds) == 1 and real and (kind := kinds.pop()).char in "efd":
             return kind.newbyteorder("=")  # the sums read numbers as the machine has them
         none = (slice(0, 0),) * len(self.shape)
         return ufunc(*[x if np.ndim(x) == 0 else x[none] for x in self.inputs]).dtype
@@ -122,9 +123,20 @@ class RowsOfLoss:
         if self.shape != rows.batch:
             rows.place(self.shape)
         self.rows, self.full = rows, rows.full  # of the gradient
-        self.find_bad_label = lambda: find_bad_label(loss, loss["name"], [np.asarray(x) for x in inputs], axis, where)
+        self.weights = self.order = None
+        self.look_for_label = lambda takes_part: find_bad_label(loss, loss["name"], [np.asarray(x) for x in inputs], axis, True, takes_part)
+
+    def find_bad_label(self):
+        """What is said of the first label that is no class, of a row that takes part and weighs something."""
+        takes_part = None if self.mask is None else self.mask.any(axis=-1)
+        if takes_part is not None and self.order is not None:
+            takes_part = takes_part.transpose(np.argsort(self.order))
+        if self.weights is not None:
+            takes_part = (self.weights != 0) if takes_part is None else takes_part & (self.weights != 0)
+        return self.look_for_label(takes_part)
 
     def lay(self, order):
+        self.order = order
         rowwise = (*order, len(order))
         self.inputs = [x.transpose(rowwise if lies else order) for x, lies in zip(self.inputs, self.along, strict=True)]
         self.mask = None if self.mask is None else self.mask.transpose(rowwise)
@@ -218,8 +230,6 @@ class Reduction:
         if kwargs:
             raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
         outs = outputs(("value", "grad")[: 1 + self._with_grad], (), out, name)
-        if not all(o is None or o.flags.writeable for o in outs):
-            raise ValueError(f"{name}: output array is read-only")
         if dtype is not None and np.dtype(dtype).kind != "f":
             raise TypeError(f"{name}: dtype must be a floating-point type, not {np.dtype(dtype)}")
         if not {type(x) for x in (*inputs, weights, where)} <= PLAIN:
@@ -230,6 +240,8 @@ class Reduction:
         source = (RowsOfLoss if loss["kind"] == "row" else Elements)(loss, name, inputs, kept, axis, where)
         shape = source.shape
         weights = None if weights is None else spread(as_weights(weights, name), shape, name, "weights")
+        if loss["kind"] == "row":
+            source.weights = weights
         if counting is not None:
             source.keep(spread(counting, shape, name, "weights"))
         axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["kind"] == "row" else "axis")))
@@ -239,16 +251,18 @@ class Reduction:
             source.lay(order)
             weights = None if weights is None else weights.transpose(order)
         result_shape = tuple(1 if i in axes else shape[i] for i in range(len(shape)) if keepdims or i not in axes)
-        if outs[0] is not None and outs[0].shape != result_shape:
-            raise ValueError(f"{name}: output has shape {outs[0].shape}, the result {result_shape}")
         kept_shape, shape = tuple(shape[i] for i in kept), tuple(shape[i] for i in order)
         kind = source.dtype(self._ufunc)
+        if outs[0] is not None:
+            check_output(outs[0], result_shape, kind if dtype is None else dtype, "same_kind", name)
 
         laid = target = None
         if self._with_grad:
             wanted = outs[1]
-            if wanted is not None and wanted.shape != source.full:
-                raise ValueError(f"{name}: output has shape {wanted.shape}, the gradient {source.full}")
+            if wanted is not None:
+                check_output(wanted, source.full, kind, "same_kind", name, "gradient")
+                if loss["kind"] == "row" and (said := source.find_bad_label()) is not None:
+                    raise ValueError(said)  # blocks before that of the label would be written
             read = [*source.inputs, source.mask, weights]
             apart = wanted is not None and not any(isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in read)
             target = wanted if apart and wanted.dtype == kind else np.empty(source.full, kind)

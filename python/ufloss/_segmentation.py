@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import check_mask
+from ._front import check_mask, in_the_name_of
 from ._registry import ISA, UFUNCS
 
 OVERLAPS, SOFTMAX_WITH_COMPLEMENT, SCORES_GRADIENT = _core.make_regions(ISA)
@@ -52,8 +52,7 @@ def images(predictions, targets, name):
     for what, a in (("predictions", x), ("targets", t)):
         if isinstance(a, np.ma.MaskedArray):
             raise TypeError(f"{name}: {what} are a masked array: give the pixels that take part as where, and a filled one")
-        if a.dtype.kind not in "biuf":
-            raise TypeError(f"{name}: {what} must be real numbers, not {a.dtype}")
+        check_real(a, name, what)
     x = x if x.dtype.kind == "f" else x.astype(float)
     if x.ndim == t.ndim - 1:
         x = x[..., None]
@@ -66,9 +65,16 @@ def images(predictions, targets, name):
     return x, t
 
 
+def check_real(a, name, what):
+    if a.dtype.kind not in "biuf" or a.dtype.itemsize > 8:
+        raise TypeError(f"{name}: {what} must be real numbers of at most 64 bits, not {a.dtype}")
+
+
 def per_region(a, name, what, pixels, ndim):
     """A parameter in the form of a region's sums, whose pixel axes have one element."""
-    a = np.asarray(a, float)
+    a = np.asarray(a)
+    check_real(a, name, what)
+    a = a.astype(float, copy=False)
     regions = ndim - len(pixels)
     if a.ndim > regions:
         raise ValueError(f"{name}: {what} of shape {a.shape} has more axes than the losses, which have {regions}")
@@ -82,9 +88,11 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     Both are computed in float32 at least, sums of regions in float64 from there on, and rounded once.
     """
     x, t = images(predictions, targets, name)
-    stored, result = x.dtype, x.dtype if t.dtype.kind != "f" else np.result_type(x, t)
+    stored, result = x.dtype, x.dtype.newbyteorder("=") if t.dtype.kind != "f" else np.result_type(x, t)
     x, t = (a.astype(np.promote_types(result, np.float32), copy=False) for a in (x, t))
     classes = x.shape[-1]
+    if class_weights is not None:
+        check_real(np.asarray(class_weights), name, "class_weights")
     weights = np.ones(classes) if class_weights is None else np.array(class_weights, float)
     if weights.shape != (classes,):
         raise ValueError(f"{name}: class_weights have shape {weights.shape}, not ({classes},)")
@@ -98,7 +106,8 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
     where = True if where is None else check_mask(where, name)
     value = grad = None
-    with np.errstate(all="ignore"):
+    inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "scores_gradient", "sigmoid_binary_cross_entropy")
+    with np.errstate(all="ignore"), inner:
         at = Probabilities(x, apply_softmax, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, np.broadcast_to(where, x.shape))))
         right, false_positive, false_negative = (np.expand_dims(a, pixels) for a in sums)
@@ -275,6 +284,8 @@ def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_
     """
     name = "multiclass_generalized_dice_loss"
     _, t = images(predictions, targets, name)
-    weights = 1 / (t.sum(tuple(range(t.ndim - 1)), dtype=float) ** 2 + 1e-7)
-    return dice(name, predictions, targets, want, class_weights=weights * (weights.size / weights.sum()), smooth=smooth, apply_softmax=apply_softmax,
+    with np.errstate(all="ignore"):
+        weights = 1 / (t.sum(tuple(range(t.ndim - 1)), dtype=float) ** 2 + 1e-7)
+        weights *= weights.size / weights.sum()
+    return dice(name, predictions, targets, want, class_weights=weights, smooth=smooth, apply_softmax=apply_softmax,
                 reduction="all", ignore_background=ignore_background)

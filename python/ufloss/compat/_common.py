@@ -14,14 +14,15 @@ quiet = np.errstate(all="ignore")  # decorates what the modules offer: NaN and i
 
 
 def as_array(name, x):
-    """A plain array: of a series its values by position, of a matrix two axes that are multiplied by elements.
+    """A plain array in the machine's order of bytes: of a series its values by position, of a matrix two axes that are multiplied by elements.
 
     A mask would be lost, so that what has masked elements is refused.
     """
     for part in x if isinstance(x, list | tuple) else (x,):
         if isinstance(part, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(part)):
             raise TypeError(f"{name} has masked elements, which have no meaning here: fill them or leave them out")
-    return np.asarray(x)
+    x = np.asarray(x)
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
 def as_real(name, x):

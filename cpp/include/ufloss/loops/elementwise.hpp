@@ -70,9 +70,10 @@ template <class S, class T> UFL_FN void scatter(const T* UFL_RESTRICT from, char
 
 /// What of the stack the operands share; threads may have as little as 96 KiB in all, and a reduction keeps its own beside it.
 constexpr std::ptrdiff_t gathered_bytes = 20 * 1024;
-/// A bound that is positive in float stays so in half.
-UFL_FN void keep_positive(float* bound, std::ptrdiff_t n) {
-  for (std::ptrdiff_t i = 0; i < n; ++i) bound[i] = bound[i] < 0x1p-24f ? 0x1p-24f : bound[i];
+/// A bound that is positive stays so when it is rounded to the storage type S.
+template <class S, class T> UFL_FN void keep_positive(T* bound, std::ptrdiff_t n) {
+  constexpr T least = sizeof(S) == 2 ? T(0x1p-24) : T(0x1p-126);
+  for (std::ptrdiff_t i = 0; i < n; ++i) bound[i] = bound[i] < least ? least : bound[i];
 }
 
 /// Operands of any stride or storage, a block at a time through buffers; steps in bytes.
@@ -101,7 +102,7 @@ template <class S> UFL_NOINLINE void run_gathered(kernel<typename storage<S>::co
     }
     f(in, step, out, padded, false);
     if constexpr (sizeof(S) < sizeof(T))
-      if (ends_in_bound) keep_positive(out[nout - 1], m);
+      if (ends_in_bound) keep_positive<S>(out[nout - 1], m);
     for (int b = 0; b < nout; ++b) scatter<S>(out[b], args[nin + b] + i * steps[nin + b], steps[nin + b], m);
   }
 }

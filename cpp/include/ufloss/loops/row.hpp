@@ -55,6 +55,7 @@ struct row_shape {
   int nin, nout, lying, scalars, outputs;  ///< outputs: those along the row
   int along[max_along], label, scalar[max_scalars];      ///< which inputs they are; label -1: none
   int own_grad_at, own_hess_at;            ///< which row outputs have an entry of their own at the label; -1: none
+  int bound_at;                            ///< which row output is divided by, and stays positive when it is rounded; -1: none
   bool has_value, keeps_terms, needs_elements;
   domain scalar_in[max_scalars];
   double neutral[max_along], masked;       ///< what stands for a masked element; what a masked result is
@@ -75,6 +76,7 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   }
   s.has_value = (Parts & part_value) && !(L::properties & row_value);
   s.outputs = s.nout - s.has_value;
+  s.bound_at = Parts & part_bound ? s.outputs - 1 : -1;
   if constexpr (L::labelled) {
     if (L::own & Parts & part_grad) s.own_grad_at = 0;
     if (L::own & Parts & (part_hess | part_bound)) s.own_hess_at = count_parts(Parts & (part_grad | part_grad2 | part_grad3));
@@ -98,6 +100,7 @@ template <class S, class O, class T> struct row_loop {
   bool varies = false;                     ///< a scalar differs from row to row
   bool went_bad = false;                   ///< a label became none after it was checked: another thread wrote to it
   bad_label late;                          ///< which
+  static constexpr bool rounds = sizeof(O) < sizeof(T);
   T *copies[max_along], *terms = nullptr, *results[max_row_outputs];      ///< places for what cannot be used as it lies
 
   /// args, dims, steps as NumPy hands them to the loop of a gufunc; the mask is the last input.
@@ -306,6 +309,8 @@ template <class S, class O, class T> struct row_loop {
       if (shape.outputs > 0) {
         kernel.spread_short(t, padded, from, n, terms, results);
         for (int k = 0; k < shape.outputs; ++k) {
+          if (rounds && k == shape.bound_at)
+            for (std::ptrdiff_t j = 0; j < n; ++j) keep_positive<O>(results[k] + j * tile, m);
           if (mask) blank_columns(r0, m, m, T(shape.masked), results[k]);
           put_columns(row_out(k), r0, m, results[k]);
         }
@@ -372,6 +377,7 @@ template <class S, class O, class T> struct row_loop {
             T* to[max_row_outputs];
             for (int o = 0; o < shape.outputs; ++o) to[o] = results[o] ? results[o] : row_out(o).template at<T>(r, b);
             kernel.spread(t, i, from, b, k, e, to, one_block);
+            if (rounds && shape.bound_at >= 0) keep_positive<O>(to[shape.bound_at], k);
             if (mask && t.count[i] != double(n)) for (int o = 0; o < shape.outputs; ++o) blank(to[o], r, b, k);
             for (int o = 0; o < shape.outputs; ++o)
               if (to[o] == results[o]) scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)), row_out(o).core, k);

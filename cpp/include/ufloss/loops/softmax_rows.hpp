@@ -287,7 +287,7 @@ template <class L, class T> struct softmax_tile : softmax_tile_sums<T, count_alo
     if constexpr (Parts & part_grad) put(j.grad);
     if constexpr (Parts & part_grad2) put(j.grad2);
     if constexpr (Parts & part_hess) put(j.hess);
-    if constexpr (Parts & part_bound) put(j.hess_bound);
+    if constexpr (Parts & part_bound) put(positive_bound(j.hess_bound));
   }
   /// Row outputs of one block of row r, from its terms.  out[0] may be e itself.
   template <unsigned Parts> UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t, std::ptrdiff_t n, const T* e, T* const* out, bool whole) const {
