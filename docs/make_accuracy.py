@@ -249,7 +249,9 @@ def main():
         return
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 10**7
     isa, other = ufloss.show_config(mode="dicts")["instruction set"], without_fma()
-    wide = f"in float64 with the results of {other}, which has no fused multiply-add" if other else f"in float64 only a sample of {3 * SAMPLE} points was measured"
+    wide = f"in float64 only a sample of {3 * SAMPLE} points was measured"
+    if other:
+        wide = f"in float64 with the results of {other}, which has no fused multiply-add"
     text = HEAD.format(n=f"{n:,}", isa=isa, wide=wide) + "".join(table(n, other)) + ROWS + "".join(row_table()) + TAIL
     (ROOT / "docs" / "accuracy.md").write_text(text)
 

@@ -601,7 +601,8 @@ def test_forward_probs_of_nan_do_not_warn():
 def run_child(code, *before):
     """What Python code prints in a process of its own, which must not die."""
     setup = "import sys, threading, time, itertools\nimport numpy as np\nimport ufloss as ul\n"
-    done = subprocess.run([sys.executable, "-c", "\n".join(before) + "\n" + setup + textwrap.dedent(code)], capture_output=True, text=True, timeout=300, check=False)
+    program = "\n".join(before) + "\n" + setup + textwrap.dedent(code)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -770,7 +771,9 @@ def test_stacks_of_96_kib():
     run_child("""
         x = np.random.default_rng(0).normal(size=(3, 90, 300)).astype("f4")
         labels = np.random.default_rng(1).integers(1, 300, (3, 20))
-        functions = [ul.ctc.loss, ul.ctc.loss.value_and_grad, ul.ctc.loss_from_log_probs.value_and_grad, ul.ctc.loss.forward_probs, ul.ctc.align, ul.ctc.posteriors, ul.ctc.class_posteriors]
+        c = ul.ctc
+        functions = [c.loss, c.loss.value_and_grad, c.loss_from_log_probs.value_and_grad, c.loss.forward_probs]
+        functions += [c.align, c.posteriors, c.class_posteriors]
         cases = [(f, x.astype(t) * k) for f in functions for t in "efd" for k in (1, 60)]
         for f, a in cases:
             f(a, labels)      # what Python and NumPy need once
@@ -789,7 +792,8 @@ def test_stacks_of_96_kib():
 
 NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01, 0xFC01)),
         "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00000, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001, 0x7FA00000, 0x7F8000FF)),
-        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001, 0xFFFFFFFFFFFFFFFF, 0x7FF0000000000001, 0xFFF0000000000001, 0x7FF4000000000000))}  # fmt: skip
+        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001,
+                           0xFFFFFFFFFFFFFFFF, 0x7FF0000000000001, 0xFFF0000000000001, 0x7FF4000000000000))}  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", NANS)

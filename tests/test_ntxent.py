@@ -567,7 +567,8 @@ def test_stacks_of_96_kib():
     run_child("""
         x = np.random.default_rng(0).normal(size=(150, 40))
         labels = np.arange(150) % 50
-        cases = [(f, x.astype(t), np.dtype(t).type(heat)) for loss in (ul.ntxent_loss, ul.supervised_contrastive_loss) for f in (loss, loss.value_and_grad) for t in "efd" for heat in (0.1, 0.005)]
+        functions = [f for loss in (ul.ntxent_loss, ul.supervised_contrastive_loss) for f in (loss, loss.value_and_grad)]
+        cases = [(f, x.astype(t), np.dtype(t).type(heat)) for f in functions for t in "efd" for heat in (0.1, 0.005)]
         for f, a, heat in cases:
             f(a, labels, heat)      # what Python and NumPy need once
         done = []
@@ -585,7 +586,8 @@ def test_stacks_of_96_kib():
 
 NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01)),
         "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001)),
-        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001, 0x7FF0000000000001, 0xFFF0000000000001))}  # fmt: skip
+        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001,
+                           0x7FF0000000000001, 0xFFF0000000000001))}  # fmt: skip
 
 
 @by_name

@@ -376,7 +376,7 @@ def test_float32_losses_that_overflow(shape):
     for view, words in ((x, {}), (np.asfortranarray(x), {}), (x, {"where": np.ones(shape, bool)}), (x, {"weights": np.ones(shape)})):
         assert ul.squared_error.sum(view, 0.0, dtype=float, **words) == pytest.approx(total, rel=1e-12)
         assert ul.squared_error.mean(view, 0.0, **words) == np.float32(total / size if total / size < 3.4e38 else np.inf)
-        value, grad = ul.squared_error.mean.value_and_grad(view, 0.0, **words)
+        _value, grad = ul.squared_error.mean.value_and_grad(view, 0.0, **words)
         np.testing.assert_allclose(grad, 2 * x / np.float32(size), rtol=2e-7)
     assert ul.squared_error.sum(x, 0.0) == np.inf
     x.flat[5] = np.inf

@@ -80,7 +80,7 @@ class Elements:
 
     def dtype(self, ufunc):
         kinds = {x.dtype for x in self.inputs if np.ndim(x)}
-        real = all(np.ndim(x) or type(x) in PLAIN or x.dtype.kind in "biuf" and x.dtype.itemsize <= 8 for x in self.inputs)
+        real = all(np.ndim(x) or type(x) in PLAIN or (x.dtype.kind in "biuf" and x.dtype.itemsize <= 8) for x in self.inputs)
         if len(kinds) == 1 and real and (kind := kinds.pop()).char in "efd":
             return kind.newbyteorder("=")  # the sums read numbers as the machine has them
         none = (slice(0, 0),) * len(self.shape)
@@ -251,7 +251,7 @@ class Reduction:
             source.lay(order)
             weights = None if weights is None else weights.transpose(order)
         result_shape = tuple(1 if i in axes else shape[i] for i in range(len(shape)) if keepdims or i not in axes)
-        kept_shape, shape = tuple(shape[i] for i in kept), tuple(shape[i] for i in order)
+        _kept_shape, shape = tuple(shape[i] for i in kept), tuple(shape[i] for i in order)
         kind = source.dtype(self._ufunc)
         if outs[0] is not None:
             check_output(outs[0], result_shape, kind if dtype is None else dtype, "same_kind", name)
@@ -353,7 +353,7 @@ class Pass:
         if self.exponents is not None:
             self.weight = np.ldexp(self.weight, self.exponents)
             return result
-        if self.weights is None and self.compute.char != "d" or is_finite(self.total) and is_ordinary(self.weight):
+        if (self.weights is None and self.compute.char != "d") or (is_finite(self.total) and is_ordinary(self.weight)):
             return result
         if np.isnan(self.total).all():
             return result
@@ -458,7 +458,7 @@ class Pass:
 
 def constant(x, kind):
     """A number in that type; what a cast warns of is no concern of the caller's."""
-    if isinstance(x, float | int) and 1e-4 < abs(x) < 1e4 or type(x) is float and x == 0:
+    if (isinstance(x, float | int) and 1e-4 < abs(x) < 1e4) or (type(x) is float and x == 0):
         return np.array(x, kind)
     with np.errstate(all="ignore"):
         return np.asarray(x, kind)
@@ -511,7 +511,7 @@ def as_plain(loss, inputs):
     plain, kept = [], []
     for a, x in zip(loss["args"], inputs, strict=True):
         x = a["default"] if x is None else x
-        if type(x) is np.ndarray or type(x) is float and loss["kind"] != "row":
+        if type(x) is np.ndarray or (type(x) is float and loss["kind"] != "row"):
             plain.append(x)
             kept.append(None)
             continue
@@ -572,7 +572,8 @@ def docstring(loss, kind, with_grad, weights):
     lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides. Those of float16 are",
               "kept in float32, and those that overflow in float32 are computed again in float64: the result alone is rounded to its type.", ""]  # fmt: skip
     lines += ["Parameters", "----------", f"{', '.join(a['name'] for a in loss['args'])}", f"    As in `{name}`."]
-    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default. A weight of 0 leaves its loss out, whatever that is"
+    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default. A weight of 0 leaves its loss out, "
+              "whatever that is"
               f"{', also where the label is no class' if any(a['role'] == 'label' for a in loss['args']) else ''}."]  # fmt: skip
     if rows:
         lines += ["over : int, tuple of int or None, optional",
@@ -593,7 +594,8 @@ def docstring(loss, kind, with_grad, weights):
         lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where",
                   "    masked out."]  # fmt: skip
     lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`.", ""]
-    lines += ["Notes", "-----", "What a masked array hides, among the operands, the weights or in `where`, takes no part. Operands of pandas with the same labels in",
+    lines += ["Notes", "-----",
+              "What a masked array hides, among the operands, the weights or in `where`, takes no part. Operands of pandas with the same labels in",
               "another order are put in that of the first; different labels are an error."]  # fmt: skip
     return "\n".join(lines) + "\n"
 
