@@ -511,3 +511,68 @@ def test_means_emit_no_warnings(loss, dtype):
                     f(*inputs, **words)
                     if hasattr(f, "value_and_grad"):
                         f.value_and_grad(*inputs, **words)
+
+
+def test_outputs_are_checked_before_anything_is_written():
+    x, y, w = np.ones((3, 4)), np.full((3, 4), 0.25), np.ones(3)
+    for ufunc in (ul.huber_loss, ul.cross_entropy):
+        grad, row = np.full((3, 4), 7.0), ufunc is ul.cross_entropy
+        with pytest.raises(TypeError, match="cannot cast the result"):
+            ufunc.mean.value_and_grad(x, y, out=(np.empty((), int), grad))
+        with pytest.raises(TypeError, match="cannot cast the gradient"):
+            ufunc.mean.value_and_grad(x, y, out=(None, np.empty((3, 4), int)))
+        assert (grad == 7).all()
+        total = np.full((), 7.0)
+        with pytest.raises(ValueError, match="output has shape"):
+            ufunc.sum.value_and_grad(x, y, out=(total, np.empty(5)), **({"weights": w} if row else {}))
+        assert total == 7
+    first, wrong = np.full((3, 4), 7.0), np.empty((3, 5))
+    with pytest.raises(ValueError, match="output has shape"):
+        ul.kl_divergence.grads(x, y, axis=(0,), out=(first, wrong))
+    fitting = np.full((3, 4), 7, int)
+    with pytest.raises(TypeError, match="cannot cast"):
+        ul.kl_divergence.grads(x, y, axis=(0, 1), out=(first, fitting))
+    wrong = np.empty((3, 4))
+    wrong.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        ul.kl_divergence.grads(x, y, axis=(0, 1), out=(first, wrong))
+    assert (first == 7).all()
+    # more rows than a block has, and the label that is none is in the last
+    logits, labels = np.zeros((40000, 4)), np.zeros(40000, int)
+    labels[-1], grad = 4, np.full((40000, 4), 7.0)
+    with pytest.raises(ValueError, match="at index 39999"):
+        ul.softmax_cross_entropy_with_integer_labels.mean.value_and_grad(logits, labels, out=(None, grad))
+    assert (grad == 7).all()
+
+
+def test_outputs_may_be_inputs_also_where_a_mean_is_computed_again():
+    rng = np.random.default_rng(3)
+    x, t, w = rng.random((5, 4)), rng.random((5, 4)), rng.random(5)
+    want = ul.cross_entropy.mean.value_and_grad(x, t, weights=w)
+    value = np.empty(())
+    got = ul.cross_entropy.mean.value_and_grad(x, t, weights=w, out=(value, t))
+    np.testing.assert_array_equal(got[0], want[0])
+    np.testing.assert_array_equal(t, want[1])
+    huge = np.full((5, 4), 1e308)  # whose sum overflows, not their mean
+    want = ul.absolute_error.mean.value_and_grad(huge, 0.0)
+    assert want[0] == 1e308
+    assert ul.absolute_error.mean.value_and_grad(huge, 0.0, out=(None, huge))[0] == 1e308
+
+
+@pytest.mark.parametrize("wrong", [np.array(1j), np.datetime64("NaT"), np.array(0, "m8[s]"), np.array(1, "g"), np.array("1")])
+def test_parameters_of_other_types_are_refused_as_in_calls(wrong):
+    x = np.full((3, 4), 0.5)
+    for operands in ((x, x, wrong), (x[:, ::2], x[:, ::2], wrong), (x, wrong), (wrong, x)):
+        for f in (ul.binary_cross_entropy, ul.binary_cross_entropy.mean, ul.binary_cross_entropy.sum.value_and_grad):
+            with pytest.raises(TypeError, match="binary_cross_entropy"):
+                f(*operands)
+
+
+def test_a_label_without_weight_is_not_the_one_that_is_named():
+    logits, labels = np.zeros((2, 3, 4)), np.array([[0, 9, 1], [2, 3, 7]])
+    weights, mean = np.array([[1, 0, 1], [1, 1, 1.0]]), ul.softmax_cross_entropy_with_integer_labels.mean
+    for words in ({"weights": weights}, {"where": weights != 0}, {"weights": weights, "over": 0}, {"weights": np.ma.array(weights, mask=weights == 0)}):
+        with pytest.raises(ValueError, match=r"label 7 is out of range for 4 classes, at index \(1, 2\)"):
+            mean(logits, labels, **words)
+    with pytest.raises(ValueError, match=r"label 7 .*at index \(1, 2\)"):
+        mean(logits, np.ma.array(labels, mask=labels == 9))

@@ -80,7 +80,11 @@ class Elements:
 
     def dtype(self, ufunc):
         kinds = {x.dtype for x in self.inputs if np.ndim(x)}
+<<<<<<< HEAD
         real = all(np.ndim(x) or type(x) in PLAIN or (x.dtype.kind in "biuf" and x.dtype.itemsize <= 8) for x in self.inputs)
+=======
+        real = all(np.ndim(x) or isinstance(x, float | int) or x.dtype.kind in "biuf" and x.dtype.itemsize <= 8 for x in self.inputs)
+>>>>>>> face
         if len(kinds) == 1 and real and (kind := kinds.pop()).char in "efd":
             return kind.newbyteorder("=")  # the sums read numbers as the machine has them
         none = (slice(0, 0),) * len(self.shape)
@@ -275,14 +279,14 @@ class Reduction:
             task.divide()
         if not task.by_lines():
             task.by_blocks()
+        with np.errstate(all="ignore"):  # which may look at the inputs once more, so before anything is written where they lie
+            result, weight = (task.mean() if mean else task.total).astype(kind if dtype is None else dtype), task.weight
         if laid is not None:
             target = source.unlay_grad(laid, order) if target is None else target
             if wanted is not None and target is not wanted:
                 with np.errstate(all="ignore"):
                     np.copyto(wanted, target, casting="same_kind")
                 target = wanted
-        with np.errstate(all="ignore"):
-            result, weight = (task.mean() if mean else task.total).astype(kind if dtype is None else dtype), task.weight
         if keepdims:
             result, weight = np.expand_dims(result, axes), np.expand_dims(weight, axes)
         if outs[0] is not None:
