@@ -80,11 +80,7 @@ class Elements:
 
     def dtype(self, ufunc):
         kinds = {x.dtype for x in self.inputs if np.ndim(x)}
-<<<<<<< HEAD
-        real = all(np.ndim(x) or type(x) in PLAIN or (x.dtype.kind in "biuf" and x.dtype.itemsize <= 8) for x in self.inputs)
-=======
-        real = all(np.ndim(x) or isinstance(x, float | int) or x.dtype.kind in "biuf" and x.dtype.itemsize <= 8 for x in self.inputs)
->>>>>>> face
+        real = all(np.ndim(x) or isinstance(x, float | int) or (x.dtype.kind in "biuf" and x.dtype.itemsize <= 8) for x in self.inputs)
         if len(kinds) == 1 and real and (kind := kinds.pop()).char in "efd":
             return kind.newbyteorder("=")  # the sums read numbers as the machine has them
         none = (slice(0, 0),) * len(self.shape)
