@@ -96,7 +96,7 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     with np.errstate(all="ignore"):
         at = Probabilities(x, apply_softmax, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, np.broadcast_to(where, x.shape))))
-        right, false_positive, false_negative = (np.expand_dims(a, pixels) for a in sums)
+        right, false_positive, false_negative = (a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums)
         right, wrong = right + smooth, alpha * false_positive + beta * false_negative
         whole = right + wrong
         inverse = np.where(whole == 0, 0.0, 1 / whole)      # an empty region without predictions is no loss
