@@ -1,7 +1,11 @@
 """The dice losses of images, and Fenchel-Young losses: functions that put row losses together."""
 
 import inspect
+import itertools
+import os
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -301,6 +305,63 @@ def test_pixels_that_take_no_part_are_not_read():
     np.testing.assert_array_equal(value, want)
     np.testing.assert_array_equal(grad, slope)
     assert (grad[0, 1] == 0).all()
+
+
+def regions_to_add_up():
+    """Images, targets and options, with regions of few and many pixels and classes."""
+    rng = np.random.default_rng(0)
+    for dtype, classes, pixels in itertools.product(("f4", "f8"), (1, 2, 5, 33, 70), ((3, 5), (4, 4), (13, 11), (1, 0))):
+        x = rng.normal(size=(3, *pixels, classes)).astype(dtype) * 9
+        t = rng.random(x.shape).astype(dtype)
+        where = rng.random(x.shape) < 0.8
+        for options in ({}, {"axis": 1}, {"axis": (2, 0)}, {"where": where}, {"where": where[..., :1]}):
+            yield x, t, {"reduction": "none", **options}
+
+
+def test_bits_depend_on_no_layout():
+    def sparse(a):
+        room = np.empty([2 * n for n in a.shape], a.dtype)[tuple(slice(None, None, -2) for _ in a.shape)]
+        room[...] = a
+        return room
+
+    for x, t, options in regions_to_add_up():
+        want = ul.dice_loss.value_and_grad(x, t, **options)
+        layouts = (np.asfortranarray, sparse, lambda a: np.moveaxis(np.moveaxis(a, -1, 0).copy(), 0, -1))
+        for one, other in itertools.product(layouts, (np.asarray, *layouts)):
+            for got, w in zip(ul.dice_loss.value_and_grad(one(x), other(t), **options), want):
+                np.testing.assert_array_equal(got, w)
+
+
+def test_a_region_has_the_same_bits_by_itself():
+    for x, t, options in regions_to_add_up():
+        if "where" in options or x.size == 0:
+            continue
+        p = ul.softmax(x * 0.3)
+        whole = ul.dice_loss(p, t, apply_softmax=False, **options)
+        for k in range(x.shape[-1]):
+            alone = ul.dice_loss(p[..., k : k + 1], t[..., k : k + 1], apply_softmax=False, **options)
+            np.testing.assert_array_equal(alone[..., 0], whole[..., k])
+
+
+def test_sums_of_regions_have_all_digits():
+    for x, t, options in regions_to_add_up():
+        x, t = x.astype("f4"), t.astype("f4")
+        where = options.pop("where", True)
+        value, grad = ul.dice_loss.value_and_grad(x, t, where=where, **options)
+        want, slope = ul.dice_loss.value_and_grad(x.astype(float), t.astype(float), where=where, **options)
+        np.testing.assert_allclose(value, want, rtol=1e-6)
+        np.testing.assert_allclose(grad, slope, rtol=2e-5, atol=1e-8)
+
+
+def test_bits_depend_on_no_instruction_set():
+    code = "import hashlib, itertools\nimport numpy as np, ufloss as ul\n" + inspect.getsource(regions_to_add_up) + """
+for x, t, options in regions_to_add_up():
+    for a in ul.dice_loss.value_and_grad(x, t, **options):
+        print(hashlib.sha256(np.ascontiguousarray(a)).hexdigest())
+"""
+    names = [n for n in ul.show_config("dicts")["usable instruction sets"] if n != "x86-64-v2"]      # which has no fma
+    said = {subprocess.run([sys.executable, "-c", code], env={**os.environ, "UFLOSS_ISA": n}, capture_output=True, text=True, check=True).stdout for n in names}
+    assert len(said) == 1
 
 
 def test_fenchel_young_losses_pickle():

@@ -138,6 +138,13 @@ constexpr loss_info overlapping = {"overlaps", along_pixels, 4, part_value, 0, 0
 constexpr argument along_classes[] = {prediction("p", domain::real, ""), prediction("t", domain::real, ""), prediction("up", domain::real, ""), prediction("down", domain::real, "")};
 constexpr loss_info going_back = {"scores_gradient", along_classes, 4, part_value, 0, 0, 0, "", "", "", "", "", ""};
 
+constexpr loss_info splitting = {"sigmoid_with_complement", sigmoid_with_complement::args, 1, sigmoid_with_complement::parts, 0, 0, 0, "", "", "", "", "", ""};
+template <class T> int split_scores(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
+  const quiet flags;
+  elementwise<sigmoid_with_complement, sigmoid_with_complement::parts, T>(args, steps, *n, dispatch::past_cache_from());
+  return 0;
+}
+
 /// Regions whose pixels lie side by side are added up one by one, others together.
 template <class T> int add_overlaps(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
   return meanwhile(n, [&] {
@@ -163,6 +170,7 @@ constexpr loss_record records[] = {{&about, "", 3, 2, part_value, {loop<half>, l
                                    {&overlapping, "", 4, 3, part_value, {nullptr, add_overlaps<float>, add_overlaps<double>}, "(n),(n),(n),(n)->(),(),()", false, "FFFBDDD"},
                                    {&info<softmax_with_complement>, "", 1, 2, softmax_with_complement::parts,
                                     {nullptr, loop_rows<softmax_with_complement, softmax_with_complement::parts, false, float>, loop_rows<softmax_with_complement, softmax_with_complement::parts, false, double>}, "(n)->(n),(n)"},
+                                   {&splitting, "", 1, 2, sigmoid_with_complement::parts, {nullptr, split_scores<float>, split_scores<double>}},
                                    {&going_back, "", 4, 1, part_value, {nullptr, scores_gradient_rows<float>, scores_gradient_rows<double>}, "(n),(n),(n),(n)->(n)"}};
 
 }  // namespace
@@ -170,5 +178,5 @@ UFL_END
 
 namespace ufloss::dispatch {
 extern const kernel_table UFL_JOIN(sums_, UFL_ISA);
-const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records, 6};
+const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records, 7};
 }  // namespace ufloss::dispatch

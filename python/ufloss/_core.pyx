@@ -309,8 +309,8 @@ def make_rounding(int which):
 
 
 def make_regions(int which):
-    """The gufuncs (p, q, t, mask) -> (sum p t, sum p (1 - t), sum q t), scores -> (p, q), and (p, t, up, down) -> gradient."""
-    return tuple([make(&table(which, 3).records[k], table(which, 3).records[k].info.name.decode(), "") for k in (3, 4, 5)])
+    """The gufunc (p, q, t, mask) -> (sum p t, sum p (1 - t), sum q t); scores -> (p, q), of several classes, of one; (p, t, up, down) -> gradient."""
+    return tuple([make(&table(which, 3).records[k], table(which, 3).records[k].info.name.decode(), "") for k in (3, 4, 5, 6)])
 
 
 def add_line(int which, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):

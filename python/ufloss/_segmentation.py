@@ -8,17 +8,16 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
 from ._front import check_mask, in_the_name_of
-from ._registry import ISA, UFUNCS
+from ._registry import ISA
 
-OVERLAPS, SOFTMAX_WITH_COMPLEMENT, SCORES_GRADIENT = _core.make_regions(ISA)
-cross_entropy = UFUNCS["sigmoid_binary_cross_entropy"]      # its gradient at label 0 is the sigmoid
+OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
 
 
 class Probabilities:
     """Probabilities p from scores along the last axis, q = 1 - p with all its digits, and gradients back to the scores."""
 
     def __init__(self, scores, apply, stored, name):
-        self.scores, self.apply, self.one = scores, apply, scores.shape[-1] == 1
+        self.apply, self.one = apply, scores.shape[-1] == 1
         if not apply:
             self.p, self.q = scores, 1 - scores
             sums = scores.sum(-1, dtype=float)
@@ -26,18 +25,14 @@ class Probabilities:
                 raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {sums.min():g} and {sums.max():g}")
             return
         self.p, self.q = np.empty((2, *scores.shape), scores.dtype)      # one piece of memory, which is sooner given again than two
-        if self.one:
-            cross_entropy.grad(scores, 0.0, out=self.p)
-            cross_entropy.grad(np.negative(scores, out=self.q), 0.0, out=self.q)
-        else:
-            SOFTMAX_WITH_COMPLEMENT(scores, out=(self.p, self.q))
+        (SIGMOID if self.one else SOFTMAX)(scores, out=(self.p, self.q))
 
     def back(self, targets, up, down):
         """The gradient of what changes by `up` with p where the target is 0, and by -`down` where it is 1."""
         if self.apply and not self.one:
             return SCORES_GRADIENT(self.p, targets, *(np.broadcast_to(a, self.p.shape) for a in (up, down)))
         slope = (1 - targets) * up - targets * down
-        return slope * cross_entropy.hess(self.scores, 0.0) if self.apply else slope
+        return slope * (self.p * self.q) if self.apply else slope
 
 
 def along(a, pixels):
@@ -106,11 +101,11 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
     where = True if where is None else check_mask(where, name)
     value = grad = None
-    inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "scores_gradient", "sigmoid_binary_cross_entropy")
+    inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient")
     with np.errstate(all="ignore"), inner:
         at = Probabilities(x, apply_softmax, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, np.broadcast_to(where, x.shape))))
-        right, false_positive, false_negative = (np.expand_dims(a, pixels) for a in sums)
+        right, false_positive, false_negative = (a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums)
         right, wrong = right + smooth, alpha * false_positive + beta * false_negative
         whole = right + wrong
         inverse = np.where(whole == 0, 0.0, 1 / whole)      # an empty region without predictions is no loss

@@ -13,6 +13,16 @@ struct softmax_with_complement : softmax {
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V*) { return {e.p, e.q}; }
 };
 
+/// The same of one class, from the smaller one, whose complement is rounded once.
+struct sigmoid_with_complement {
+  static constexpr argument args[] = {prediction("score", domain::real, "")};
+  static constexpr unsigned parts = part_value | part_grad, vanishing = 0, properties = 0;
+  template <class V> static UFL_FN jet<V> eval(V x) {
+    const V small = sigmoid(neg(abs(x))), large = V(1) - small;
+    return {select(x < V(0), small, large), select(x < V(0), large, small)};
+  }
+};
+
 /// Sums of p t, p (1 - t) and q t over the pixels of regions, in virtual lanes as weighted_lanes has them: pixel i of each region goes to
 /// lane i mod sum_lanes.  So a region's sums are the same, to the bit, whichever regions it is added up with.
 template <class T> struct overlap_lanes {
