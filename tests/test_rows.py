@@ -416,6 +416,27 @@ def test_curvature_bound_is_positive_and_above(loss):
 
 
 @by_name
+def test_bounds_are_positive_whatever_is_rounded(loss):
+    """They are divided by: rows of one element, targets and weights of 0, and float16, in which small ones would be 0."""
+    ufunc = ufunc_of(loss)
+    if "hess_bound" not in loss["parts"]:
+        return
+    for n in (1, 2, 20, 3000):
+        args = draw(loss, (50, n), seed=n)
+        others = [i for i, a in enumerate(loss["args"]) if i and a["along"]]
+        for factor in (1, 1e-7, 0):
+            given = [x * factor if i in others else x for i, x in enumerate(args)]
+            for dtype in ("f2", "f4", "f8"):
+                with np.errstate(over="ignore"):
+                    typed = [np.asarray(x).astype(dtype) if np.asarray(x).dtype.kind == "f" else x for x in given]
+                for axis in (-1, 0):
+                    turned = [np.asarray(x).T if a["along"] and axis == 0 else x for x, a in zip(typed, loss["args"], strict=True)]
+                    bound = ufunc.hess_bound(*turned, axis=axis)
+                    assert ((bound > 0) | np.isnan(bound)).all(), (n, factor, dtype)
+            assert (ufunc.hess_bound(*given, where=False) == 0).all()
+
+
+@by_name
 def test_examples_of_the_docstring_run(loss):
     run_examples(ufunc_of(loss).__doc__, loss["name"])
 

@@ -371,3 +371,28 @@ def test_fenchel_young_losses_pickle():
         again = pickle.loads(pickle.dumps(f))
         np.testing.assert_array_equal(np.asarray(again(x, y)[0]), np.asarray(f(x, y)[0]))
     assert not hasattr(pickle.loads(pickle.dumps(ul.make_fenchel_young_loss(np.max))), "grad")
+
+
+@pytest.mark.parametrize("wrong", [1j, np.datetime64("NaT"), np.array(1, "g"), "1"])
+def test_wrong_types_are_refused_in_the_name_that_was_called(wrong):
+    x = np.ones((2, 3, 4))
+    fenchel = ul.make_fenchel_young_loss(ul.logsumexp)
+    for f in (ul.dice_loss, ul.dice_loss.grad, ul.multiclass_generalized_dice_loss, fenchel, fenchel.grad):
+        for args in ((np.full(x.shape, wrong), x), (x, np.full(x.shape, wrong))):
+            with pytest.raises(TypeError, match=r"^(binary_)?dice_loss|^multiclass_generalized|^fenchel_young_loss"):
+                f(*args)
+    for word in ("smooth", "alpha", "beta"):
+        with pytest.raises(TypeError, match=f"dice_loss: {word} must be real numbers"):
+            ul.dice_loss(x, x, **{word: wrong})
+    with pytest.raises(TypeError, match="dice_loss: class_weights must be real numbers"):
+        ul.dice_loss(x, x, class_weights=[wrong] * 4)
+
+
+def test_a_plain_function_of_an_empty_batch():
+    loss = ul.make_fenchel_young_loss(lambda row: row.max())
+    for dtype in ("f4", "f8", int):
+        result = loss(np.zeros((0, 3), dtype), np.zeros((0, 3), dtype))
+        assert (result.shape, result.dtype) == ((0,), np.dtype(dtype if dtype != int else float))
+    assert loss(np.zeros((3, 0)), np.zeros((3, 0)), axis=0).shape == (0,)
+    with pytest.raises(np.exceptions.AxisError, match="fenchel_young_loss: axis 5"):
+        loss(np.zeros((2, 3)), np.zeros((2, 3)), axis=5)

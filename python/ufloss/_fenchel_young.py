@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ._front import in_the_name_of
 from ._registry import UFUNCS
@@ -133,7 +134,9 @@ def only(kwargs, *words):
 
 def along(f, signature, x, axis):
     """f over the rows along `axis`, which np.vectorize wants last."""
-    x = np.moveaxis(np.asanyarray(x), axis, -1)
+    x = np.asanyarray(x)
+    axis = normalize_axis_index(axis, x.ndim, "fenchel_young_loss")
+    x = np.moveaxis(x, axis, -1)
     if math.prod(x.shape[:-1]):
         result = np.vectorize(f, signature=signature)(x)
     else:  # there is no row to learn a type from
