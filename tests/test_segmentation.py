@@ -392,7 +392,7 @@ def test_a_plain_function_of_an_empty_batch():
     loss = ul.make_fenchel_young_loss(lambda row: row.max())
     for dtype in ("f4", "f8", int):
         result = loss(np.zeros((0, 3), dtype), np.zeros((0, 3), dtype))
-        assert (result.shape, result.dtype) == ((0,), np.dtype(dtype if dtype != int else float))
+        assert (result.shape, result.dtype) == ((0,), np.dtype(float if dtype is int else dtype))
     assert loss(np.zeros((3, 0)), np.zeros((3, 0)), axis=0).shape == (0,)
     with pytest.raises(np.exceptions.AxisError, match="fenchel_young_loss: axis 5"):
         loss(np.zeros((2, 3)), np.zeros((2, 3)), axis=5)
