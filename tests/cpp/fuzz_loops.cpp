@@ -976,9 +976,16 @@ void add_to_digest(const fuzz_case& c, const outcome& o) {
   add(reinterpret_cast<const unsigned char*>(&o.result), sizeof o.result);
   if (o.result != 0) return;
   const auto outs = outputs_of(c);
-  for (size_t k = 0; k < outs.size(); ++k)
-    for (ptrdiff_t i = 0; i < ptrdiff_t(o.out[k].size()); i += outs[k]->size)
-      if (outs[k]->role == 'N' || !is_number_nan(o.out[k].data() + i, *outs[k])) add(o.out[k].data() + i, outs[k]->size);
+  for (size_t k = 0; k < outs.size(); ++k) {
+    const ptrdiff_t size = outs[k]->size;
+    if (is_replay) std::printf("  output %zu:", k);
+    for (ptrdiff_t i = 0; i < ptrdiff_t(o.out[k].size()); i += size) {
+      const unsigned char* const p = o.out[k].data() + i;
+      if (outs[k]->role == 'N' || !is_number_nan(p, *outs[k])) add(p, size);
+      if (is_replay && outs[k]->role != 'N') std::printf(" %.17g", get_number(p, *outs[k]));
+    }
+    if (is_replay) std::printf("\n");
+  }
 }
 
 void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {

@@ -110,6 +110,11 @@
 #else
 #define UFL_SSE2 0
 #endif
+#if defined(__ARM_NEON) && defined(__aarch64__) && !defined(UFL_EMULATED)
+#define UFL_NEON 1
+#else
+#define UFL_NEON 0
+#endif
 #if defined(UFL_EMULATED)
 #define XSIMD_WITH_EMULATED 1
 #define XSIMD_DEFAULT_ARCH emulated<512>

@@ -72,6 +72,10 @@ template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
 #endif
 }
 template <class T> UFL_FN pack<T> sqrt(pack<T> x) { return xsimd::sqrt(x.v); }
+#if UFL_NEON      // xsimd's are approximations there, since processors of 32 bits have no others
+UFL_FN pack<float> operator/(pack<float> a, pack<float> b) { return pack<float>(vdivq_f32(a.v, b.v)); }
+UFL_FN pack<float> sqrt(pack<float> x) { return pack<float>(vsqrtq_f32(x.v)); }
+#endif
 template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) { return xsimd::select(m.v, a.v, b.v); }
 // One operation, where GCC makes three of a blend with zeros.
 #if UFL_SSE2 && !UFL_AVX512F
@@ -90,8 +94,13 @@ UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) { return pack<doub
 template <class T> UFL_FN pack<T> keep(pack_mask<T> m, pack<T> x) { return select(m, x, pack<T>(T(0))); }
 template <class T> UFL_FN pack<T> drop(pack_mask<T> m, pack<T> x) { return select(m, pack<T>(T(0)), x); }
 #endif
+#if UFL_NEON      // whose instructions give NaN where either is one, and know that -0 is less than 0
+template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return select(b < a, b, a); }
+template <class T> UFL_FN pack<T> max(pack<T> a, pack<T> b) { return select(a < b, b, a); }
+#else
 template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return xsimd::min(a.v, b.v); }
 template <class T> UFL_FN pack<T> max(pack<T> a, pack<T> b) { return xsimd::max(a.v, b.v); }
+#endif
 template <class T> UFL_FN bool all(pack_mask<T> m) { return xsimd::all(m.v); }
 /// As many packs as one has lanes: lane i of pack k becomes lane k of pack i.
 template <class T> UFL_FN void transpose(pack<T>* p) {
