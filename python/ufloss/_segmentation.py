@@ -117,7 +117,8 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
         if "grad" in want:
             scaled = inverse * (weights * share)
             changes = (a.astype(x.dtype) for a in (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled))
-            t, *changes = (a if where is True else np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
+            if np.shape(where)[-1:] not in ((), (1,)):      # else all classes of a pixel take part, or none
+                t, *changes = (np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
             grad = at.back(t, *changes).astype(result, copy=False)
             if where is not True:      # nothing of a pixel without any class that takes part is read
                 grad = np.where(np.broadcast_to(where, x.shape).any(-1, keepdims=True), grad, result.type(0))

@@ -789,6 +789,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     c.divisor = d.one_of({1.0, 3.0, 0.0, double(c.lengths[0])});
   }
   if (c.kind == ctc_kind) draw_sequence(c, d, r.masked);
+  if (c.kind == sums_kind && c.record == softmax_with_complement_record) c.may_fail = c.lengths[1] == 0;
   if (c.kind == rows_kind) {
     c.may_fail = c.lengths[1] == 0;
     for (int k = 0; k < c.nin && !c.may_fail; ++k) {
