@@ -1180,11 +1180,13 @@ def test_nothing_warns(cases):
 def test_float16_is_taken_everywhere(cases):
     for name, f, args, kwargs in cases:
         halves = each_array(lambda x: x.astype("f2") if x.dtype.kind == "f" else x, args)
-        whole = f(*each_array(lambda x: x.astype("f4") if x.dtype.kind == "f" else x, halves), **kwargs)
+        # Probabilities of float16 sum to 1 within their own spacing, which float32 would not let pass: there the unrounded ones.
+        rounded = not ("dice" in name and kwargs.get("apply_softmax") is False)
+        whole = f(*each_array(lambda x: x.astype("f4") if x.dtype.kind == "f" else x, halves if rounded else args), **kwargs)
         for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in (f(*halves, **kwargs), whole)], strict=True):
             assert a.dtype == (np.float32 if name.startswith("optax.ctc") else np.float16)
             with np.errstate(over="ignore"):
-                np.testing.assert_allclose(a.astype(float), b.astype(a.dtype).astype(float), rtol=1e-3, atol=1e-7)
+                np.testing.assert_allclose(a.astype(float), b.astype(a.dtype).astype(float), rtol=1e-3 if rounded else 3e-3, atol=1e-7)
 
 
 def hide_one(x):

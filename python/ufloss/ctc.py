@@ -55,7 +55,7 @@ def slow(ufunc, *args, **kwargs):
             raise TypeError(f"{ufunc.__name__}() got an unexpected keyword argument '{name}'")
     if any(isinstance(x, np.ma.MaskedArray) for x in (*args, *kwargs.values())):
         raise TypeError(f"{ufunc.__name__} takes no masked arrays: give the frames that take part as where, and filled ones")
-    where = np.asanyarray(kwargs.pop("where"))
+    where = np.asanyarray(kwargs.pop("where", True))
     if where.dtype != np.bool_:
         raise TypeError(f"{ufunc.__name__}: where must be bool, not {where.dtype}")
     inputs, outs = bind(ufunc, args, kwargs)
