@@ -169,6 +169,7 @@ template <class L> void all() {
     for (const std::ptrdiff_t width : {1, 4, 33})
       for (const double temperature : {0.5, 0.07, 0.0101})
         for (const int classes : {1, 4, 60}) {
+          if (is_sanitized && (temperature != 0.07 || n == 3 || n == 31 || n == 64)) continue;      // sizes touch memory, temperatures do not
           compare<L, float>(n, width, temperature, classes);
           same_bits<L, float>(n, width, temperature, classes);
           if constexpr (!is_sanitized) {
