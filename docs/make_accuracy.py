@@ -33,7 +33,7 @@ from ufloss._registry import LOSSES, ROW_LOSSES, UFUNCS  # noqa: E402
 
 HEAD = """# Accuracy
 
-Written by docs/make_accuracy.py on {isa}: {n} points for each loss and type. They cover the whole domain: typical numbers, all magnitudes down to
+Written by docs/make_accuracy.py on {isa}: {n} points for each loss. They cover the whole domain: typical numbers, all magnitudes down to
 subnormals and up to the overflow threshold, neighbours of the places where a formula changes form. In float32 all of them were compared with
 the same loss in float64; {wide}.
 From the worst ones a climb went on to worse neighbours; the figures are of the worst of all, measured with 50 digits beyond what the textbook form
