@@ -126,7 +126,8 @@ template <class V> UFL_FN V exp_reduced(V r) {
 template <int Shift, class V> UFL_FN V power_of_two(V n) { return from_bits(shl<format_of<V>::mantissa>(to_bits(n + magic<Shift, V>()))); }
 /// p 2^n for integral n up to most_scale in size, rounded once: beyond the range of exponents in two steps, the first of them exact.
 template <class V> constexpr scalar_t<V> most_scale = scalar_t<V>(format_of<V>::bias + format_of<V>::half_range - 1);
-static_assert(exp_param<float>::product_max * 1.4427 < most_scale<float> && exp_param<double>::product_max * 1.4427 < most_scale<double>, "exp_parts() gives what scale_by() takes");
+static_assert(double(exp_param<float>::product_max) * 1.4427 < double(most_scale<float>) && exp_param<double>::product_max * 1.4427 < most_scale<double>,
+              "exp_parts() gives what scale_by() takes");
 template <class V> UFL_FN V scale_by(V p, V n) {
   using F = format_of<V>;
   const mask_t<V> high = n > V(F::bias), low = n < V(1 - F::bias);
