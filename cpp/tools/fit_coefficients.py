@@ -103,7 +103,7 @@ FITS = (    # name, function, terms (float, double), from, to, shift, power, rel
 
 def main():
     print("// Written by cpp/tools/fit_coefficients.py.  Each line: interval, degree, error of the rounded coefficients in ulp of the result.")
-    print('#pragma once\n#include "../config.hpp"\n\nUFL_BEGIN\nnamespace coef {')
+    print('#pragma once\n#include "ufloss/config.hpp"\n\nUFL_BEGIN\nnamespace coef {')
     for name, f, terms, lo, hi, shift, power, whole, exact in FITS:
         print(f"template <class T> struct {name};")
         for bits, n, t, suffix in ((24, terms[0], "float", "f"), (53, terms[1], "double", "")):

@@ -1,4 +1,4 @@
-"""Compile a CUDA file with NVRTC as the wheel does: our headers on the include path, and no system header.
+"""Compile a CUDA file with NVRTC: our headers on the include path or handed over as texts, and no system header.
 
 usage: nvrtc_check.py file.cu include-folder [architecture = sm_80]
 Exit status 77: there is no NVRTC (looked in the PyPI package nvidia-cuda-nvrtc, the CUDA toolkit and the loader's path).
@@ -33,10 +33,12 @@ def load():
     return ctypes.CDLL(name) if name else None
 
 
-def compile_text(nvrtc, source, options):
-    """The cubin and the log; the log alone where the compilation failed."""
-    program, size = ctypes.c_void_p(), ctypes.c_size_t()
-    assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, b"check.cu", 0, None, None) == 0
+def compile_text(nvrtc, source, options, headers=None):
+    """The cubin and the log; the log alone where the compilation failed.  `headers`: texts by the names that #include knows them by."""
+    program, size, headers = ctypes.c_void_p(), ctypes.c_size_t(), headers or {}
+    strings = ctypes.c_char_p * len(headers)
+    names, texts = strings(*(name.encode() for name in headers)), strings(*headers.values())
+    assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, b"check.cu", len(headers), texts, names) == 0
     flags = [o.encode() for o in options]
     status = nvrtc.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
     nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
@@ -57,18 +59,29 @@ def main(file, include, arch="sm_80"):
         return 77
     version = ctypes.c_int(), ctypes.c_int()
     nvrtc.nvrtcVersion(ctypes.byref(version[0]), ctypes.byref(version[1]))
-    options = ["-std=c++17", "-fmad=false", "--gpu-architecture=" + arch, "--include-path=" + include]
+    options = ["-std=c++17", "-fmad=false", "--gpu-architecture=" + arch]
+    on_path = [*options, "--include-path=" + include]
     began = time.perf_counter()
-    cubin, log = compile_text(nvrtc, pathlib.Path(file).read_bytes(), options)
+    cubin, log = compile_text(nvrtc, pathlib.Path(file).read_bytes(), on_path)
     print(log[:6000].strip())
     if cubin is None or "warning" in log:
         print(f"NVRTC {version[0].value}.{version[1].value}: FAILED")
         return 1
     print(f"NVRTC {version[0].value}.{version[1].value}, {arch}: {len(cubin)} bytes, {time.perf_counter() - began:.1f} s")
     wrong = b'#include "ufloss/ufloss.hpp"\n__global__ void k(float* x) { *x = no_such_function(*x); }'
-    cubin, log = compile_text(nvrtc, wrong, options)
+    cubin, log = compile_text(nvrtc, wrong, on_path)
     if cubin is not None or "no_such_function" not in log:
         print("FAILED: a wrong program compiles")
+        return 1
+    # without a folder: a header's name is its path, whoever includes it
+    headers = {path.relative_to(include).as_posix(): path.read_bytes() for path in pathlib.Path(include).rglob("*.hpp")}
+    small = b"""#include "ufloss/registry_batch.hpp"
+#include "ufloss/ufloss.hpp"
+__global__ void k(double* x) { *x = ufloss::evaluate<ufloss::huber_loss>(x[0], x[1], x[2]).grad; }"""
+    cubin, log = compile_text(nvrtc, small, options, headers)
+    if cubin is None or "warning" in log:
+        print(log[:6000].strip())
+        print("FAILED: headers as texts")
         return 1
     return 0
 

@@ -1,10 +1,10 @@
 // THE list of elementwise losses; registry_rows.hpp is that of row losses.  Ufuncs, docstrings, stubs, documentation, tests and benchmarks follow from it.
 #pragma once
-#include "losses/binary.hpp"
-#include "losses/deviance.hpp"
-#include "losses/divergence.hpp"
-#include "losses/ranking.hpp"
-#include "losses/regression.hpp"
+#include "ufloss/losses/binary.hpp"
+#include "ufloss/losses/deviance.hpp"
+#include "ufloss/losses/divergence.hpp"
+#include "ufloss/losses/ranking.hpp"
+#include "ufloss/losses/regression.hpp"
 
 UFL_BEGIN
 

@@ -1,7 +1,7 @@
 // THE list of losses over all pairs of a batch, as registry.hpp is that of elementwise ones.
 #pragma once
-#include "losses/pairs.hpp"
-#include "registry.hpp"
+#include "ufloss/losses/pairs.hpp"
+#include "ufloss/registry.hpp"
 
 UFL_BEGIN
 

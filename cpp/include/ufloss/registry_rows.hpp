@@ -1,12 +1,12 @@
 // THE list of row losses, as registry.hpp is that of elementwise ones.
 #pragma once
-#include "losses/contrastive.hpp"
-#include "losses/divergence.hpp"
-#include "losses/multiclass.hpp"
-#include "losses/segmentation.hpp"
-#include "losses/similarity.hpp"
-#include "losses/softmax.hpp"
-#include "registry.hpp"
+#include "ufloss/losses/contrastive.hpp"
+#include "ufloss/losses/divergence.hpp"
+#include "ufloss/losses/multiclass.hpp"
+#include "ufloss/losses/segmentation.hpp"
+#include "ufloss/losses/similarity.hpp"
+#include "ufloss/losses/softmax.hpp"
+#include "ufloss/registry.hpp"
 
 UFL_BEGIN
 

@@ -1,9 +1,9 @@
 // The whole core: what a native user includes.
 #pragma once
-#include "config.hpp"
-#include "registry.hpp"
-#include "registry_rows.hpp"
+#include "ufloss/config.hpp"
+#include "ufloss/registry.hpp"
+#include "ufloss/registry_rows.hpp"
 #if !defined(__CUDACC__)
-#include "loops/elementwise.hpp"
-#include "loops/row.hpp"
+#include "ufloss/loops/elementwise.hpp"
+#include "ufloss/loops/row.hpp"
 #endif

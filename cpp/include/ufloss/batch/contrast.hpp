@@ -17,7 +17,7 @@
 // d) Terms are added in lanes and in an order that do not depend on the registers: a few thousand at most in T, then in double.
 // e) Small losses keep their digits: N - S is formed in double, and f sees it as it is.
 #pragma once
-#include "gram.hpp"
+#include "ufloss/batch/gram.hpp"
 
 UFL_BEGIN
 

@@ -6,8 +6,8 @@
 // b) The rows lie in memory twice, as rows and in panels as wide as a tile, where the numbers that the kernel loads together lie together.
 //    There is no array of all pairs: what becomes of a tile is summed up at once.
 #pragma once
-#include "../loops/arena.hpp"
-#include "../loops/row_tools.hpp"
+#include "ufloss/loops/arena.hpp"
+#include "ufloss/loops/row_tools.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Written by cpp/tools/fit_coefficients.py.  Each line: interval, degree, error of the rounded coefficients in ulp of the result.
 #pragma once
-#include "../config.hpp"
+#include "ufloss/config.hpp"
 
 UFL_BEGIN
 namespace coef {

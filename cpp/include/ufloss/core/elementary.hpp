@@ -8,9 +8,9 @@
 // d) NaN in, NaN out; infinities and signed zeros give exact limits.
 // Bounds are the largest error in ulp over all 2^32 floats / over 300 000 doubles per function against quad precision, with fma.
 #pragma once
-#include "coefficients.hpp"
-#include "pack.hpp"
-#include "scalar.hpp"
+#include "ufloss/core/coefficients.hpp"
+#include "ufloss/core/pack.hpp"
+#include "ufloss/core/scalar.hpp"
 
 UFL_BEGIN
 

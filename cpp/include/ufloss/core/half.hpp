@@ -1,6 +1,6 @@
 // float16 as storage: to float and back, rounded to nearest even.
 #pragma once
-#include "pack.hpp"
+#include "ufloss/core/pack.hpp"
 #if defined(__F16C__)
 #include <immintrin.h>
 #endif

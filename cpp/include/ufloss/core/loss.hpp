@@ -1,7 +1,7 @@
 // What a loss is made of: the jet that its one formula returns, and the words that describe its arguments.
 #pragma once
-#include "describe.hpp"
-#include "elementary.hpp"
+#include "ufloss/core/describe.hpp"
+#include "ufloss/core/elementary.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // The primitives of scalar.hpp for SIMD: pack<T> is one register of this instruction set, twin<P> two of them.
 #pragma once
-#include "scalar.hpp"
+#include "ufloss/core/scalar.hpp"
 #if UFL_HAS_XSIMD
 #include <xsimd/xsimd.hpp>
 

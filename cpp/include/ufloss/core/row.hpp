@@ -1,7 +1,7 @@
 // What a row loss is made of.  Its formula sees sums over a row, whichever way they were taken, and gives the value and a few
 // coefficients (`finish`); from these and one element it gives that element's derivatives (`spread`).
 #pragma once
-#include "loss.hpp"
+#include "ufloss/core/loss.hpp"
 
 UFL_BEGIN
 

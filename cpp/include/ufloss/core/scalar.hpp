@@ -1,6 +1,6 @@
 // The primitives that every formula is made of, for float and double on host and device; pack.hpp has the same for SIMD.
 #pragma once
-#include "../config.hpp"
+#include "ufloss/config.hpp"
 #if !defined(__CUDACC_RTC__)
 #include <cmath>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // The best path of CTC (Viterbi): sums of logarithms and their maxima, in double.  The way back is noted in two bits for every state that can
 // be reached and can reach the end.
 #pragma once
-#include "sequence.hpp"
+#include "ufloss/ctc/sequence.hpp"
 
 UFL_BEGIN
 

@@ -1,7 +1,7 @@
 // The semiring of CTC: numbers m 2^e whose exponent never leaves its range, so that a recursion over thousands of frames needs no exp, no
 // log and no rescaling.  The same text for scalars, packs and CUDA threads.
 #pragma once
-#include "../core/elementary.hpp"
+#include "ufloss/core/elementary.hpp"
 
 UFL_BEGIN
 

@@ -1,8 +1,8 @@
 // Connectionist temporal classification (Graves et al., 2006) of one sequence: loss, derivatives, occupancies, forward probabilities.
 // No allocation: the caller gives the workspace, whose size a function tells.
 #pragma once
-#include "exact.hpp"
-#include "fast.hpp"
+#include "ufloss/ctc/exact.hpp"
+#include "ufloss/ctc/fast.hpp"
 
 UFL_BEGIN
 

@@ -4,7 +4,7 @@
 // gamma = alpha * u / p, where u is beta without its own emission.  Before the first frame all mass lies in the first blank, so that no
 // frame is special.  Only pairs that can be reached and can reach the end are computed.
 #pragma once
-#include "sequence.hpp"
+#include "ufloss/ctc/sequence.hpp"
 
 UFL_BEGIN
 

@@ -14,7 +14,7 @@
 // Emissions E are floats where the logits are: the same number stands in a frame's sum and in the recursion, so that the error of the
 // loss is that of the float times the gradient, and small losses alone need doubles.
 #pragma once
-#include "sequence.hpp"
+#include "ufloss/ctc/sequence.hpp"
 
 UFL_BEGIN
 

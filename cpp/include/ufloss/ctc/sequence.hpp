@@ -1,8 +1,8 @@
 // One sequence as the recursions see it: its frames, its labels, what they sum up to, and where derivatives go.
 #pragma once
-#include "../loops/arena.hpp"
-#include "../loops/row_tools.hpp"
-#include "cell.hpp"
+#include "ufloss/loops/arena.hpp"
+#include "ufloss/loops/row_tools.hpp"
+#include "ufloss/ctc/cell.hpp"
 
 UFL_BEGIN
 

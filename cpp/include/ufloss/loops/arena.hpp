@@ -2,7 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include "../config.hpp"
+#include "ufloss/config.hpp"
 #if UFL_RED_ZONES
 #include <sanitizer/asan_interface.h>
 #endif

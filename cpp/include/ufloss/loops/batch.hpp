@@ -1,6 +1,6 @@
 // Losses over all pairs of a batch, as a gufunc's loop: batch by batch, of any strides.
 #pragma once
-#include "../batch/contrast.hpp"
+#include "ufloss/batch/contrast.hpp"
 
 UFL_BEGIN
 

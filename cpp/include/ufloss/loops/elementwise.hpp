@@ -12,8 +12,8 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
-#include "../core/half.hpp"
-#include "../core/loss.hpp"
+#include "ufloss/core/half.hpp"
+#include "ufloss/core/loss.hpp"
 
 UFL_BEGIN
 

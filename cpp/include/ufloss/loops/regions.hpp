@@ -1,8 +1,8 @@
 // What losses of regions in images need: overlaps of predictions and targets, and the way from scores to probabilities and back.
 // Pixels of a region lie as far apart as there are classes, so regions side by side in memory are added up together, in its order.
 #pragma once
-#include "../losses/softmax.hpp"
-#include "sums.hpp"
+#include "ufloss/losses/softmax.hpp"
+#include "ufloss/loops/sums.hpp"
 
 UFL_BEGIN
 

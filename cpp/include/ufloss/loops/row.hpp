@@ -1,9 +1,9 @@
 // Row losses over strided arrays: the operands of a gufunc's loop, tile by tile.
 #pragma once
 #include <cstdlib>
-#include "arena.hpp"
-#include "softmax_rows.hpp"
-#include "sum_rows.hpp"
+#include "ufloss/loops/arena.hpp"
+#include "ufloss/loops/softmax_rows.hpp"
+#include "ufloss/loops/sum_rows.hpp"
 
 UFL_BEGIN
 

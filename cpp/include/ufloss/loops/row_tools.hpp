@@ -9,8 +9,8 @@
 #pragma once
 #include <new>
 #include <type_traits>
-#include "../core/row.hpp"
-#include "elementwise.hpp"
+#include "ufloss/core/row.hpp"
+#include "ufloss/loops/elementwise.hpp"
 
 UFL_BEGIN
 

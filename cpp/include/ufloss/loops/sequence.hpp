@@ -1,8 +1,8 @@
 // CTC over a batch: the operands of a gufunc's loop, sequence by sequence.  Nothing is copied but labels and, where frames are strided or
 // float16, one frame.
 #pragma once
-#include "../ctc/align.hpp"
-#include "../ctc/ctc.hpp"
+#include "ufloss/ctc/align.hpp"
+#include "ufloss/ctc/ctc.hpp"
 
 UFL_BEGIN
 

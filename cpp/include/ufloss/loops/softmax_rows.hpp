@@ -3,7 +3,7 @@
 // Terms are exp(x - c) 2^(bias - k) with 2^k near the largest: the reference is a power of two, so that x - m is never rounded.  c is 0,
 // or the largest logit where that is far from 0; then the difference is exact for every element that counts.
 #pragma once
-#include "row_tools.hpp"
+#include "ufloss/loops/row_tools.hpp"
 
 UFL_BEGIN
 

@@ -2,7 +2,7 @@
 // Terms and sums are double, whatever the data: their results are often small differences, and memory sets the pace anyway.  Where
 // logarithms would set it, the loss gives factors in the data's type.
 #pragma once
-#include "row_tools.hpp"
+#include "ufloss/loops/row_tools.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Weighted sums in double, in an order that only the number of elements decides: what fused reductions add up.
 #pragma once
-#include "row_tools.hpp"
+#include "ufloss/loops/row_tools.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Losses that draw an anchor to a positive example and away from a negative one.
 #pragma once
-#include "../core/row.hpp"
+#include "ufloss/core/row.hpp"
 
 UFL_BEGIN
 

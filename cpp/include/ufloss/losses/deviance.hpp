@@ -4,7 +4,7 @@
 // of its largest term.  With d = log y - x the deviances are y phi(-d) and phi(d), phi(d) = exp(d) - 1 - d, which keeps the
 // neighbourhood of the minimum; away from it the terms are summed as they stand.
 #pragma once
-#include "../core/loss.hpp"
+#include "ufloss/core/loss.hpp"
 
 UFL_BEGIN
 

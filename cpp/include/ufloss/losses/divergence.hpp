@@ -1,6 +1,6 @@
 // Divergences between a prediction and a target distribution: point by point, and summed over rows.
 #pragma once
-#include "../core/row.hpp"
+#include "ufloss/core/row.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Margin losses of a row of scores, the sparsemax loss, and the smoothing of labels.
 #pragma once
-#include "../core/row.hpp"
+#include "ufloss/core/row.hpp"
 
 UFL_BEGIN
 

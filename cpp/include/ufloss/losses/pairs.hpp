@@ -1,6 +1,6 @@
 // Losses over all pairs of a batch: vectors that share a label are drawn together, others apart.
 #pragma once
-#include "../core/row.hpp"
+#include "ufloss/core/row.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Losses of an order between predictions.
 #pragma once
-#include "../core/loss.hpp"
+#include "ufloss/core/loss.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Losses of a real prediction and a real target.
 #pragma once
-#include "../core/loss.hpp"
+#include "ufloss/core/loss.hpp"
 
 UFL_BEGIN
 

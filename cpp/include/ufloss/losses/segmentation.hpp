@@ -1,6 +1,6 @@
 // Overlaps of regions.
 #pragma once
-#include "../core/row.hpp"
+#include "ufloss/core/row.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Similarities and distances of the directions of two vectors.
 #pragma once
-#include "../core/row.hpp"
+#include "ufloss/core/row.hpp"
 
 UFL_BEGIN
 

@@ -3,7 +3,7 @@
 // With m the largest logit and R the sum of exp(x_j - m) over all elements but one of the largest, log sum exp(x) = m + log1p(R), and
 // 1 - P of a single largest element is R/(1+R): nothing of a confident row is lost to the 1 that dominates it.
 #pragma once
-#include "../core/row.hpp"
+#include "ufloss/core/row.hpp"
 
 UFL_BEGIN
 
