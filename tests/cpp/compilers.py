@@ -1,4 +1,4 @@
-"""Every header and every loop of every loss, read by each compiler found: two standards, three instruction sets, packs and scalars, pedantic.
+"""Every header and every loop of every loss, read by each compiler found: two standards, several instruction sets, packs and scalars, pedantic.
 
 usage: compilers.py include-folder xsimd-include-folder-or-"" [--compilers=g++,clang++-19] [--jobs=2]
 Nothing is linked or run: scalar_check.cpp instantiates all loops, and its templates are checked in full.  Exit status 77: no Clang was found,
@@ -17,7 +17,8 @@ import sys
 import time
 
 STANDARDS = ["c++17", "c++20"]
-LEVELS = {"x86_64": ["x86-64", "x86-64-v3", "x86-64-v4"], "AMD64": ["x86-64", "x86-64-v3", "x86-64-v4"], "aarch64": ["armv8-a"], "arm64": ["armv8-a"]}
+X86, ARM = ["x86-64", "x86-64-v3", "x86-64-v4", "native"], ["armv8-a", "native"]
+LEVELS = {"x86_64": X86, "AMD64": X86, "aarch64": ARM, "arm64": ARM}
 SOURCE = pathlib.Path(__file__).parent / "scalar_check.cpp"
 
 
