@@ -2,7 +2,7 @@
 # time.  emulated_512 is sixteen lanes in plain C++, with the bits of AVX-512, which every x86-64-v3 processor runs: for tests.
 set(UFLOSS_ISAS "" CACHE STRING "Instruction sets to build (x86_64_v2;x86_64_v3;x86_64_v4;emulated_512, neon, or scalar); empty: all but the emulated one")
 option(UFLOSS_QUICK_BUILD "Compile the kernels with -O1: the same bits in a third of the time, for development" OFF)
-# kernels.cpp, rows.cpp, ctc.cpp, sums.cpp and batch.cpp once per instruction set, and the code that chooses one of them.
+# kernels.cpp, rows.cpp, ctc.cpp, sums.cpp, batch.cpp and regions.cpp once per instruction set, and the code that chooses one of them.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(_isas x86_64_v2 x86_64_v3 x86_64_v4)
   if(MSVC)
@@ -44,11 +44,11 @@ target_include_directories(ufloss_kernels PRIVATE "${PROJECT_BINARY_DIR}/generat
 
 set(UFLOSS_KERNEL_OBJECTS "")
 if(NOT MSVC AND NOT UFLOSS_QUICK_BUILD)      # the copies that bring rows side by side are twice as fast
-  set_source_files_properties(cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp cpp/src/batch.cpp PROPERTIES COMPILE_OPTIONS -O3)
+  set_source_files_properties(cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp cpp/src/batch.cpp cpp/src/regions.cpp PROPERTIES COMPILE_OPTIONS -O3)
 endif()
 set(_kernel_targets "")
 foreach(_isa IN LISTS _isas)
-  add_library(ufloss_kernels_${_isa} OBJECT cpp/src/kernels.cpp cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp cpp/src/batch.cpp)
+  add_library(ufloss_kernels_${_isa} OBJECT cpp/src/kernels.cpp cpp/src/rows.cpp cpp/src/ctc.cpp cpp/src/sums.cpp cpp/src/batch.cpp cpp/src/regions.cpp)
   target_link_libraries(ufloss_kernels_${_isa} PRIVATE ufloss::ufloss)
   target_include_directories(ufloss_kernels_${_isa} PRIVATE cpp/src)
   set_target_properties(ufloss_kernels_${_isa} PROPERTIES POSITION_INDEPENDENT_CODE ON

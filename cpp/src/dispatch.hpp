@@ -38,10 +38,10 @@ struct kernel_table {
 };
 
 // What is compiled once an instruction set exports a table named after both.
-#define UFL_KINDS(X, isa) X(table, isa) X(rows, isa) X(ctc, isa) X(sums, isa) X(batch, isa)
+#define UFL_KINDS(X, isa) X(table, isa) X(rows, isa) X(ctc, isa) X(sums, isa) X(batch, isa) X(regions, isa)
 
 namespace dispatch {
-enum kind { losses_kind, rows_kind, ctc_kind, sums_kind, batch_kind, kinds };      ///< in the order of UFL_KINDS
+enum kind { losses_kind, rows_kind, ctc_kind, sums_kind, batch_kind, regions_kind, kinds };      ///< in the order of UFL_KINDS
 int count() noexcept;                              ///< instruction sets built in, lowest first
 const kernel_table& table(int i, int kind = losses_kind) noexcept;
 bool supported(int i) noexcept;                    ///< may this processor run it?

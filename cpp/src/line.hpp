@@ -20,9 +20,6 @@ struct line {
 };
 /// The records of sums.cpp.  The loop of the second has a line as its context; args[0] and args[1] are where the sum and that of the
 /// weights are added to.
-enum sums_record {
-  weighted_sum_record, line_record, rounding_record,
-  overlaps_record, softmax_with_complement_record, sigmoid_with_complement_record, scores_gradient_record      // of regions, from here on
-};
+enum sums_record { weighted_sum_record, line_record, rounding_record };
 
 }  // namespace ufloss

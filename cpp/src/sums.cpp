@@ -1,7 +1,6 @@
 // The sum behind fused reductions, and what losses of regions need, as kernels.cpp has its loops.
 #include "line.hpp"
 #include "row_loop.hpp"
-#include "ufloss/loops/regions.hpp"
 #include "ufloss/loops/sums.hpp"
 
 UFL_BEGIN
@@ -116,67 +115,14 @@ int round_to_half(void*, char* const* args, const std::ptrdiff_t* n, const std::
   return 0;
 }
 
-/// The operands of row r, and where their elements are: those along the row come first.
-template <int Operands> struct operands_of_row {
-  row_operand x[Operands];
-  UFL_FN operands_of_row(char* const* args, const std::ptrdiff_t* steps, std::ptrdiff_t r, int along = Operands) {
-    for (int k = 0; k < Operands; ++k) x[k] = {args[k] + r * steps[k], steps[k], k < along ? steps[Operands + k] : 0};
-  }
-};
-/// Runs it, perhaps without the lock.
-template <class F> UFL_FN int meanwhile(const std::ptrdiff_t* n, F run) {
-  const quiet flags;
-  const host calls = dispatch::host_calls();
-  void* thread = calls.release && n[0] > long_work / (n[1] + 1) ? calls.release() : nullptr;
-  run();
-  if (thread) calls.restore(thread);
-  return 0;
-}
-
-constexpr argument along_pixels[] = {prediction("p", domain::real, ""), prediction("q", domain::real, ""), prediction("t", domain::real, ""), {"mask", role::parameter, domain::real, required, "", true}};
-constexpr loss_info overlapping = {"overlaps", along_pixels, 4, part_value, 0, 0, 0, "", "", "", "", "", ""};
-constexpr argument along_classes[] = {prediction("p", domain::real, ""), prediction("t", domain::real, ""), prediction("up", domain::real, ""), prediction("down", domain::real, "")};
-constexpr loss_info going_back = {"scores_gradient", along_classes, 4, part_value, 0, 0, 0, "", "", "", "", "", ""};
-
-constexpr loss_info splitting = {"sigmoid_with_complement", sigmoid_with_complement::args, 1, sigmoid_with_complement::parts, 0, 0, 0, "", "", "", "", "", ""};
-template <class T> int split_scores(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
-  const quiet flags;
-  elementwise<sigmoid_with_complement, sigmoid_with_complement::parts, T>(args, steps, *n, dispatch::past_cache_from());
-  return 0;
-}
-
-/// Regions whose pixels lie side by side are added up one by one, others together.
-template <class T> int add_overlaps(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
-  return meanwhile(n, [&] {
-    const std::ptrdiff_t most = steps[7] == std::ptrdiff_t(sizeof(T)) ? 1 : overlap_lanes<T>::most;
-    for (std::ptrdiff_t r = 0; r < n[0]; r += most) {
-      const operands_of_row<7> at(args, steps, r, 4);
-      overlaps<T>(n[0] - r < most ? n[0] - r : most, n[1], at.x);
-    }
-  });
-}
-template <class T> int scores_gradient_rows(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
-  return meanwhile(n, [&] {
-    for (std::ptrdiff_t r = 0; r < n[0]; ++r) {
-      const operands_of_row<5> at(args, steps, r);
-      scores_gradient<T>(n[1], at.x[0], at.x[1], at.x[2], at.x[3], at.x[4]);
-    }
-  });
-}
-
 constexpr loss_record records[] = {{&about, "", 3, 2, part_value, {loop<half>, loop<float>, loop<double>}, "(n),(n),(n)->(),()", false, "FDBDD"},
                                    {&about, "line", 0, 2, part_value, {add_line<half>, add_line<float>, add_line<double>}},
-                                   {&rounding, "", 1, 1, part_value, {round_to_half}, nullptr, false, "SH"},
-                                   {&overlapping, "", 4, 3, part_value, {nullptr, add_overlaps<float>, add_overlaps<double>}, "(n),(n),(n),(n)->(),(),()", false, "FFFBDDD"},
-                                   {&info<softmax_with_complement>, "", 1, 2, softmax_with_complement::parts,
-                                    {nullptr, loop_rows<softmax_with_complement, softmax_with_complement::parts, false, float>, loop_rows<softmax_with_complement, softmax_with_complement::parts, false, double>}, "(n)->(n),(n)"},
-                                   {&splitting, "", 1, 2, sigmoid_with_complement::parts, {nullptr, split_scores<float>, split_scores<double>}},
-                                   {&going_back, "", 4, 1, part_value, {nullptr, scores_gradient_rows<float>, scores_gradient_rows<double>}, "(n),(n),(n),(n)->(n)"}};
+                                   {&rounding, "", 1, 1, part_value, {round_to_half}, nullptr, false, "SH"}};
 
 }  // namespace
 UFL_END
 
 namespace ufloss::dispatch {
 extern const kernel_table UFL_JOIN(sums_, UFL_ISA);
-const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records, 7};
+const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records, 3};
 }  // namespace ufloss::dispatch

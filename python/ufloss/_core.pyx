@@ -310,7 +310,9 @@ def make_rounding(int which):
 
 def make_regions(int which):
     """The gufunc (p, q, t, mask) -> (sum p t, sum p (1 - t), sum q t); scores -> (p, q), of several classes, of one; (p, t, up, down) -> gradient."""
-    return tuple([make(&table(which, 3).records[k], table(which, 3).records[k].info.name.decode(), "") for k in (3, 4, 5, 6)])
+    cdef const kernel_table *t = &table(which, 5)
+    cdef int k
+    return tuple([make(&t.records[k], t.records[k].info.name.decode(), "") for k in range(t.size)])
 
 
 def add_line(int which, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):

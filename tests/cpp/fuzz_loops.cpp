@@ -597,6 +597,7 @@ ptrdiff_t draw_length(dice& d, int kind, char letter) {
         default: return d.between(1, 5000);
       }
     case sums_kind:
+    case regions_kind:
       return d.chance(0.5)   ? d.between(0, 40)
              : d.chance(0.5) ? near(d, {256, 512, 1024, 2048}, 2)
                              : d.between(0, 3000);
@@ -670,7 +671,8 @@ bool draw(fuzz_case& c, dice& d, int isa) {
   c.kind = u < 0.28   ? losses_kind
            : u < 0.62 ? rows_kind
            : u < 0.8  ? ctc_kind
-           : u < 0.9  ? sums_kind
+           : u < 0.86 ? sums_kind
+           : u < 0.92 ? regions_kind
                       : batch_kind;
   const kernel_table& t = table(isa, c.kind);
   c.record = int(d.below(t.size));
@@ -749,7 +751,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     c.lengths[0] = d.chance(0.4)   ? d.between(1, 40)
                    : d.chance(0.5) ? near(d, {8, 16, 32, 64, 128, 256, 512}, 2)
                                    : d.between(1, d.chance(0.1) ? 5000 : 600);
-  else if (c.kind == rows_kind || c.kind == sums_kind)
+  else if (c.kind == rows_kind || c.kind == sums_kind || c.kind == regions_kind)
     c.lengths[0] = d.chance(0.5)   ? d.between(1, 5)
                    : d.chance(0.5) ? near(d, {16, 32, 64, 128}, 2)
                                    : d.between(1, 70);
@@ -789,7 +791,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     c.divisor = d.one_of({1.0, 3.0, 0.0, double(c.lengths[0])});
   }
   if (c.kind == ctc_kind) draw_sequence(c, d, r.masked);
-  if (c.kind == sums_kind && c.record == softmax_with_complement_record) c.may_fail = c.lengths[1] == 0;
+  if (!std::strcmp(r.info->name, "softmax_with_complement")) c.may_fail = c.lengths[1] == 0;
   if (c.kind == rows_kind) {
     c.may_fail = c.lengths[1] == 0;
     for (int k = 0; k < c.nin && !c.may_fail; ++k) {
@@ -930,7 +932,7 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
     const ptrdiff_t at[most_dims] = {i, j, 0};
     return !mask || mask->data[size_t(mask->index(at))] != 0;
   };
-  if (c.kind == rows_kind || c.kind == sums_kind || c.kind == batch_kind) {
+  if (c.kind == rows_kind || c.kind == sums_kind || c.kind == regions_kind || c.kind == batch_kind) {
     if (!mask || (c.kind == rows_kind && !r.masked)) return false;
     for (int k = 0; k < c.nin; ++k) {
       operand& x = c.operands[size_t(k)];

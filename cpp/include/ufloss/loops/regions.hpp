@@ -1,27 +1,9 @@
-// What losses of regions in images need: overlaps of predictions and targets, and the way from scores to probabilities and back.
+// What losses of regions in images need: overlaps of predictions and targets, and the way from probabilities back to scores.
 // Pixels of a region lie as far apart as there are classes, so regions side by side in memory are added up together, in its order.
 #pragma once
-#include "ufloss/losses/softmax.hpp"
 #include "ufloss/loops/sums.hpp"
 
 UFL_BEGIN
-
-/// p and q = 1 - p of scores, both with all their digits.
-struct softmax_with_complement : softmax {
-  static constexpr auto name = "softmax_with_complement";
-  static constexpr unsigned parts = part_value | part_grad;      // q goes where others have their gradient
-  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V*) { return {e.p, e.q}; }
-};
-
-/// The same of one class, from the smaller one, whose complement is rounded once.
-struct sigmoid_with_complement {
-  static constexpr argument args[] = {prediction("score", domain::real, "")};
-  static constexpr unsigned parts = part_value | part_grad, vanishing = 0, properties = 0;
-  template <class V> static UFL_FN jet<V> eval(V x) {
-    const V small = sigmoid(neg(abs(x))), large = V(1) - small;
-    return {select(x < V(0), small, large), select(x < V(0), large, small)};
-  }
-};
 
 /// Sums of p t, p (1 - t) and q t over the pixels of regions, in virtual lanes as weighted_lanes has them: pixel i of each region goes to
 /// lane i mod sum_lanes.  So a region's sums are the same, to the bit, whichever regions it is added up with.

@@ -1,6 +1,6 @@
-// Overlaps of regions.
+// Overlaps of regions, and the probabilities that they are made of.
 #pragma once
-#include "ufloss/core/row.hpp"
+#include "ufloss/losses/softmax.hpp"
 
 UFL_BEGIN
 
@@ -31,6 +31,23 @@ struct tversky_loss : sum_loss {
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {
     const D change = fma(neg(c[4]), x[1], c[3] * (D(1) - x[1])), growth = x[1] + change, grad = fma(change, c[1], neg(c[0] * x[1])) * c[2];
     return {D(0), grad, D(-2) * grad * growth * c[2], c[5]};
+  }
+};
+
+/// p and q = 1 - p of scores, both with all their digits.
+struct softmax_with_complement : softmax {
+  static constexpr auto name = "softmax_with_complement";
+  static constexpr unsigned parts = part_value | part_grad;      // q goes where others have their gradient
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V*) { return {e.p, e.q}; }
+};
+
+/// The same of one class, from the smaller one, whose complement is rounded once.
+struct sigmoid_with_complement {
+  static constexpr argument args[] = {prediction("score", domain::real, "")};
+  static constexpr unsigned parts = part_value | part_grad, vanishing = 0, properties = 0;
+  template <class V> static UFL_FN jet<V> eval(V x) {
+    const V small = sigmoid(neg(abs(x))), large = V(1) - small;
+    return {select(x < V(0), small, large), select(x < V(0), large, small)};
   }
 };
 
