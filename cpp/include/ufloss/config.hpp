@@ -100,6 +100,11 @@
 #else
 #define UFL_AVX512F 0
 #endif
+#if defined(__AVX2__) && !defined(UFL_EMULATED)
+#define UFL_AVX2 1
+#else
+#define UFL_AVX2 0
+#endif
 #if defined(__AVX__) && !defined(UFL_EMULATED)
 #define UFL_AVX 1
 #else

@@ -197,6 +197,28 @@ template <class T> UFL_FN void store_some(native<T> v, T* p, int n) {
 }
 #endif
 
+/// True where the next bytes, one a lane, are not 0.
+template <class T> UFL_FN mask_t<native<T>> load_mask(const char* keep) {
+#if UFL_HAS_XSIMD && UFL_AVX512F
+  const __m128i bytes = sizeof(T) == 4 ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(keep)) : _mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep));
+  return {xsimd::batch_bool<T>(static_cast<typename xsimd::batch_bool<T>::register_type>(_mm_test_epi8_mask(bytes, bytes)))};
+#elif UFL_HAS_XSIMD && UFL_AVX2
+  if constexpr (sizeof(T) == 4) {
+    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep)));
+    return {xsimd::batch_bool<T>(_mm256_castsi256_ps(_mm256_cmpgt_epi32(bytes, _mm256_setzero_si256())))};
+  } else {
+    int some;
+    __builtin_memcpy(&some, keep, sizeof some);
+    const __m256i bytes = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(some));
+    return {xsimd::batch_bool<T>(_mm256_castsi256_pd(_mm256_cmpgt_epi64(bytes, _mm256_setzero_si256())))};
+  }
+#else
+  T lane[lanes<T>];
+  for (int i = 0; i < lanes<T>; ++i) lane[i] = keep[i] ? T(1) : T(0);
+  return load(lane) != native<T>(T(0));
+#endif
+}
+
 // Stores that go to memory without a place in the cache, to addresses aligned to the pack; the fence orders them before later ones.
 #if UFL_HAS_XSIMD && UFL_SSE2
 template <class T> constexpr bool can_store_past_cache = true;
