@@ -6,15 +6,14 @@ import inspect
 import itertools
 import math
 import pickle
-import subprocess
 import sys
-import textwrap
 import warnings
 
 import numpy as np
 import pytest
 
 import ufloss as ul
+from children import run_child
 
 INF, NAN = math.inf, math.nan
 ctc = ul.ctc
@@ -598,15 +597,6 @@ def test_forward_probs_of_nan_do_not_warn():
 
 # What must not matter: memory, threads, numbers that look like defaults
 
-def run_child(code, *before):
-    """What Python code prints in a process of its own, which must not die."""
-    setup = "import sys, threading, time, itertools\nimport numpy as np\nimport ufloss as ul\n"
-    program = "\n".join(before) + "\n" + setup + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def dirty_heap(pattern):
     """Memory that the next workspaces are made of: full of one byte."""
     kept = [np.full(n, pattern, np.uint8) for n in (1 << np.arange(8, 21)).repeat(3)]
@@ -670,28 +660,17 @@ def test_threads_that_write_to_what_is_read():
         x = rng.normal(size=(64, 60, 20)).astype("f4")
         labels, length, label_length = np.ones((64, 20), int), np.full(64, 60), np.full(64, 20)
         blank, mask = np.zeros(64, int), np.ones((64, 60), bool)
-        stop = False
-        def flip():
-            while not stop:
-                for array, bad in ((labels, 2**40), (labels, -2**40), (length, 2**40), (label_length, 2**40), (blank, 2**40), (mask, False), (length, -2**63)):
-                    good = array.copy()
-                    array[...] = bad
-                    array[...] = good
-                    time.sleep(0)
-        thread = threading.Thread(target=flip)
-        sys.setswitchinterval(1e-5)
-        thread.start()
+        changes = [(labels, 2**40), (labels, -2**40), (length, 2**40), (label_length, 2**40), (blank, 2**40), (mask, False)]
         end, done, refused = time.time() + 2.5, 0, 0
-        while time.time() < end:
-            for f in (ul.ctc.loss, ul.ctc.loss.value_and_grad, ul.ctc.align, ul.ctc.loss.forward_probs, ul.ctc.posteriors):
-                for keywords in ({}, {"where": mask}):
-                    try:
-                        f(x, labels, length, label_length, blank, **keywords)
-                        done += 1
-                    except ValueError:
-                        refused += 1
-        stop = True
-        thread.join()
+        with flipping(*changes, (length, -2**63)):
+            while time.time() < end:
+                for f in (ul.ctc.loss, ul.ctc.loss.value_and_grad, ul.ctc.align, ul.ctc.loss.forward_probs, ul.ctc.posteriors):
+                    for keywords in ({}, {"where": mask}):
+                        try:
+                            f(x, labels, length, label_length, blank, **keywords)
+                            done += 1
+                        except ValueError:
+                            refused += 1
         print(done, refused)
     """)
     assert sum(map(int, out.split())) > 10      # which of both is a matter of luck

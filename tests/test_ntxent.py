@@ -8,7 +8,6 @@ import os
 import pickle
 import subprocess
 import sys
-import textwrap
 import tracemalloc
 
 import mpmath
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 import ufloss as ul
+from children import run_child
 from ufloss import _core
 from ufloss._registry import BATCH_LOSSES, UFUNCS
 
@@ -486,14 +486,6 @@ def test_against_optax():
 
 # What must not matter: memory, threads, the bits of a NaN
 
-def run_child(code):
-    """What Python code prints in a process of its own, which must not die."""
-    setup = "import sys, threading, time, itertools\nimport numpy as np\nimport ufloss as ul\n"
-    done = subprocess.run([sys.executable, "-c", setup + textwrap.dedent(code)], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @by_ufunc
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_equal_calls_between_dirtied_heaps(ufunc, dtype):
@@ -542,24 +534,12 @@ def test_threads_that_write_to_what_is_read():
     run_child("""
         x = np.random.default_rng(0).normal(size=(8, 96, 32)).astype("f4")
         labels, mask = np.arange(8 * 96).reshape(8, 96) % 48, np.ones((8, 96), bool)
-        stop = False
-        def flip():
-            while not stop:
-                for array, bad in ((labels, 2**40), (mask, False), (labels, -2**63)):
-                    good = array.copy()
-                    array[...] = bad
-                    array[...] = good
-                    time.sleep(0)
-        thread = threading.Thread(target=flip)
-        sys.setswitchinterval(1e-5)
-        thread.start()
         end = time.time() + 2
-        while time.time() < end:
-            for f in (ul.ntxent_loss, ul.ntxent_loss.value_and_grad, ul.supervised_contrastive_loss.value_and_grad):
-                f(x, labels)
-                f(x, labels, where=mask)
-        stop = True
-        thread.join()
+        with flipping((labels, 2**40), (mask, False), (labels, -2**63)):
+            while time.time() < end:
+                for f in (ul.ntxent_loss, ul.ntxent_loss.value_and_grad, ul.supervised_contrastive_loss.value_and_grad):
+                    f(x, labels)
+                    f(x, labels, where=mask)
     """)
 
 

@@ -1,15 +1,13 @@
 """Row losses at their limits: blocks far apart, masks, every kind of NaN, small stacks, little memory, labels that change."""
 
 import math
-import os
-import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pytest
 
 import ufloss as ul
+from children import run_child
 from points import draw as draw_points
 from test_rows import CASES, along, draw, results, ufunc_of
 from ufloss._registry import LOSSES, UFUNCS
@@ -19,15 +17,6 @@ INTEGER = ul.softmax_cross_entropy_with_integer_labels
 by_ufunc = pytest.mark.parametrize(("loss", "attribute"), CASES)
 BITS = {np.float16: np.uint16, np.float32: np.uint32, np.float64: np.uint64}
 by_type = pytest.mark.parametrize("dtype", BITS, ids=lambda t: t.__name__)
-
-
-def run_child(code, timeout=300):
-    """What a child process prints; its death is a failure."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout, env=dict(os.environ, PYTHONFAULTHANDLER="1")
-    )
-    assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr[-4000:])
-    return done.stdout
 
 
 # Rows of several blocks
@@ -330,10 +319,7 @@ STACK = """
 
 
 def test_threads_with_small_stacks():
-    env = os.environ.get("PYTHONPATH", "")
-    here = os.path.dirname(os.path.abspath(__file__))
-    code = f"import sys; sys.path[:0] = [{here!r}, *{env.split(os.pathsep)!r}]\n" + textwrap.dedent(STACK)
-    assert "done" in run_child(code)
+    assert "done" in run_child(STACK)
 
 
 LITTLE = """
