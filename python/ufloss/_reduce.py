@@ -251,7 +251,7 @@ class Reduction:
             source.lay(order)
             weights = None if weights is None else weights.transpose(order)
         result_shape = tuple(1 if i in axes else shape[i] for i in range(len(shape)) if keepdims or i not in axes)
-        _kept_shape, shape = tuple(shape[i] for i in kept), tuple(shape[i] for i in order)
+        shape = tuple(shape[i] for i in order)
         kind = source.dtype(self._ufunc)
         if outs[0] is not None:
             check_output(outs[0], result_shape, kind if dtype is None else dtype, "same_kind", name)
