@@ -27,7 +27,7 @@ def complaints(paths):
                 if not re.search(r"isa_\w+", name):
                     found.append(f"{path}: weak symbol outside every instruction set's namespace: {name}")
             elif kind in "TDRBGSC":
-                if table is None and (isa := re.search(r"dispatch.*(?:table|rows|ctc|sums|batch)_(isa_\w+)$", name)):
+                if table is None and (isa := re.search(r"dispatch\d+[a-z]+_(isa_\w+)$", name)):
                     table = isa[1]
                 else:
                     found.append(f"{path}: global symbol besides the table: {name}")
