@@ -267,6 +267,21 @@ def test_float16_images():
         ul.dice_loss(p * np.float16(1.01), t, apply_softmax=False)
 
 
+def test_probabilities_are_checked_only_where_they_take_part():
+    p = np.array([[[0.25, 0.75], [9.0, 9.0], [0.5, 0.5]]])
+    t = np.array([[[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]])
+    where = np.array([[[True], [False], [True]]])
+    got = ul.dice_loss.value_and_grad(p, t, apply_softmax=False, where=where)
+    kept = ul.dice_loss.value_and_grad(p[:, [0, 2]], t[:, [0, 2]], apply_softmax=False)
+    assert got[0] == kept[0]
+    np.testing.assert_array_equal(got[1][:, [0, 2]], kept[1])
+    assert not got[1][:, 1].any()
+    with pytest.raises(ValueError, match="they sum to between 18 and 18"):
+        ul.dice_loss(p, t, apply_softmax=False)
+    p[0, 1] = np.nan
+    assert np.isnan(ul.dice_loss(p, t, apply_softmax=False))
+
+
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_no_call_emits_a_warning(dtype):
     special = np.array([np.nan, np.inf, -np.inf, 0, 65504, -65504, 6e-8], dtype)

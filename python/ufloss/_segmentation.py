@@ -16,13 +16,12 @@ OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
 class Probabilities:
     """Probabilities p from scores along the last axis, q = 1 - p with all its digits, and gradients back to the scores."""
 
-    def __init__(self, scores, apply, stored, name):
+    def __init__(self, scores, apply, taking_part, stored, name):
         self.apply, self.one = apply, scores.shape[-1] == 1
         if not apply:
             self.p, self.q = scores, 1 - scores
-            sums = scores.sum(-1, dtype=float)
-            if not self.one and not np.allclose(sums, 1.0, rtol=max(1e-5, float(np.finfo(stored).eps))):
-                raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {sums.min():g} and {sums.max():g}")
+            if not self.one:
+                check_sums(scores, taking_part, max(1e-5, float(np.finfo(stored).eps)), name)
             return
         self.p, self.q = np.empty((2, *scores.shape), scores.dtype)      # one piece of memory, which is sooner given again than two
         (SIGMOID if self.one else SOFTMAX)(scores, out=(self.p, self.q))
@@ -33,6 +32,15 @@ class Probabilities:
             return SCORES_GRADIENT(self.p, targets, *(np.broadcast_to(a, self.p.shape) for a in (up, down)))
         slope = (1 - targets) * up - targets * down
         return slope * (self.p * self.q) if self.apply else slope
+
+
+def check_sums(probabilities, taking_part, tolerance, name):
+    """Do they sum to 1 along the last axis, wherever an element takes part?  NaN is no mistake: it makes a loss NaN."""
+    sums = probabilities.sum(-1, dtype=float)
+    wrong = ~(np.isclose(sums, 1, rtol=tolerance) | np.isnan(sums)) & taking_part.any(-1)
+    if wrong.any():
+        lowest, highest = sums[wrong].min(), sums[wrong].max()
+        raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {lowest:g} and {highest:g}")
 
 
 def along(a, pixels):
@@ -103,8 +111,9 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     value = grad = None
     inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient")
     with np.errstate(all="ignore"), inner:
-        at = Probabilities(x, apply_softmax, stored, name)
-        sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, np.broadcast_to(where, x.shape))))
+        taking_part = np.broadcast_to(where, x.shape)
+        at = Probabilities(x, apply_softmax, taking_part, stored, name)
+        sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, taking_part)))
         right, false_positive, false_negative = (a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums)
         right, wrong = right + smooth, alpha * false_positive + beta * false_negative
         whole = right + wrong
@@ -121,7 +130,7 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
                 t, *changes = (np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
             grad = at.back(t, *changes).astype(result, copy=False)
             if where is not True:      # nothing of a pixel without any class that takes part is read
-                grad = np.where(np.broadcast_to(where, x.shape).any(-1, keepdims=True), grad, result.type(0))
+                grad = np.where(taking_part.any(-1, keepdims=True), grad, result.type(0))
             grad = grad.reshape(np.shape(predictions))
     return value, grad
 
