@@ -143,13 +143,14 @@ struct pseudo_huber_loss {
   }
   template <class V> static UFL_FN jet<V> in(V x, V y, V delta) {
     const auto d = two_diff(x, y);
+    const V low = select(abs(d.lo) < inf<V>(), d.lo, V(0));           // up to the overflow threshold: |r| may be a small multiple of delta there
     const V r = d.hi, q = select(delta == inf<V>(), V(0), r / delta), a = abs(q);          // a parabola then
     const V big = V(pick<V>(0x1p30, 0x1p200));                        // beyond it 1 + q^2 is q^2
     const auto p = two_product(q, delta);
-    const V q_low = select(q == V(0), V(0), (((r - p.hi) - p.lo) + sane_low(d)) / delta);
+    const V q_low = select(q == V(0), V(0), (((r - p.hi) - p.lo) + low) / delta);
     const auto q2 = two_product(q, q), sum = two_sum(V(1), q2.hi);
     const V rest = sum.lo + fma(V(2) * q, q_low, q2.lo), w = sum.hi + select(a < big, rest, V(0)), s = select(a < big, sqrt(w), a);
-    const V w_low = select(a < big, (sum.hi - w) + rest, V(0)), twice = V(2) * sane_low(d) / r;           // what w and r^2 lack
+    const V w_low = select(a < big, (sum.hi - w) + rest, V(0)), twice = V(2) * low / r;           // what w and r^2 lack
     const V i = V(1) / a, step = V(-3) * (copysign(V(1), q) * q_low) * i, cube = fma((i * i) * i, select(abs(step) < V(1), step, V(0)), (i * i) * i);     // |q|^-3 far out
     const auto flat = delta == V(0);
     return only(r == r, jet<V>{select(flat, V(0), select(a == inf<V>(), delta * abs(r), r * (r / (V(1) + s)) * (V(1) + select(abs(twice) < V(1), twice, V(0))))),
