@@ -275,3 +275,21 @@ def test_focal_curvature_where_it_is_subnormal(label, gamma):
         exact = evaluate("sigmoid_focal_loss", point[:4])
         assert ulp_error(point[4], exact.h, 0, np.float64) <= 4 * max(1, gamma)
         assert point[5] >= point[4]
+
+
+# Places that a climb to ever worse neighbours found
+
+@pytest.mark.parametrize(
+    ("name", "part", "args", "exact"),
+    [
+        ("logistic_loss", "grad", (4.2802165734932145e-35, 3.8466591257299573e36), -1.20370607e-35),
+        ("logistic_loss", "hess", (1.5828245618296776e-28, -9.998331077264957e29), 1.862645037e-9),
+        ("logistic_loss", "hess", (4.2802165734932145e-35, 3.8466591257299573e36), 46.3024694),
+        ("sigmoid_binary_cross_entropy", "value", (169.00193786621094, 1, 3.000057201892838e38), 1.203706177e-35),
+        ("sigmoid_binary_cross_entropy", "hess", (169.00193786621094, 1, 3.000057201892838e38), 1.203706177e-35),
+        ("pseudo_huber_loss", "hess", (2.3141710128080702e38, -1.5062319759236959e38, 1.3863568162330868e28), 4.778565438e-32),
+    ],
+)
+def test_places_that_a_climb_found(name, part, args, exact):
+    got = getattr(getattr(ul, name), part)(*np.float32(args)) if part != "value" else getattr(ul, name)(*np.float32(args))
+    assert ulps_of_result(got, mpf(exact), np.float32) <= 4

@@ -77,7 +77,14 @@ struct logistic_loss {
       return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescaled_product(right, e, neg(y), slope), (fma(neg(t), r, t) * root) * root,
                     select(u.hi == u.hi, (V(0.5) * y) * (V(0.5) * y), u.hi)};
     };
-    if (UFL_UNLIKELY(!all(is_near(size)))) return from(exp_tail(two<V>{size, low}));
+    if (UFL_UNLIKELY(!all(is_near(size)))) {
+      jet<V> j = from(exp_tail(two<V>{size, low}));
+      if constexpr (!is_double<V>) {
+        const mask_t<V> lost = (size < V(exp_of<V>::floor)) & (abs(y) > V(0x1p30f));       // y may lift what the tail takes for 0
+        if (UFL_UNLIKELY(!all(!lost))) j = select(lost, jet_in_double([](auto x, auto y) UFL_INLINE { return eval(x, y); }, x, y), j);
+      }
+      return j;
+    }
     return from(tail<V, true>{exp_near(two<V>{size, low})});
   }
 };
@@ -110,6 +117,10 @@ struct sigmoid_binary_cross_entropy {
       j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
       const auto tiny = (abs(a) < V(pick<V>(0x1p-100, 0x1p-960))) & (x < V(0)) & !hard;      // w y may be subnormal where w y |x| is not
       j.value = select(tiny, weigh(pos_weight, weigh(y, size)) + sum * softplus_tail(x), j.value);
+    }
+    if (!is_double<V> && UFL_UNLIKELY(!all(is_near(neg(size))))) {
+      const mask_t<V> lost = (size > V(-exp_of<V>::floor)) & (pos_weight > V(0x1p60f));    // the weight may lift what the tail takes for 0
+      if (UFL_UNLIKELY(!all(!lost))) j = select(lost, jet_in_double([](auto x, auto y, auto w) UFL_INLINE { return eval(x, y, w); }, x, y, pos_weight), j);
     }
     j.grad2 = select(y == y, in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight), y);
     return j;
