@@ -95,7 +95,7 @@ template <> struct exp_param<float> {
   static constexpr float ln2_hi = 0x1.63p-1f, ln2_lo = -0x1.bd0106p-13f;            // hi has 9 bits: n * hi is exact for |n| < 2^15
   static constexpr float round = 0x1.8p23f;                                         // x + round leaves rint(x) in the low bits
   static constexpr float min = -104, max = 89, product_max = 131, one_tail = -20;   // exp: 0, inf;  scaled: far beyond;  expm1: -1
-  static constexpr float far = -60, floor = -156;                                   // exp_tail: scaled below far, 0 below floor
+  static constexpr float far = -60, floor = -156;                                   // exp_tail: scaled below far, 0 below floor; above far powers of exp are normal numbers
   static constexpr float normal = -87;                                              // above it exp is a normal number
 };
 template <> struct exp_param<double> {
@@ -103,7 +103,7 @@ template <> struct exp_param<double> {
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;   // hi has 40 bits
   static constexpr double round = 0x1.8p52;
   static constexpr double min = -746, max = 710, product_max = 1060, one_tail = -40;
-  static constexpr double far = -600, floor = -1330, normal = -708;
+  static constexpr double far = -160, floor = -1330, normal = -708;
 };
 template <class V> using exp_of = exp_param<scalar_t<V>>;
 
@@ -176,20 +176,37 @@ template <class V, bool Near> struct tail { V big, down; };
 template <class V> struct tail<V, true> { V big; };
 template <class T> constexpr bool is_short = false;
 template <class V> constexpr bool is_short<tail<V, true>> = true;
+/// x, or x rescaled where it stands beside 1: far out that is 0.
+template <class V> UFL_FN V beside_one(tail<V, true>, V x) { return x; }
+template <class V> UFL_FN V beside_one(tail<V, false> t, V x) { return select(t.down < V(1), V(0), x); }
+/// x 2^-far_shift where `far` holds, x elsewhere; rounded once.  A multiplication that makes a subnormal number takes a hundred cycles on
+/// many processors, so such numbers are made as their bits are counted: in units of the smallest one, by the rounding of a sum.
+template <class V> UFL_FN V scaled_down(mask_t<V> far, V x) {
+  using F = format_of<V>;
+  constexpr scalar_t<V> least = F::smallest_normal * F::far_up;      // its unit is the smallest number's, scaled up
+  const V size = abs(x);
+  const mask_t<V> subnormal = far & (size < V(least));
+  const V counted = from_bits(to_bits(size + V(least)) - to_bits(V(least)));
+  return select(subnormal, copysign(counted, x), x * select(far & !subnormal, V(F::far_down), V(1)));
+}
 template <class V> UFL_FN V rescale(tail<V, true>, V x) { return x; }
-template <class V> UFL_FN V rescale(tail<V, false> t, V x) { return x * t.down; }
-/// x times the square root of `down`, for a factor that comes in squared.
-template <class V> UFL_FN V rescale_root(tail<V, true>, V x) { return x; }
-template <class V> UFL_FN V rescale_root(tail<V, false> t, V x) { return x * select(t.down < V(1), V(format_of<V>::far_root), V(1)); }
-template <class V, bool Near> UFL_FN V value(tail<V, Near> t) { return rescale(t, t.big); }
-/// w x rescaled where `where` holds, w x elsewhere; a large w is made smaller first, so that nothing overflows on the way.
+template <class V> UFL_FN V rescale(tail<V, false> t, V x) { return scaled_down(t.down < V(1), x); }
+/// A weight from which on `down` is multiplied in first, so that nothing overflows on the way.
+template <class V> UFL_FN mask_t<V> is_large(V w) { return abs(w) > V(pick<V>(0x1p20, 0x1p100)); }
+/// w x rescaled where `where` holds, w x elsewhere.
 template <class V, class M> UFL_FN V rescaled_product(M, tail<V, true>, V w, V x) { return w * x; }
 template <class V, class M> UFL_FN V rescaled_product(M where, tail<V, false> t, V w, V x) {
-  const V down = select(where, t.down, V(1));
-  const mask_t<V> large = abs(w) >= V(1);
-  return ((w * select(large, down, V(1))) * x) * select(large, V(1), down);
+  const mask_t<V> far = (t.down < V(1)) & where, large = is_large(w);
+  return scaled_down(far & !large, (w * select(far & large, t.down, V(1))) * x);
 }
 template <class T, class V> UFL_FN V rescaled_product(T t, V w, V x) { return rescaled_product(x == x, t, w, x); }
+/// w w x rescaled.
+template <class V> UFL_FN V rescaled_square(tail<V, true>, V w, V x) { return (x * w) * w; }
+template <class V> UFL_FN V rescaled_square(tail<V, false> t, V w, V x) {
+  const mask_t<V> far = t.down < V(1), large = is_large(w);
+  const V root = w * select(far & large, V(format_of<V>::far_root), V(1));
+  return scaled_down(far & !large, (x * root) * root);
+}
 /// exp(x) where the result is far from subnormal: far <= x <= 0.  Elsewhere the result means nothing, NaN included: 2^n goes in by an
 /// integer addition to the exponent, which leaves the multipliers, the busiest units, to the polynomials.
 template <class V> UFL_FN V exp_near(two<V> x) {
@@ -348,9 +365,12 @@ template <class V> UFL_FN V log1p_unit(V e) {
   if constexpr (is_double<V>) return e + atanh_rest<coef::atanh01<double>>(e);
   else return fma(e * e, poly<coef::log1p01<float>>(e), e);
 }
-/// log(1 + exp(x)), before rescale().
+/// log(1 + exp(x)), before rescale().  A tail's squares that are too small to count would be subnormal, and slow.
 template <class V> UFL_FN V log1p_tail(tail<V, true> t) { return log1p_unit(t.big); }
-template <class V> UFL_FN V log1p_tail(tail<V, false> t) { return select(t.down < V(1), t.big, log1p_unit(t.big)); }
+template <class V> UFL_FN V log1p_tail(tail<V, false> t) { 
+  const mask_t<V> tiny = (t.big < V(0x1p-60)) | (t.down < V(1));
+  return select(tiny, t.big, log1p_unit(select(tiny, V(0), t.big)));
+}
 /// x^a for x >= 0 in double, as p 2^n: the rounding of a log x does not reach the result.  1 + |a| ulp at most.
 template <class V> UFL_FN scaled<V> pow_parts(V x, two<V> a) {
   const auto l = log_two(x);

@@ -23,13 +23,13 @@ template <> struct format<float> {
   using uint = uint32;
   static constexpr int mantissa = 23, bias = 127, half_range = 64, far_shift = 100;
   static constexpr float smallest_normal = 0x1p-126f, largest = 0x1.fffffep127f;
-  static constexpr float half_up = 0x1p64f, half_down = 0x1p-64f, far_down = 0x1p-100f, far_root = 0x1p-50f;
+  static constexpr float half_up = 0x1p64f, half_down = 0x1p-64f, far_up = 0x1p100f, far_down = 0x1p-100f, far_root = 0x1p-50f;
 };
 template <> struct format<double> {
   using uint = uint64;
   static constexpr int mantissa = 52, bias = 1023, half_range = 512, far_shift = 900;
   static constexpr double smallest_normal = 0x1p-1022, largest = 0x1.fffffffffffffp1023;
-  static constexpr double half_up = 0x1p512, half_down = 0x1p-512, far_down = 0x1p-900, far_root = 0x1p-450;
+  static constexpr double half_up = 0x1p512, half_down = 0x1p-512, far_up = 0x1p900, far_down = 0x1p-900, far_root = 0x1p-450;
 };
 
 /// What a formula may ask about its value type V: a scalar, a pack, or a pair of packs.

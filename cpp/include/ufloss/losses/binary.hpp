@@ -71,10 +71,10 @@ struct logistic_loss {
     const auto u = two_product(x, y);
     const V low = neg(copysign(V(1), u.hi) * sane_low(u)), size = neg(abs(u.hi));
     const auto from = [&](auto e) UFL_INLINE {
-      const V t = e.big / (V(1) + value(e)), r = rescale(e, t), root = rescale_root(e, y);
+      const V t = e.big / (V(1) + beside_one(e, e.big)), r = beside_one(e, t);
       const auto right = u.hi >= V(0);
       const V slope = select(right, fma(neg(e.big), r, e.big), V(1) - r);
-      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescaled_product(right, e, neg(y), slope), (fma(neg(t), r, t) * root) * root,
+      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescaled_product(right, e, neg(y), slope), rescaled_square(e, y, fma(neg(t), r, t)),
                     select(u.hi == u.hi, (V(0.5) * y) * (V(0.5) * y), u.hi)};
     };
     if (UFL_UNLIKELY(!all(is_near(size)))) {
@@ -109,7 +109,7 @@ struct sigmoid_binary_cross_entropy {
     const mask_t<V> one = y == V(1), hard = (one | (y == V(0))) & (sum == sum);
     const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));     // of labels 0 and 1: grad = coef * sigma(u)
     jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {
-      const V t = e.big / (V(1) + value(e)), r = rescale(e, t);
+      const V t = e.big / (V(1) + beside_one(e, e.big)), r = beside_one(e, t);
       const V first = is_short<decltype(e)> ? c * size : weigh(c, size), slope = select(u >= V(0), V(1) - r, fma(neg(e.big), r, e.big));
       return jet<V>{first + rescaled_product(e, sum, log1p_tail(e)), rescaled_product(u < V(0), e, coef, slope), rescaled_product(e, sum, fma(neg(t), r, t)), select(x == x, V(0.25) * sum, x)};
     });
@@ -206,7 +206,7 @@ struct sigmoid_focal_loss {
     const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, alpha * y + (D(1) - alpha) * (D(1) - y))));
     const D u = select(one, x, neg(x));
     const auto tail = exp_tail(neg(abs(u)));
-    const D e = value(tail), w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
+    const D e = tail.big * tail.down, w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
     const mask_t<D> right = u >= D(0);
     const D n = select(right, small, big), p = select(right, big, small), ce = max(neg(u), D(0)) + bent;
     // far on the left p is subnormal, and ce times it need not be: it is multiplied in before it is scaled

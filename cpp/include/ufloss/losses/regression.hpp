@@ -111,7 +111,7 @@ struct log_cosh {
     const V r = d.hi, a = abs(r), y2 = a * a;
     return with_exp_tail(V(-2) * a, [&](auto u) UFL_INLINE {
       using T = scalar_t<V>;
-      const V e = value(u), s = u.big / (V(1) + e), t = rescale(u, s), h = V(4) * fma(neg(s), t, s);
+      const V e = beside_one(u, u.big), s = u.big / (V(1) + e), t = beside_one(u, s), h = V(4) * fma(neg(s), t, s);
       const V near = fma(y2 * y2, poly<coef::logcosh<T>>(y2), V(0.5) * y2);
       const V far = (a - V(exp_of<V>::ln2_hi)) + (fma(e * e, poly<coef::logcosh_far<T>>(e), e) - V(exp_of<V>::ln2_lo));
       const V slope = select(a < V(0.625), fma(a, y2 * poly<coef::tanh<T>>(y2), a), fma(V(-2), t, V(1)));
