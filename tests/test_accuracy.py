@@ -47,10 +47,12 @@ def errors(loss, part, dtype, n, seed):
     return result
 
 
-def bound(loss, point):
-    """ULP, times the free exponent where that is above 1."""
+def bound(loss, args):
+    """ULP, or 5 ulp times the free exponent where that is more: of one point, or of arrays of them."""
+    if not loss["exponent"]:
+        return ULP
     names = [a["name"] for a in loss["args"]]
-    return ULP if not loss["exponent"] else ULP * max(1.0, abs(float(point[names.index(loss["exponent"])])))
+    return np.maximum(ULP, 5 * abs(np.asarray(args[names.index(loss["exponent"])], float)))
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss["name"])

@@ -89,7 +89,7 @@ def accuracy_note(loss, parts):
     elif loss["kind"] == "batch":
         text = "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, or of one below 1 its relative error"
     if loss["exponent"]:
-        text += f" (more beyond an exponent of 1 in `{loss['exponent']}`: 4 ulp times the exponent)"
+        text += f" (or 5 ulp times `{loss['exponent']}`, where that is more)"
     vanishing = [p for p in parts if p in loss["vanishing"]]
     if vanishing:
         text += "; where a result crosses 0, ulps of its largest term"

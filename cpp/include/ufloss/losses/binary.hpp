@@ -185,7 +185,7 @@ struct sigmoid_focal_loss {
   static constexpr auto exponent = "gamma";
   static constexpr auto summary = "Focal loss of a logit.";
   static constexpr auto formula = "alpha_t * (1 - p_t)**gamma * ce\nce      = binary cross-entropy of (logits, labels)\np_t     = p * labels + (1 - p) * (1 - labels),  p = 1 / (1 + exp(-logits))\nalpha_t = alpha * labels + (1 - alpha) * (1 - labels), or 1 where alpha < 0";
-  static constexpr auto notes = "gamma = 0 is `sigmoid_binary_cross_entropy`. Errors grow with the exponent: 4 ulp up to gamma = 1, 4 * gamma beyond. The second derivative may be negative; `hess_bound` keeps its positive terms. A gamma above 1e150 gives NaN.";
+  static constexpr auto notes = "gamma = 0 is `sigmoid_binary_cross_entropy`. Errors grow with the exponent. The second derivative may be negative; `hess_bound` keeps its positive terms. A gamma above 1e150 gives NaN.";
   static constexpr auto source = "Lin et al., Focal loss for dense object detection, 2017; optax.losses.sigmoid_focal_loss.";
   static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045089, 0.17546708])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V alpha, V gamma) {
