@@ -1024,6 +1024,26 @@ def test_sums_are_the_cores_to_the_bit():
                 assert _common.total(x.reshape(size, n, 1).transpose(2, 1, 0), (0, 1), None if w is None else columns[None]).tobytes() == expected
 
 
+@pytest.mark.parametrize("order", [(True, 1.0), (1.0, True)], ids=str)
+def test_constants_that_are_equal_keep_their_types(order):
+    _common.everywhere.cache_clear()
+    for value in order:
+        for shape in (5, (2, 3)):
+            constant = _common.everywhere(value, shape)
+            assert constant.dtype == np.asarray(value).dtype
+            assert np.array_equal(constant, np.full(shape, value))
+
+
+def test_sums_get_weights_as_numbers_and_a_mask_as_bool(monkeypatch):
+    summed = _common.WEIGHTED_SUM
+    seen = []
+    monkeypatch.setattr(_common, "WEIGHTED_SUM", lambda *args: seen.append([str(a.dtype) for a in args]) or summed(*args))
+    _common.everywhere.cache_clear()
+    for _ in range(2):
+        assert _common.total(np.ones((20, 30)), 1).tolist() == [30] * 20
+    assert seen == [["float64", "float64", "bool"]] * 2
+
+
 def test_sums_of_nothing_and_over_nothing():
     assert _common.total(np.ones((0, 3)), 0).tolist() == [0, 0, 0]
     assert _common.total(np.ones((3, 0)), 1).tolist() == [0, 0, 0]

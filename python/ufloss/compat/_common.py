@@ -1,6 +1,5 @@
 """What the three modules share: inputs as arrays, sums, checked lengths, and CTC labels with the blank among them."""
 
-import functools
 import math
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
 from ufloss import _core
+from ufloss._reduce import everywhere
 
 WEIGHTED_SUM = _core.make_sum(_core.choose_isa())
 quiet = np.errstate(all="ignore")  # decorates what the modules offer: NaN and infinities tell the story, nothing warns
@@ -53,12 +53,6 @@ def cast(x, dtype):
 def widen(x):
     """An array in the type that losses are computed in: float32 for float16, whose sums and terms leave its range."""
     return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
-@functools.lru_cache(maxsize=64)
-def everywhere(value, n):
-    """n times the same."""
-    return np.broadcast_to(value, n)
 
 
 def add_short(values, weights):
