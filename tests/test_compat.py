@@ -1447,6 +1447,95 @@ def test_gluon_operators():
         F.Activation(X, "gelu")
 
 
+@pytest.mark.parametrize("dtype", ["?", "i1", "u1", "i2", "i4", "u4", "i8", "u8"])
+def test_gluon_operators_add_up_integers_as_numpy(dtype):
+    F = _operators
+    data = (np.arange(600).reshape(3, 200) % 100 + 27).astype(dtype)
+    for axis, exclude, over in [(None, False, None), (1, False, 1), (1, True, 0), ((0, 1), False, None), ((), True, None), ([], False, None)]:
+        for keepdims in (False, True):
+            result, expected = F.sum(data, axis, keepdims, exclude), np.sum(data, axis=over, keepdims=keepdims)
+            assert result.dtype == expected.dtype
+            assert np.array_equal(result, expected)
+    assert F.sum([2**53 + 1, 2]) == 2**53 + 3
+    assert F.sum(np.ones((2, 3), "f2"), axis=0).dtype == np.float16
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i8"])
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "softrelu", "tanh", "softsign"])
+def test_gluon_activations_of_integers_are_those_of_float64(name, dtype):
+    info = np.iinfo(dtype)
+    data = np.array([info.min, 0, 1, 3, info.max], dtype)
+    result, expected = _operators.Activation(data, name), _operators.Activation(data.astype(float), name)
+    np.testing.assert_allclose(result, expected, rtol=1e-15)
+    assert name == "relu" or result.dtype == np.float64
+
+
+def test_gluon_pick_takes_any_index():
+    n = 300
+    data = np.arange(2 * n, dtype="f4").reshape(2, n)
+    for dtype in ("i1", "u1", "i2", "u8", "f2", "f4", "f8"):
+        for mode in ("clip", "wrap"):
+            assert _operators.pick(data, np.array([3, 100], dtype), mode=mode).tolist() == [3, n + 100]
+    most = np.array([2**64 - 1, 2**63], "u8")
+    assert _operators.pick(data, most, mode="wrap").tolist() == [(2**64 - 1) % n, n + 2**63 % n]
+    assert _operators.pick(data, [1e30, -1e30], mode="wrap").tolist() == [int(1e30) % n, n + int(-1e30) % n]
+    assert _operators.pick(data, [-1.5, 2.9], mode="wrap").tolist() == [n - 1, n + 2]
+    for ends in (most, [INF, 1e30], [np.float16(INF)] * 2):
+        assert _operators.pick(data, ends).tolist() == [n - 1, 2 * n - 1]
+    assert _operators.pick(data, [-INF, -1]).tolist() == [0, n]
+    wide = np.arange(70000.0)[None]
+    assert _operators.pick(wide, np.array([7], "f2")).tolist() == [7]
+    with pytest.raises(IndexError, match="out of bounds"):
+        _operators.pick(np.ones((2, 0)), [0, 0])
+
+
+def test_gluon_operators_put_constants_into_integers():
+    F = _operators
+    assert F.one_hot([1], 2, on_value=2**62 + 1, dtype="i8").tolist() == [[0, 2**62 + 1]]
+    assert F.one_hot([1], 2, on_value=-2.0, off_value=True, dtype="i1").tolist() == [[1, -2]]
+    assert F.one_hot([1], 2, dtype="?").tolist() == [[False, True]]
+    assert F.one_hot([1], 2, on_value=0.5, off_value=INF, dtype="f2").tolist() == [[INF, 0.5]]
+    masked = F.SequenceMask(np.ones((2, 2), "i1"), [1, 2], True, value=-3.0)
+    assert (masked.dtype, masked.tolist()) == (np.int8, [[1, 1], [-3, 1]])
+    assert F.SequenceMask(np.ones((2, 2), "f2"), [1, 2], True, value=-1e30).tolist() == [[1, 1], [-INF, 1]]
+    assert F.SequenceMask(X) is X
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "options", "said"),
+    [
+        *[("norm", (X,), {"ord": degree}, f"ord must be 1 or 2, not {degree}") for degree in (0, 3, -1, 1.5, INF, None)],
+        ("norm", (X,), {"ord": "fro"}, "ord must be 1 or 2, not 'fro'"),
+        *[("pick", (X, L), {"mode": mode}, f"mode must be 'clip' or 'wrap', not {mode!r}") for mode in ("raise", "Clip", None)],
+        *[("pick", (X, L * NAN), {"mode": mode}, "index has NaN") for mode in ("clip", "wrap")],
+        ("pick", (X, L + INF), {"mode": "wrap"}, "index has NaN or infinities"),
+        *[("smooth_l1", (X,), {"scalar": scalar}, "scalar must not be 0") for scalar in (0, 0.0, -0.0, False, 1e-200, np.float32(0), [1, 0])],
+        *[("slice_axis", (X,), {"axis": axis, "begin": 0, "end": 1}, f"axis {axis} is out of bounds") for axis in (3, -4, 5)],
+        *[("reshape", (X, (code, 4)), {}, f"shape is ({code}, 4)") for code in (-2, -3, -4)],
+        *[("SequenceMask", (X, [1] * 3, True), {"axis": axis}, f"axis must be 0 or 1, not {axis}") for axis in (2, -1)],
+        ("SequenceMask", (X, None, True), {}, "go together"),
+        *[(name, (X, [1] * 3), {}, "go together") for name in ("SequenceMask", "sequence_mask")],
+        *[
+            ("SequenceMask", (np.ones((2, 2), dtype), [1, 1], True), {"value": value}, f"value is {value}, which {np.dtype(dtype)} does not have")
+            for dtype, value in [("i4", 0.5), ("i8", NAN), ("i8", -INF), ("i8", 2.0**63), ("i1", 300), ("u1", -1), ("?", -1), ("?", 2), ("u8", 2**64)]
+        ],
+        ("one_hot", ([0], 2, 0.5), {"dtype": "i4"}, "on_value is 0.5, which int32"),
+        ("one_hot", ([0], 2, 1, -1), {"dtype": "u1"}, "off_value is -1, which uint8"),
+    ],
+)
+def test_gluon_operators_refuse_what_they_do_not_know(name, args, options, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        getattr(_operators, name)(*args, **options)
+
+
+def test_gluon_smooth_l1_takes_any_other_scalar():
+    data = np.float32([-3, 0.25, 2])
+    assert _operators.smooth_l1(data, 1e200).tolist() == [3, 0.25, 2]
+    assert _operators.smooth_l1(data, -2).tolist() == _operators.smooth_l1(data, 2.0).tolist() == [2.875, 0.125, 1.875]
+    assert _operators.smooth_l1(data, np.array([1, 2, 4])).tolist() == [2.5, 0.125, 2 - 1 / 32]
+    assert _operators.smooth_l1(data, 2).dtype == np.float32
+
+
 def test_gluon_what_weighs_nothing_counts_as_removed():
     pred = np.float32([[1, NAN], [2, INF]])
     weight = np.float32([[1, 0]])

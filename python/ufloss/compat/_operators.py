@@ -7,11 +7,11 @@ import math
 import sys
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 import ufloss as ul
 
-from ._common import as_floats, as_real, cast, divide, total
+from ._common import as_array, as_floats, as_real, cast, divide, total
 
 
 def __getattr__(name):
@@ -23,9 +23,22 @@ def __getattr__(name):
 
 
 def axes_of(data, axis, exclude):
-    """The axes to reduce, as a tuple; with `exclude` all others."""
-    axes = tuple(range(data.ndim)) if axis is None or axis == () else normalize_axis_tuple(axis, data.ndim, "axis")
-    return tuple(i for i in range(data.ndim) if i not in axes) if exclude and axis is not None else axes
+    """The axes to reduce, as a tuple, with `exclude` all others; no axis named means all, as in MXNet."""
+    if axis is None or np.size(axis) == 0:
+        return tuple(range(data.ndim))
+    axes = normalize_axis_tuple(axis, data.ndim, "axis")
+    return tuple(i for i in range(data.ndim) if i not in axes) if exclude else axes
+
+
+def constant(name, value, dtype):
+    """A number in that type; integers and bool do not take a fraction, nor what is out of their range."""
+    dtype = np.dtype(dtype)
+    if dtype.kind in "biu":
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        x = np.asarray(value).item()
+        if not (least <= x <= most and x % 1 == 0):
+            raise ValueError(f"{name} is {value}, which {dtype} does not have")
+    return cast(value, dtype)
 
 
 def reduced(data, axis, keepdims, exclude, finish):
@@ -37,7 +50,10 @@ def reduced(data, axis, keepdims, exclude, finish):
 
 
 def sum(data, axis=None, keepdims=False, exclude=False):
-    """The sum over axes, or over all but these."""
+    """The sum over axes, or over all but these; integers are added up and True is counted in NumPy's wider type."""
+    data = as_real("data", data)
+    if data.dtype.kind != "f":
+        return np.sum(data, axis=axes_of(data, axis, exclude), keepdims=keepdims)
     return reduced(data, axis, keepdims, exclude, lambda result, n: result)
 
 
@@ -59,7 +75,9 @@ def min(data, axis=None, keepdims=False, exclude=False):
 
 
 def norm(data, ord=2, axis=None, keepdims=False):
-    """The sum of absolute values, or the root of the sum of squares, over axes."""
+    """The sum of absolute values for `ord` 1, or the root of the sum of squares for 2, over axes."""
+    if ord not in (1, 2):
+        raise ValueError(f"ord must be 1 or 2, not {ord!r}")
     data = as_floats(data, "data")
     x = abs(data.astype(float))
     return cast(reduced(x if ord == 1 else x * x, axis, keepdims, False, lambda result, n: result if ord == 1 else np.sqrt(result)), data.dtype)
@@ -80,9 +98,20 @@ def sigmoid(data):
     return ul.sigmoid_binary_cross_entropy.grad(data, 0)
 
 
+def tanh(data):
+    """The hyperbolic tangent; integers count as float64, as in the other activations."""
+    return np.tanh(as_floats(data, "data"))
+
+
+def softsign(data):
+    """data / (1 + abs(data))."""
+    data = as_floats(data, "data")
+    return data / (1 + abs(data))
+
+
 def Activation(data, act_type):
     """An activation by its name."""
-    known = {"relu": relu, "sigmoid": sigmoid, "softrelu": softrelu, "tanh": np.tanh, "softsign": lambda x: x / (1 + abs(x))}
+    known = {"relu": relu, "sigmoid": sigmoid, "softrelu": softrelu, "tanh": tanh, "softsign": softsign}
     if act_type not in known:
         raise ValueError(f"act_type must be one of {', '.join(known)}, not {act_type!r}")
     return known[act_type](data)
@@ -100,14 +129,23 @@ def log_softmax(data, axis=-1):
 
 def smooth_l1(data, scalar=1.0):
     """(scalar * data)**2 / 2 where abs(data) is below 1 / scalar**2, else abs(data) - 1 / (2 * scalar**2)."""
-    return ul.smooth_l1_loss(data, 0.0, 1 / scalar**2)
+    with np.errstate(all="ignore"):
+        beta = 1 / np.square(np.asarray(scalar, float))
+    if np.any(np.isinf(beta)):
+        raise ValueError(f"scalar must not be 0, nor so small that 1 / scalar**2 overflows: {scalar!r}")
+    return ul.smooth_l1_loss(data, 0.0, beta)
 
 
 def pick(data, index, axis=-1, keepdims=False, mode="clip"):
-    """The element of each row that an index names; an index out of range is clipped, or wrapped."""
-    data, index = np.asarray(data), np.asarray(index)
-    n = data.shape[axis]
-    index = index.astype(np.int64) % n if mode == "wrap" else np.clip(index, 0, n - 1).astype(np.int64)
+    """The element of each row that an index names, without its fraction; one out of range is clipped, or wrapped."""
+    if mode not in ("clip", "wrap"):
+        raise ValueError(f"mode must be 'clip' or 'wrap', not {mode!r}")
+    data, index = as_array("data", data), as_real("index", index)
+    if np.any(np.isnan(index)) or (mode == "wrap" and np.any(np.isinf(index))):
+        raise ValueError("index has NaN" if mode == "clip" else "index has NaN or infinities")
+    n = data.shape[axis] or 1  # of no elements the first is out of bounds, which NumPy says
+    index = index.astype({"f": np.float64, "u": np.uint64}.get(index.dtype.kind, np.int64))  # a narrow type may not have n
+    index = (np.trunc(index) % n if mode == "wrap" else np.clip(index, 0, n - 1)).astype(np.int64)
     index = index if index.ndim == data.ndim else np.expand_dims(index, axis)
     picked = np.take_along_axis(data, index, axis)
     return picked if keepdims else np.squeeze(picked, axis)
@@ -115,17 +153,22 @@ def pick(data, index, axis=-1, keepdims=False, mode="clip"):
 
 def one_hot(indices, depth, on_value=1.0, off_value=0.0, dtype="float32"):
     """Rows with `on_value` at an index; none where it is out of range."""
-    return np.where(np.asarray(indices)[..., None] == np.arange(depth), on_value, off_value).astype(dtype)
+    on_value, off_value = constant("on_value", on_value, dtype), constant("off_value", off_value, dtype)
+    return np.where(np.asarray(indices)[..., None] == np.arange(depth), on_value, off_value)
 
 
 def SequenceMask(data, sequence_length=None, use_sequence_length=False, value=0.0, axis=0):
     """The data with `value` beyond the length of each sequence; `axis` is that of time, 0 or 1, the other that of the batch."""
-    data = np.asarray(data)
-    if not use_sequence_length or sequence_length is None:
+    data = as_array("data", data)
+    if (sequence_length is not None) != bool(use_sequence_length):
+        raise ValueError("sequence_length and use_sequence_length=True go together")
+    if axis not in (0, 1):
+        raise ValueError(f"axis must be 0 or 1, not {axis!r}")
+    if not use_sequence_length:
         return data
-    used = np.arange(data.shape[axis])[:, None] < np.asarray(sequence_length)
+    used = np.arange(data.shape[axis])[:, None] < as_real("sequence_length", sequence_length)
     used = (used if axis == 0 else used.T).reshape(*data.shape[:2], *[1] * (data.ndim - 2))
-    return np.where(used, data, data.dtype.type(value))
+    return np.where(used, data, constant("value", value, data.dtype))
 
 
 def sequence_mask(data, sequence_length=None, use_sequence_length=False, value=0.0, axis=0):
@@ -150,12 +193,15 @@ def stack(*data, axis=0):
 
 def slice_axis(data, axis, begin, end):
     """A part of an axis."""
-    return np.asarray(data)[(slice(None),) * (axis % np.ndim(data)) + (slice(begin, end),)]
+    data = np.asarray(data)
+    return data[(slice(None),) * normalize_axis_index(axis, data.ndim, "axis") + (slice(begin, end),)]
 
 
 def reshape(data, shape):
     """The data in another shape; of MXNet's special codes -1 alone, 0 for the length at that place."""
     data = np.asarray(data)
+    if any(n < -1 for n in shape):
+        raise ValueError(f"shape is {shape}: of the special codes only 0 and -1 are known")
     return data.reshape([data.shape[i] if n == 0 and data.size else n for i, n in enumerate(shape)])
 
 
