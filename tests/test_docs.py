@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ufloss._registry import ALL
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
@@ -34,6 +36,15 @@ def test_links_lead_somewhere(page):
 
 def test_the_readme_links_to_every_other_page():
     assert {(ROOT / target).resolve() for target in links(ROOT / "README.md")} >= {page.resolve() for page in PAGES} - {ROOT.resolve() / "README.md"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/migration.md"])
+def test_pages_name_the_epsilons_that_there_are(page):
+    named = " ".join(re.findall(r"no\s+epsilon[^.;]*", (ROOT / page).read_text()))
+    small = {(loss["name"], f"{a['default']:g}") for loss in ALL for a in loss["args"] if a["default"] and 0 < a["default"] < 1e-3}
+    assert small
+    for name, epsilon in sorted(small | {("multiclass_generalized_dice_loss", "1e-07")}):
+        assert f"`{name}` ({epsilon.replace('e-0', 'e-')})" in named
 
 
 def test_the_diff_that_adds_a_loss_still_applies(tmp_path):
