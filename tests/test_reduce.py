@@ -409,6 +409,17 @@ def test_sums_of_weights_that_leave_float64():
     assert CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1], weights=[1e308, 1e308]) == pytest.approx(CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1]))
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_means_whose_weights_cancel_are_as_documented(dtype):
+    x = np.array([1, 3], dtype)
+    for scale in (1, 1e200, 1e-300):
+        weights = np.array([1.0, -1.0]) * scale
+        assert ul.absolute_error.mean(x, 0.0, weights=weights) == -np.inf
+        assert ul.absolute_error.mean(x, 0.0, weights=-weights) == np.inf
+        assert np.isnan(ul.absolute_error.mean(x, x, weights=weights))
+    assert "NaN for 0 / 0, an infinity where only the latter is 0" in ul.absolute_error.mean.__doc__
+
+
 # Weights of 0, masked arrays, pandas
 
 

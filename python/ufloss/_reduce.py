@@ -588,7 +588,10 @@ def docstring(loss, kind, with_grad, weights):
               "dtype : dtype, optional", "    Of the result; that of the losses by default.",
               f"out : {'tuple of ndarray or None' if with_grad else 'ndarray'}, optional", f"    Where to put the result{'s' if with_grad else ''}.",
               "returned : bool, optional", "    Give the sum of the weights too.", ""]  # fmt: skip
-    result = {"sum": "Sum of weights times losses.", "mean": "The sum of weights times losses over the sum of weights; NaN where that is 0."}
+    result = {
+        "sum": "Sum of weights times losses.",
+        "mean": "The sum of weights times losses over the sum of weights: NaN for 0 / 0, an infinity where only the latter is 0.",
+    }
     lines += ["Returns", "-------", f"{kind} : ndarray or scalar", f"    {result[kind]}"]
     if with_grad:
         lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where",
