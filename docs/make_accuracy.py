@@ -146,14 +146,16 @@ def measured(loss, part, args):
     return np.array(found)
 
 
-def neighbours(rng, args, count):
-    """`count` of each point, up to 2^12 units in the last place away in one argument or two."""
+def neighbours(rng, loss, args, count):
+    """`count` of each point, up to 2^12 units in the last place away in one argument or two, inside the domain."""
     points = [np.repeat(a, count) for a in args]
     for _ in range(2):
         which, steps = rng.integers(0, len(points), len(points[0])), np.rint(np.exp2(rng.uniform(0, 12, len(points[0]))) * rng.choice([-1, 1], len(points[0])))
         for i, a in enumerate(points):
             with np.errstate(all="ignore"):
                 moved = (a + np.where(a == 0, 0, steps * np.spacing(a))).astype(a.dtype)
+            if loss["args"][i]["domain"] == "unit":
+                moved = np.clip(moved, 0, 1)
             points[i] = np.where(which == i, moved, a)
     return points
 
@@ -163,11 +165,11 @@ def worst_of(errors, args, count):
     return errors[order], [a[order] for a in args]
 
 
-def climb(rng, error, args, rounds, count):
+def climb(rng, loss, error, args, rounds, count):
     """The worst points that neighbours of `args` lead to."""
     errors = error(args)
     for _ in range(rounds):
-        near = neighbours(rng, args, count)
+        near = neighbours(rng, loss, args, count)
         errors, args = worst_of(np.concatenate([errors, error(near)]), [np.concatenate(pair) for pair in zip(args, near, strict=True)], len(args[0]))
     return errors, args
 
@@ -178,7 +180,7 @@ def largest_error(loss, part, args, other):
     sample = [a[:SAMPLE] for a in args]
     if args[0].dtype == np.float32:
         _, top = worst_of(screened(loss, part, args), args, 4 * FINALISTS)
-        _, top = climb(rng, lambda a: screened(loss, part, a), top, 30, 50)
+        _, top = climb(rng, loss, lambda a: screened(loss, part, a), top, 30, 50)
     elif other is not None:
         got = results(loss, part, args)
         with np.errstate(all="ignore"):
@@ -189,7 +191,7 @@ def largest_error(loss, part, args, other):
     few = FINALISTS if args[0].dtype == np.float32 or other is not None else len(top[0])
     pool = [np.concatenate(pair) for pair in zip(sample, [a[:few] for a in top], strict=True)]
     errors, points = worst_of(measured(loss, part, pool), pool, 8)
-    errors, points = climb(rng, lambda a: measured(loss, part, a), points, 4, 5)
+    errors, points = climb(rng, loss, lambda a: measured(loss, part, a), points, 4, 5)
     return errors[0], [float(a[0]) for a in points]
 
 

@@ -57,7 +57,7 @@ struct perceptron_loss {
 };
 
 /// u = xy is carried in two words: far out the loss is exp(-u), which turns the rounding of u into |u| ulp.
-/// With e = exp(-|u|): log(1 + e^-u) = max(-u, 0) + log1p(e), sigma(u) sigma(-u) = t - t^2, t = e/(1+e).  At x = 0: [log 2, -y/2, y^2/4].
+/// With e = exp(-|u|): log(1 + e^-u) = max(-u, 0) + log1p(e), sigma(u) sigma(-u) = s - s^2, s = e (1 - e/(1+e)).  At x = 0: [log 2, -y/2, y^2/4].
 struct logistic_loss {
   static constexpr auto name = "logistic_loss";
   static constexpr argument args[] = {prediction("predictions", domain::real, "Scores."), target("targets", domain::sign, "-1 or 1 (any real number is a scale).")};
@@ -73,8 +73,9 @@ struct logistic_loss {
     const auto from = [&](auto e) UFL_INLINE {
       const V t = e.big / (V(1) + beside_one(e, e.big)), r = beside_one(e, t);
       const auto right = u.hi >= V(0);
-      const V slope = select(right, fma(neg(e.big), r, e.big), V(1) - r);
-      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescaled_product(right, e, neg(y), slope), rescaled_square(e, y, fma(neg(t), r, t)),
+      const V small = fma(neg(e.big), r, e.big), slope = select(right, small, V(1) - r);
+      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)), rescaled_product(right, e, neg(y), slope),
+                    rescaled_square(e, y, fma(neg(small), beside_one(e, small), small)),
                     select(u.hi == u.hi, (V(0.5) * y) * (V(0.5) * y), u.hi)};
     };
     if (UFL_UNLIKELY(!all(is_near(size)))) {
@@ -92,7 +93,7 @@ struct logistic_loss {
 /// Each half's coefficient, a = w y and b = 1 - y, kills its term when it is exactly 0, so 0 * inf = 0.  With e = exp(-|x|):
 ///   value = c |x| + (a + b) log1p(e), c the coefficient of the side that x is on;
 ///   grad  = b sigma(x) - a sigma(-x), never sigma - y; for labels 0 and 1 one term is left;
-///   hess  = (a + b) (t - t^2), t = e/(1+e).
+///   hess  = (a + b) (s - s^2), s = e (1 - e/(1+e)), where the rounding of 1 + e hardly counts.
 /// A soft label's gradient crosses 0: there it is computed in double.  At x = 0: [(a+b) log 2, (b-a)/2, (a+b)/4].
 struct sigmoid_binary_cross_entropy {
   static constexpr auto name = "sigmoid_binary_cross_entropy";
@@ -110,8 +111,9 @@ struct sigmoid_binary_cross_entropy {
     const V u = select(one, neg(x), x), coef = select(one, neg(pos_weight), V(1));     // of labels 0 and 1: grad = coef * sigma(u)
     jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {
       const V t = e.big / (V(1) + beside_one(e, e.big)), r = beside_one(e, t);
-      const V first = is_short<decltype(e)> ? c * size : weigh(c, size), slope = select(u >= V(0), V(1) - r, fma(neg(e.big), r, e.big));
-      return jet<V>{first + rescaled_product(e, sum, log1p_tail(e)), rescaled_product(u < V(0), e, coef, slope), rescaled_product(e, sum, fma(neg(t), r, t)), select(x == x, V(0.25) * sum, x)};
+      const V first = is_short<decltype(e)> ? c * size : weigh(c, size), small = fma(neg(e.big), r, e.big), slope = select(u >= V(0), V(1) - r, small);
+      return jet<V>{first + rescaled_product(e, sum, log1p_tail(e)), rescaled_product(u < V(0), e, coef, slope),
+                    rescaled_product(e, sum, fma(neg(small), beside_one(e, small), small)), select(x == x, V(0.25) * sum, x)};
     });
     if (UFL_UNLIKELY(!all(hard))) {
       j.grad = select(hard, j.grad, in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
@@ -203,7 +205,7 @@ struct sigmoid_focal_loss {
   }
   template <class D> static UFL_FN jet<D> in(D x, D y, D alpha, D g) {
     const mask_t<D> one = y == D(1), hard = one | (y == D(0));
-    const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, alpha * y + (D(1) - alpha) * (D(1) - y))));
+    const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, fma(alpha, y, (D(1) - alpha) * (D(1) - y)))));
     const D u = select(one, x, neg(x));
     const auto tail = exp_tail(neg(abs(u)));
     const D e = tail.big * tail.down, w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
@@ -225,9 +227,9 @@ struct sigmoid_focal_loss {
                 select(outer, D(0), scale_by(scale * (p_up * n * (D(1) + D(2) * g) + (p_up * ce) * (g * (gp - n))), power.n) * down),
                 select(outer, D(0), scale_by(scale * (p_up * n * (D(1) + D(2) * g) + (p_up * ce) * (g * gp)), power.n) * down)};
     if (UFL_UNLIKELY(!all(hard))) {
-      const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = (D(1) - y) * sx - y * sn, c2 = tail.big / (w * w), k = D(1) - (y + y);      // c2, f1, f2 before `down`
+      const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = fma(neg(y), sn, (D(1) - y) * sx), c2 = tail.big / (w * w), k = D(1) - (y + y);      // c2, f1, f2 before `down`
       const D c = weigh(select(x < D(0), y, D(1) - y), abs(x)) + bent;
-      const D f = y * sn + (D(1) - y) * sx, f1 = k * c2 / f, f2 = f1 * (sn - sx);
+      const D f = fma(y, sn, (D(1) - y) * sx), f1 = k * c2 / f, f2 = f1 * (sn - sx);
       const auto q = pow_parts(f, g);
       const D soft = at * q.p, gc = weigh(g, c), bend = (g - D(1)) * f1 * (f1 * tail.down);
       r = {select(hard, r.value, scale_by(soft * c, q.n)), select(hard, r.grad, scale_by(soft * (c1 + weigh(f1, gc) * tail.down), q.n)),
