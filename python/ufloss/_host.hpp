@@ -57,21 +57,6 @@ inline void derive_dimension(PyObject* ufunc, int factor) {
 /// Frames and labels of the axes that a call has, where they are not plain arrays or `axes` says which they are.
 inline PyObject* measure = nullptr;
 
-/// f(ufunc, *args, **kwargs)
-inline PyObject* ask(PyObject* f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  PyObject *tuple = PyTuple_New(n + 1), *kw = PyDict_New(), *result = nullptr;
-  if (tuple && kw) {
-    Py_INCREF(self);
-    PyTuple_SetItem(tuple, 0, self);
-    for (Py_ssize_t i = 0; i < n; ++i) { Py_INCREF(args[i]); PyTuple_SetItem(tuple, i + 1, args[i]); }
-    bool done = true;
-    for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
-    if (done) result = PyObject_Call(f, tuple, kw);
-  }
-  Py_XDECREF(tuple);
-  Py_XDECREF(kw);
-  return result;
-}
 /// Can it hold an integer that int64 would take for a negative one?
 inline bool may_wrap(PyObject* x) {
   if (PyArray_Check(x)) return PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONG || PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONGLONG;
@@ -157,17 +142,16 @@ struct whole_call {
   }
 };
 inline PyObject* explanation_of(PyObject* self) { return reinterpret_cast<const front*>(reinterpret_cast<const PyUFuncObject*>(self)->data)->explain; }
-/// A ValueError of what was said; of a first error where nothing was.
-inline PyObject* raise_explained(PyObject* said, PyObject* type, PyObject* value, PyObject* trace) {
-  if (said == Py_None || !said) {                   // nothing to add
-    if (!said) PyErr_Clear();
-    PyErr_Restore(type, value, trace);
-  } else {
-    PyErr_SetObject(PyExc_ValueError, said);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(trace);
-  }
+/// May an error of the function that explains be passed over?  KeyboardInterrupt, MemoryError and their like go to the caller.
+inline bool is_passed_over() { return PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError); }
+/// After a call that failed: a ValueError of what the explaining function says; where it says nothing, the error that there is.
+inline PyObject* raise_explained(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (!PyErr_ExceptionMatches(PyExc_ValueError)) return nullptr;
+  first_error error;
+  error.take();
+  PyObject* const said = ask(explanation_of(self), self, args, n, kwnames);
+  if (said == Py_None || (!said && is_passed_over())) error.raise();
+  else if (said) PyErr_SetObject(PyExc_ValueError, said);
   Py_XDECREF(said);
   return nullptr;
 }
@@ -177,27 +161,21 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t na
   whole_call c;
   if (!c.fill(self, args, n, kwnames)) return nullptr;
   PyObject* const blank = c.in[whole_call::inputs - 1];
-  PyObject *result = nullptr, *said = nullptr, *type = nullptr, *value = nullptr, *trace = nullptr;
-  if (c.in[0] && c.in[1] && blank && may_wrap(blank)) said = ask(explanation_of(self), self, c.args, c.n, c.names);
-  if (!said || said == Py_None) {
+  if (c.in[0] && c.in[1] && blank && may_wrap(blank)) {
+    PyObject* const said = ask(explanation_of(self), self, c.args, c.n, c.names);
+    const bool goes_on = said == Py_None || (!said && is_passed_over());      // the call itself says what is wrong
+    if (said && said != Py_None) PyErr_SetObject(PyExc_ValueError, said);
     Py_XDECREF(said);
-    said = nullptr;
-    PyErr_Clear();                                  // the call itself says what is wrong
-    result = call(self, c.args, size_t(c.n), c.names);
-    if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
-    PyErr_Fetch(&type, &value, &trace);
-    said = ask(explanation_of(self), self, c.args, c.n, c.names);
+    if (!goes_on) return nullptr;
+    PyErr_Clear();
   }
-  return raise_explained(said, type, value, trace);
+  PyObject* const result = call(self, c.args, size_t(c.n), c.names);
+  return result ? result : raise_explained(self, c.args, c.n, c.names);
 }
 /// After a failed call Python is asked to say more: a loop sees a slice of the batch, in its own types, and cannot name the item.
 inline PyObject* call_told(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  PyObject* result = call(self, args, nargsf, kwnames);
-  if (result || !PyErr_ExceptionMatches(PyExc_ValueError)) return result;
-  PyObject *type, *value, *trace;
-  PyErr_Fetch(&type, &value, &trace);
-  PyObject* const said = ask(explanation_of(self), self, args, Py_ssize_t(nargsf & (~size_t(0) >> 1)), kwnames);
-  return raise_explained(said, type, value, trace);
+  PyObject* const result = call(self, args, nargsf, kwnames);
+  return result ? result : raise_explained(self, args, Py_ssize_t(nargsf & (~size_t(0) >> 1)), kwnames);
 }
 /// `measuring`: CTC's, whose lengths may be left out; else None.
 inline void install_explanation(PyObject* ufunc, PyObject* function, PyObject* measuring) {

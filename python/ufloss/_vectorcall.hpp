@@ -57,8 +57,10 @@ inline bool is_special(PyObject* key, PyObject* value) {
 inline bool is_void(PyObject* key, PyObject* value) {
   return (value == Py_True && PyUnicode_CompareWithASCIIString(key, "where") == 0) || (value == Py_False && PyUnicode_CompareWithASCIIString(key, "keepdims") == 0);
 }
-/// A numpy.ma.MaskedArray, which its module need not be imported for.
-inline bool is_masked(PyObject* o) { return PyArray_Check(o) && !PyArray_CheckExact(o) && PyObject_HasAttrString(o, "harden_mask"); }
+/// A numpy.ma.MaskedArray, which its module need not be imported for.  Its type is asked: attributes of a subclass may be code, which may raise.
+inline bool is_masked(PyObject* o) {
+  return PyArray_Check(o) && !PyArray_CheckExact(o) && PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "harden_mask");
+}
 /// NumPy would ignore the mask of such an operand: gufuncs do so, and every ufunc with that of `where`.
 inline bool has_masked_input(Py_ssize_t nin, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   for (Py_ssize_t i = 0; i < n && i < nin; ++i) if (is_masked(args[i])) return true;
@@ -66,33 +68,50 @@ inline bool has_masked_input(Py_ssize_t nin, PyObject* const* args, Py_ssize_t n
     if (is_masked(args[n + k]) && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, k), "out") != 0) return true;
   return false;
 }
-inline PyObject* call_slow(const front& f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  PyObject* tuple = PyTuple_New(n + 1);
-  PyObject* kw = tuple ? PyDict_New() : nullptr;
-  PyObject* result = nullptr;
-  if (kw) {
+/// f(ufunc, *args, **kwargs)
+inline PyObject* ask(PyObject* f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  PyObject *tuple = PyTuple_New(n + 1), *kw = PyDict_New(), *result = nullptr;
+  if (tuple && kw) {
     Py_INCREF(self);
     PyTuple_SetItem(tuple, 0, self);
     for (Py_ssize_t i = 0; i < n; ++i) { Py_INCREF(args[i]); PyTuple_SetItem(tuple, i + 1, args[i]); }
     bool done = true;
     for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k) done &= PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
-    if (done) result = PyObject_Call(f.slow, tuple, kw);
+    if (done) result = PyObject_Call(f, tuple, kw);
   }
-  Py_XDECREF(kw);
   Py_XDECREF(tuple);
+  Py_XDECREF(kw);
   return result;
 }
-/// After NumPy refused the shapes along the rows: the slow way broadcasts them, or NumPy's error stays.
+/// An error that was taken aside, to be raised again or dropped.
+struct first_error {
+  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
+  void take() { PyErr_Fetch(&type, &value, &trace); }
+  void raise() {                                    // instead of what is raised now
+    PyErr_Restore(type, value, trace);
+    type = value = trace = nullptr;
+  }
+  ~first_error() { Py_XDECREF(type); Py_XDECREF(value); Py_XDECREF(trace); }
+};
+/// Is there a word among the names of a call's keywords?
+inline bool is_named(PyObject* kwnames, const char* word) {
+  for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k)
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, k), word) == 0) return true;
+  return false;
+}
+/// After NumPy refused the shapes along the rows: the slow way broadcasts them, or refuses them too and NumPy's error stays.  Whatever else it
+/// raises, such as KeyboardInterrupt or MemoryError, is no matter of shapes and goes to the caller.
 inline PyObject* call_broadcast(const front& f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  PyObject *type, *value, *trace;
-  PyErr_Fetch(&type, &value, &trace);
-  PyObject* text = value ? PyObject_Str(value) : nullptr;
-  PyObject* word = PyUnicode_FromString("gufunc");
-  PyObject* result = text && word && PyUnicode_Contains(text, word) == 1 ? call_slow(f, self, args, n, kwnames) : nullptr;
+  if (is_named(kwnames, "axes") || is_named(kwnames, "signature")) return nullptr;      // which the slow way has not
+  first_error error;
+  error.take();
+  PyObject* const text = error.value ? PyObject_Str(error.value) : nullptr;
+  PyObject* const word = PyUnicode_FromString("gufunc");
+  const int found = text && word ? PyUnicode_Contains(text, word) : PyErr_Occurred() ? -1 : 0;
   Py_XDECREF(word);
   Py_XDECREF(text);
-  if (result) { Py_XDECREF(type); Py_XDECREF(value); Py_XDECREF(trace); }
-  else { PyErr_Clear(); PyErr_Restore(type, value, trace); }
+  PyObject* const result = found == 1 ? ask(f.slow, self, args, n, kwnames) : nullptr;
+  if (found == 0 || (found == 1 && !result && PyErr_ExceptionMatches(PyExc_ValueError))) error.raise();
   return result;
 }
 inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
@@ -101,13 +120,13 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   const auto& f = *reinterpret_cast<const front*>(u->data);
   // The top bit of nargsf is a flag; PyVectorcall_NARGS, which takes it off, came to the stable ABI with 3.12.
   const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nin = u->nin, nkw = kwnames ? PyTuple_Size(kwnames) : 0;
-  if (f.slow && has_masked_input(nin, args, n, kwnames)) return call_slow(f, self, args, n, kwnames);
+  if (f.slow && has_masked_input(nin, args, n, kwnames)) return ask(f.slow, self, args, n, kwnames);
   if (n >= nin && nkw == 0) {
     PyObject* result = numpy_call(self, args, nargsf, kwnames);
     return result || !f.slow || !PyErr_ExceptionMatches(PyExc_ValueError) ? result : call_broadcast(f, self, args, n, kwnames);
   }
   if (f.slow)
-    for (Py_ssize_t k = 0; k < nkw; ++k) if (is_special(PyTuple_GetItem(kwnames, k), args[n + k]) && !is_void(PyTuple_GetItem(kwnames, k), args[n + k])) return call_slow(f, self, args, n, kwnames);
+    for (Py_ssize_t k = 0; k < nkw; ++k) if (is_special(PyTuple_GetItem(kwnames, k), args[n + k]) && !is_void(PyTuple_GetItem(kwnames, k), args[n + k])) return ask(f.slow, self, args, n, kwnames);
   if (n > most || nkw > most) {
     PyErr_Format(PyExc_TypeError, "%s() got too many arguments", u->name);
     return nullptr;
@@ -132,7 +151,7 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   for (Py_ssize_t i = n; i < nin; ++i) if (!a[i]) {
     PyObject* fallback = PyTuple_GetItem(defaults, i);
     if (fallback == Py_Ellipsis) return missing(u, f, a);
-    if (fallback == Py_None) return call_slow(f, self, args, n, kwnames);
+    if (fallback == Py_None) return ask(f.slow, self, args, n, kwnames);
     a[i] = fallback;
   }
   PyObject* names = nullptr;

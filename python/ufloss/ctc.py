@@ -128,7 +128,7 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
 
 def refuse_wrapped(name, logits, labels, logit_length, label_length, blank):
     """A blank beyond int64 would count from the last class."""
-    if np.asarray(blank).dtype == np.uint64:
+    if np.asarray(blank).dtype == np.uint64 and np.ndim(labels):      # labels without an axis are refused by NumPy
         said = find_fault(name, logits, labels, logit_length, label_length, blank)
         if said:
             raise ValueError(said)
