@@ -311,6 +311,45 @@ def test_masked_images_are_refused():
             call()
 
 
+class Quantity(np.ndarray):
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return "asked"
+
+
+class Opaque:
+    __array_ufunc__ = None
+
+
+class Plain(np.ndarray):
+    pass
+
+
+def test_images_that_handle_ufuncs_themselves_are_refused():
+    weights, where = np.ones(SCORES.shape[-1]), np.ones(SCORES.shape, bool)
+    calls = [
+        (ul.dice_loss, {"predictions": SCORES, "targets": LABELS, "class_weights": weights, "smooth": np.array(1.0), "where": where}),
+        (ul.binary_dice_loss, {"predictions": SCORES[..., 0], "targets": LABELS[..., 0], "where": where[..., 0]}),
+        (ul.multiclass_generalized_dice_loss, {"predictions": SCORES, "targets": LABELS}),
+    ]
+    for loss, given in calls:
+        for f in (loss, loss.grad, loss.value_and_grad):
+            want = f(**given)
+            for what, x in given.items():
+                with pytest.raises(TypeError, match=rf"^{loss.__name__}: {what} is a Quantity, which handles ufuncs itself"):
+                    f(**{**given, what: x.view(Quantity)})
+                with pytest.raises(TypeError, match=r"operand 'Opaque' does not support ufuncs \(__array_ufunc__=None\)"):
+                    f(**{**given, what: Opaque()})
+                np.testing.assert_equal(f(**{**given, what: x.view(Plain)}), want)
+            with pytest.raises(TypeError, match="predictions is a Quantity"):
+                f(given["predictions"].view(Quantity), given["targets"])
+
+
+def test_images_of_pandas_are_taken():
+    pd = pytest.importorskip("pandas")
+    x, t = np.array([[2.0, -1.0]]), np.array([[1.0, 0.0]])
+    np.testing.assert_array_equal(ul.binary_dice_loss(pd.DataFrame(x), pd.DataFrame(t)), ul.binary_dice_loss(x, t))
+
+
 def test_pixels_that_take_no_part_are_not_read():
     x, where = SCORES.copy(), np.ones((2, 4, 5, 1), bool)
     where[0, 1] = False

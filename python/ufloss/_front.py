@@ -44,7 +44,7 @@ def as_arrays(loss, inputs):
     return arrays
 
 
-def overrides(ufunc, operands):
+def overrides(operands):
     """Those operands that handle ufuncs themselves."""
     own = [x for x in operands if getattr(type(x), "__array_ufunc__", np.ndarray.__array_ufunc__) is not np.ndarray.__array_ufunc__]
     for x in own:
@@ -53,10 +53,21 @@ def overrides(ufunc, operands):
     return own
 
 
+def refuse_overrides(name, operands):
+    """For what is no ufunc, so that an operand which handles ufuncs itself cannot be asked: reading it as an array would lose what it adds to
+    one, its unit or where it lies.  Of pandas, whose labels are looked at elsewhere, the values are meant.
+
+    `operands` are pairs of an argument's name and its value.
+    """
+    for what, x in operands:
+        if overrides([x]) and not any(c.__module__.partition(".")[0] == "pandas" for c in type(x).__mro__):
+            raise TypeError(f"{name}: {what} is a {type(x).__name__}, which handles ufuncs itself (__array_ufunc__), and {name} is none: give an array")
+
+
 def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs):
     """What an operand that handles ufuncs itself makes of the call; NotImplemented: there is none."""
     given = out if isinstance(out, tuple) else (out,)
-    others = overrides(ufunc, [*inputs, *by_position, *given])
+    others = overrides([*inputs, *by_position, *given])
     filled = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
     for x in others:
         result = x.__array_ufunc__(ufunc, "__call__", *filled, *by_position, **kwargs, **({} if out is None else {"out": given}))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import Rows, bind, broadcast, check_mask, check_output, common_shape, find_bad_label, mask_of, outputs
+from ._front import Rows, bind, broadcast, check_mask, check_output, common_shape, find_bad_label, mask_of, outputs, refuse_overrides
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -232,7 +232,9 @@ class Reduction:
         outs = outputs(("value", "grad")[: 1 + self._with_grad], (), out, name)
         if dtype is not None and np.dtype(dtype).kind != "f":
             raise TypeError(f"{name}: dtype must be a floating-point type, not {np.dtype(dtype)}")
-        if not {type(x) for x in (*inputs, weights, where)} <= PLAIN:
+        if not {type(x) for x in (*inputs, weights, where, *outs)} <= PLAIN:
+            words = [*(a["name"] for a in loss["args"]), self._weights, "where", *["out"] * len(outs)]
+            refuse_overrides(name, zip(words, [*inputs, weights, where, *outs], strict=True))
             *inputs, weights, where = align(loss, [*inputs, weights, where], name)
         inputs, kept = as_plain(loss, inputs)
         counting = None if type(weights) in PLAIN else mask_of(weights)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import check_mask, in_the_name_of
+from ._front import check_mask, in_the_name_of, refuse_overrides
 from ._registry import ISA
 
 OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
@@ -140,14 +140,18 @@ def with_derivatives(compute):
     name = compute.__name__
     parameters = [p for p in inspect.signature(compute).parameters.values() if p.name != "want"]
 
+    def plain(want, args, kwargs):
+        refuse_overrides(name, [*zip((p.name for p in parameters), args, strict=False), *kwargs.items()])
+        return compute(*args, want=want, **kwargs)
+
     def loss(*args, **kwargs):
-        return compute(*args, want=("value",), **kwargs)[0]
+        return plain(("value",), args, kwargs)[0]
 
     def grad(*args, **kwargs):
-        return compute(*args, want=("grad",), **kwargs)[1]
+        return plain(("grad",), args, kwargs)[1]
 
     def value_and_grad(*args, **kwargs):
-        return compute(*args, want=("value", "grad"), **kwargs)
+        return plain(("value", "grad"), args, kwargs)
 
     loss.__doc__ = compute.__doc__
     grad.__doc__ = f"Gradient of the sum of the results of `{name}` with respect to `predictions`; the same arguments."
