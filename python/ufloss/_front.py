@@ -152,14 +152,19 @@ class Rows:
     def keep(self, a):
         return np.expand_dims(a, tuple(sorted(self.axes)))
 
-    def room(self, out, along, keepdims):
-        """Where a result can be computed in `out` itself: a view of it in the form of the result, else None."""
-        if not isinstance(out, np.ndarray):
-            return None
-        if along:
-            return np.moveaxis(out, self.axes, self.last) if self.k == 1 and out.shape == self.full else None
-        shape = self.shape_of(along, keepdims)
-        return None if out.shape != shape else np.squeeze(out, self.axes) if keepdims else out
+    def lay_outputs(self, outs, along, keepdims):
+        """A view of each output with its class axes last, where the result has any; None for one that is not of the result's shape.
+
+        As for NumPy's gufuncs an output may have more batch axes than the result, which is broadcast over them, and lack leading ones of
+        length 1; results of other outputs have those axes too.
+        """
+        cores = [self.lengths if lies else (1,) * self.k if keepdims else () for lies in along]
+        laid = [o if o is None or not core or o.ndim < self.k else self.move(o) for o, core in zip(outs, cores, strict=True)]
+        heads = [None if o is None else o.shape[: max(0, o.ndim - len(core))] for o, core in zip(laid, cores, strict=True)]
+        laid = [o if o is not None and o.shape == head + core else None for o, head, core in zip(laid, heads, cores, strict=True)]
+        with contextlib.suppress(ValueError):
+            self.place(np.broadcast_shapes(self.whole, *[head for o, head in zip(laid, heads, strict=True) if o is not None]))
+        return [o if o is not None and (1,) * (len(self.whole) - len(head)) + head == self.whole else None for o, head in zip(laid, heads, strict=True)]
 
     def shape_of(self, along, keepdims):
         """The shape of a result as the caller gets it."""
@@ -276,20 +281,27 @@ def make_slow(loss, attribute, parts, masked):
             if m is not None:
                 m = rows.lay(m) if lies else np.broadcast_to(m[..., None], (*m.shape, rows.n))
                 mask = m if mask is None else mask & m
+        laid = outs
         if any(o is not None for o in outs):
-            casting = kwargs.get("casting", "same_kind")
-            for o, dtype, is_row in zip(outs, types_of(ufunc, inputs, along, kwargs), row_result, strict=True):
+            casting, dtypes = kwargs.get("casting", "same_kind"), types_of(ufunc, inputs, along, kwargs)
+            laid = rows.lay_outputs(outs, row_result, keepdims)
+            for o, view, dtype, is_row in zip(outs, laid, dtypes, row_result, strict=True):
                 if o is not None:
-                    check_output(o, rows.shape_of(is_row, keepdims), dtype, casting, full_name)
-            kwargs["out"] = tuple(rows.room(o, is_row, keepdims) for o, is_row in zip(outs, row_result, strict=True))
+                    check_output(o, rows.shape_of(is_row, keepdims) if view is None else o.shape, dtype, casting, full_name)
+            inputs = [broadcast(x, (*rows.whole, rows.n)) if lies else x for x, lies in zip(inputs, along, strict=True)]
+            # Where several class axes make one row a result is computed beside its output.
+            kwargs["out"] = tuple(
+                None if view is None or (is_row and rows.k != 1) else np.squeeze(view, rows.last) if keepdims and not is_row else view
+                for view, is_row in zip(laid, row_result, strict=True)
+            )
         results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, mask, **kwargs)
         results = results if isinstance(results, tuple) else (results,)
         shaped = []
-        for result, o, room, is_row in zip(results, outs, kwargs.get("out", outs), row_result, strict=True):
-            if o is None or room is None:
+        for result, o, view, is_row in zip(results, outs, laid, row_result, strict=True):
+            if o is None:
                 result = rows.unlay(result) if is_row else rows.keep(result) if keepdims else result
-                if o is not None:
-                    np.copyto(o, result, casting=casting)
+            elif is_row and rows.k != 1:
+                np.copyto(view, result.reshape(rows.whole + rows.lengths), casting=casting)
             shaped.append(result if o is None else o)
         return tuple(shaped) if len(shaped) > 1 else shaped[0]
 
