@@ -324,6 +324,48 @@ def test_lines_and_blocks_give_the_same_bits(shape, dtype, monkeypatch):
     assert sum(took) > 10
 
 
+def unaligned(a):
+    """A copy that begins one byte behind where its numbers should."""
+    copy = np.frombuffer(bytearray(a.nbytes + 1), a.dtype, a.size, 1).reshape(a.shape)
+    copy[...] = a
+    assert not copy.flags.aligned
+    return copy
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(5,), (100_003,), (3, 70_001)])
+def test_lines_are_of_aligned_arrays_only(shape, dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, *shape)).astype(dtype)
+    weights = rng.random(shape)
+    lines = []
+    add_line = _reduce._core.add_line
+
+    def watched(which, record, of, operands, *rest):
+        assert all(a.flags.aligned for a in operands if a is not None)      # else the core would read at wrong addresses
+        lines.append(operands)
+        return add_line(which, record, of, operands, *rest)
+
+    monkeypatch.setattr(_reduce._core, "add_line", watched)
+    for f, axis in itertools.product((ul.huber_loss.sum, ul.huber_loss.mean), (None, -1)):
+        for w in (None, weights):
+            out = np.empty(shape, dtype)
+            want = f.value_and_grad(x, y, weights=w, axis=axis, returned=True, out=(None, out))
+            assert lines
+            lines.clear()
+            odd = unaligned(np.zeros(shape, dtype))
+            variants = [(unaligned(x), y, w, None), (x, unaligned(y), w, None), (x, y, w, odd)]
+            if w is not None:
+                variants += [(x, y, unaligned(w), None), (x, y, unaligned(w), odd)]
+            for a, b, c, o in variants:
+                got = f.value_and_grad(a, b, weights=c, axis=axis, returned=True, out=(None, o))
+                assert o is None or got[1] is o
+                for g, e in zip(got, want, strict=True):
+                    np.testing.assert_array_equal(g, e)
+                assert f(a, b, weights=c, axis=axis).tobytes() == want[0].tobytes()
+            lines.clear()
+
+
 # Types that a single loss leaves
 
 

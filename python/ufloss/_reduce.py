@@ -367,13 +367,15 @@ class Pass:
         return np.where(np.isnan(self.total) | np.isnan(better), result, better)
 
     def by_lines(self):
-        """Long lines in one call each, where operands lie in even steps and in one type; says whether it was done."""
+        """Long lines in one call each, where all arrays are aligned, in even steps and in one type; says whether it was done."""
         if self.rows or self.exponents is not None or self.source.mask is not None:
             return False
         shape, kind = self.shape, self.kind
         split, inner = split_of(shape, self.limit)
         weights, laid = self.weights, self.laid
         if not self.kept <= split < len(shape) or not (weights is None or weights.dtype == np.float64):
+            return False
+        if any(x is not None and not x.flags.aligned for x in (weights, laid)):
             return False
         operands = []
         for x in self.source.inputs:
