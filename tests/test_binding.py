@@ -1,6 +1,7 @@
 """The losses as Python objects: real ufuncs with named arguments, their types, errors and documentation; the package around them."""
 
 import doctest
+import fnmatch
 import hashlib
 import importlib
 import inspect
@@ -12,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -640,6 +642,14 @@ def test_get_include_holds_the_headers():
     folder = Path(ul.get_include())
     assert (folder / "ufloss" / "ufloss.hpp").is_file()
     assert (folder / "ufloss" / "registry.hpp").is_file()
+
+
+def test_wheels_hold_no_source_of_the_binding():
+    root = Path(__file__).parent.parent
+    excluded = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["scikit-build"]["wheel"]["exclude"]
+    sources = [p.name for p in (root / "python" / "ufloss").rglob("*") if p.suffix in (".pyx", ".pxd", ".hpp", ".cpp")]
+    assert {"_core.pyx", "_host.hpp", "_vectorcall.hpp"} <= set(sources)
+    assert [name for name in sources if not any(fnmatch.fnmatchcase(name, pattern) for pattern in excluded)] == []
 
 
 def test_command_line_version():
