@@ -760,6 +760,15 @@ def test_unknown_isa_is_an_import_error_that_names_the_choices(wrong):
     assert ", ".join(CONFIG["usable instruction sets"]) in last
 
 
+def test_a_build_for_other_processors_is_an_import_error():
+    with pytest.raises(ImportError, match="ufloss is built for x86-64-v3 and x86-64-v4, and this processor lacks what that needs"):
+        _core.index_of_isa("", {"x86-64-v3": False, "x86-64-v4": False}, -1)
+    with pytest.raises(ImportError, match=r"^UFLOSS_ISA='x86-64-v4' .* \(there is none\)$"):
+        _core.index_of_isa("x86-64-v4", {"x86-64-v4": False}, -1)
+    assert _core.index_of_isa("", {"x86-64-v3": True, "x86-64-v4": False}, 0) == 0
+    assert _core.index_of_isa("x86-64-v4", {"x86-64-v3": True, "x86-64-v4": True}, 0) == 1
+
+
 # Masked arrays
 
 ROW_CASES = [pytest.param(loss, attribute, id=f"{loss['name']}.{attribute}".removesuffix(".")) for loss in ROW_LOSSES for attribute in loss["outputs"]]

@@ -62,8 +62,10 @@ bool has(unsigned word, std::initializer_list<int> bits) {
 }
 // Own code, not __builtin_cpu_supports: MSVC has none, and one compiler's answered "no" to AVX-512 on a processor that has it.
 int measure_level() {
+  const registers one = cpuid(1, 0);
+  if (!has(one.ecx, {0, 9, 19, 20, 23})) return -1;                     // SSE3 SSSE3 SSE4.1 SSE4.2 POPCNT
   if (cpuid(0, 0).eax < 7) return 0;
-  const registers one = cpuid(1, 0), seven = cpuid(7, 0);
+  const registers seven = cpuid(7, 0);
   if (!has(one.ecx, {12, 22, 27, 28, 29})) return 0;                    // FMA MOVBE OSXSAVE AVX F16C
   const std::uint64_t state = enabled_state();
   if ((state & 0x6) != 0x6 || !has(seven.ebx, {3, 5, 8})) return 0;     // BMI1 AVX2 BMI2
@@ -94,11 +96,12 @@ int count() noexcept { return int(sizeof(tables) / sizeof(tables[0])); }
 const kernel_table& table(int i, int kind) noexcept { return *tables[i][kind]; }
 bool is_emulated(const char* isa) noexcept { return !std::strncmp(isa, "isa_emulated", 12); }
 bool supported(int i) noexcept { return i >= 0 && i < count() && needed_level(names[i]) <= level(); }
-int best() noexcept {
-  int found = 0;
-  for (int i = 0; i < count(); ++i) if (supported(i) && !is_emulated(names[i])) found = i;
+int choose(const char* const* sets, int n, int level) noexcept {
+  int found = -1;
+  for (int i = 0; i < n; ++i) if (needed_level(sets[i]) <= level && (found < 0 || !is_emulated(sets[i]))) found = i;
   return found;
 }
+int best() noexcept { return choose(names, count(), level()); }
 int find(const char* isa) noexcept {
   for (int i = 0; i < count(); ++i) if (!std::strcmp(tables[i][0]->isa, isa)) return i;
   return -1;

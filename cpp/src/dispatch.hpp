@@ -45,9 +45,11 @@ enum kind { losses_kind, rows_kind, ctc_kind, sums_kind, batch_kind, regions_kin
 int count() noexcept;                              ///< instruction sets built in, lowest first
 const kernel_table& table(int i, int kind = losses_kind) noexcept;
 bool supported(int i) noexcept;                    ///< may this processor run it?
-int best() noexcept;
+int best() noexcept;                               ///< -1: this processor runs none of them
+/// The best of n sets, lowest first, for a processor that has x86-64-v2 (level 0), -v3 (1) or -v4 (2), or less (-1); -1: none.
+int choose(const char* const* sets, int n, int level) noexcept;
 int find(const char* isa) noexcept;                ///< -1: not built in
-bool is_emulated(const char* isa) noexcept;        ///< plain C++ in the shape of wide registers: for tests, never the best
+bool is_emulated(const char* isa) noexcept;        ///< plain C++ in the shape of wide registers: for tests, the best only where it is alone
 host& host_calls() noexcept;
 std::ptrdiff_t past_cache_from() noexcept;             ///< bytes beyond which results are stored past the cache
 }  // namespace dispatch

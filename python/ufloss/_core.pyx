@@ -364,13 +364,18 @@ def past_cache_from():
     return None if c_past_cache_from() == PTRDIFF_MAX else c_past_cache_from()
 
 
+def index_of_isa(str wanted, dict names, int usual):
+    """Index of the instruction set to use among isa_names(): the one that is wanted, or the usual one, which is negative if there is none."""
+    if wanted and not names.get(wanted):
+        usable = ", ".join(name for name, runs in names.items() if runs) or "there is none"
+        raise ImportError(f"UFLOSS_ISA={wanted!r} is not an instruction set that this build has and this processor runs ({usable})")
+    if wanted:
+        return list(names).index(wanted)
+    if usual < 0:
+        raise ImportError(f"ufloss is built for {' and '.join(names)}, and this processor lacks what that needs: install a build for this processor")
+    return usual
+
+
 def choose_isa():
     """Index of the instruction set to use: the best, or the one that UFLOSS_ISA names."""
-    wanted = os.environ.get("UFLOSS_ISA", "")
-    if not wanted:
-        return best()
-    names = isa_names()
-    if not names.get(wanted):
-        usable = ", ".join(name for name, runs in names.items() if runs)
-        raise ImportError(f"UFLOSS_ISA={wanted!r} is not an instruction set that this build has and this processor runs ({usable})")
-    return list(names).index(wanted)
+    return index_of_isa(os.environ.get("UFLOSS_ISA", ""), isa_names(), best())

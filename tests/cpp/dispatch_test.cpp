@@ -73,12 +73,34 @@ template <class T> void agree(const kernel_table& a, const kernel_table& b, cons
     }
 }
 
+void check_choices() {
+  const char* const all[] = {"isa_x86_64_v2", "isa_x86_64_v3", "isa_x86_64_v4", "isa_emulated_512"};
+  const struct { int from, n, level, best; } cases[] = {
+      {0, 4, 2, 2}, {0, 4, 1, 1}, {0, 4, 0, 0}, {0, 4, -1, -1},      // all of them on each processor
+      {1, 2, 2, 1}, {1, 2, 1, 0}, {1, 2, 0, -1}, {1, 2, -1, -1},     // v3 and v4
+      {2, 1, 2, 0}, {2, 1, 1, -1}, {2, 1, 0, -1},                    // v4 alone
+      {2, 2, 2, 0}, {2, 2, 1, 1}, {2, 2, 0, -1},                     // beside emulated registers, which need v3
+      {3, 1, 2, 0}, {3, 1, 1, 0}, {3, 1, 0, -1},                     // nothing else
+  };
+  for (const auto& c : cases) {
+    const int got = choose(all + c.from, c.n, c.level);
+    check(got == c.best, "of %d sets from %s on the best at level %d is %d, not %d", c.n, all[c.from], c.level, got, c.best);
+  }
+}
+
 }  // namespace
 
 int main() {
+  check_choices();
   check(count() >= 1, "no table");
-  check(best() >= 0 && best() < count(), "best() = %d", best());
-  check(supported(best()) && !is_emulated(table(best()).isa) && !supported(count()) && !supported(-1), "supported() and best() disagree");
+  bool any = false, any_real = false;
+  for (int i = 0; i < count(); ++i) {
+    any = any || supported(i);
+    any_real = any_real || (supported(i) && !is_emulated(table(i).isa));
+  }
+  check(any ? best() >= 0 && best() < count() && supported(best()) : best() == -1, "best() = %d", best());
+  check(!any || is_emulated(table(best()).isa) == !any_real, "best() is emulated");
+  check(!supported(count()) && !supported(-1), "supported() beyond the tables");
   check(find("isa_of_a_pocket_calculator") == -1 && find("") == -1, "find() invents tables");
   check(past_cache_from() > 0, "past_cache_from() = %td", past_cache_from());
   for (int i = 0; i < count(); ++i) {

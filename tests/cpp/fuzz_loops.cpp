@@ -1167,7 +1167,7 @@ int main(int argc, char** argv) {
     const bool has_fma = std::strcmp(name, "isa_x86_64_v2") && std::strcmp(name, "isa_scalar");
     if (supported(i) && (isa_name.empty() ? has_fma : isa_name == name)) isas.push_back(i);
   }
-  if (isas.empty() && isa_name.empty()) isas.push_back(best());
+  if (isas.empty() && isa_name.empty() && best() >= 0) isas.push_back(best());
   if (isas.empty()) {
     std::fprintf(stderr, "%s: %s is not built in, or not supported by this processor\n", program,
                  isa_name.c_str());

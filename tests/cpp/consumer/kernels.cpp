@@ -4,6 +4,7 @@
 #include <dispatch.hpp>
 
 int main() {
+  if (ufloss::dispatch::best() < 0) return 1;      // built for other processors
   const ufloss::kernel_table& table = ufloss::dispatch::table(ufloss::dispatch::best());
   for (int k = 0; k < table.size; ++k) {
     const ufloss::loss_record& r = table.records[k];
