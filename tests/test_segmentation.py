@@ -344,6 +344,17 @@ def test_images_that_handle_ufuncs_themselves_are_refused():
                 f(given["predictions"].view(Quantity), given["targets"])
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_matrices_are_arrays():
+    x, t, where = np.array([[2.0, -1.0], [0.5, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[True, True], [False, True]])
+    for loss, words in ((ul.dice_loss, {"where": where}), (ul.binary_dice_loss, {"where": where}), (ul.multiclass_generalized_dice_loss, {})):
+        for f in (loss, loss.value_and_grad):
+            got = f(np.asmatrix(x), np.asmatrix(t), **{word: np.asmatrix(a) for word, a in words.items()})
+            for g, w in zip(got, f(x, t, **words), strict=True) if isinstance(got, tuple) else [(got, f(x, t, **words))]:
+                assert type(g) is type(w)
+                np.testing.assert_array_equal(g, w)
+
+
 def test_images_of_pandas_are_taken():
     pd = pytest.importorskip("pandas")
     x, t = np.array([[2.0, -1.0]]), np.array([[1.0, 0.0]])

@@ -49,9 +49,14 @@ def along(a, pixels):
     return a.transpose(*others, *sorted(pixels)).reshape(*(a.shape[i] for i in others), math.prod(a.shape[i] for i in pixels))
 
 
+def as_array(x):
+    """The values alone, a matrix as the array that it is; a masked array as it is, for it is refused."""
+    return x if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+
+
 def images(predictions, targets, name):
     """Both with a class axis, of one shape; predictions as floating point."""
-    x, t = np.asanyarray(predictions), np.asanyarray(targets)
+    x, t = as_array(predictions), as_array(targets)
     for what, a in (("predictions", x), ("targets", t)):
         if isinstance(a, np.ma.MaskedArray):
             raise TypeError(f"{name}: {what} are a masked array: give the pixels that take part as where, and a filled one")
@@ -249,10 +254,10 @@ def binary_dice_loss(predictions, targets, *, smooth=1.0, apply_sigmoid=True, wh
     >>> ul.binary_dice_loss([[2.0, -1.0]], [[1.0, 0.0]])
     array([0.09353465])
     """
-    x, t = np.asanyarray(predictions), np.asanyarray(targets)
+    x, t = as_array(predictions), as_array(targets)
     if x.ndim == t.ndim and x.shape[-1:] != (1,):
         x, t = x[..., None], t[..., None]
-        where = where if where is None else np.asanyarray(where)[..., None]
+        where = where if where is None else as_array(where)[..., None]
     value, grad = dice("binary_dice_loss", x, t, want, smooth=smooth, apply_softmax=apply_sigmoid, where=where)
     return value, grad if grad is None else grad.reshape(np.shape(predictions))
 
