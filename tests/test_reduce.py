@@ -366,6 +366,20 @@ def test_lines_are_of_aligned_arrays_only(shape, dtype, monkeypatch):
             lines.clear()
 
 
+@pytest.mark.parametrize("loss", [loss for loss in REDUCED if loss["kind"] != "row"], ids=lambda loss: loss["name"])
+def test_types_are_those_of_the_losses(loss):
+    ufunc, args = UFUNCS[loss["name"]], operands(loss, (3,))
+    numbers = [1.0, 1, True, np.float64(1), np.float32(1), *[np.array(1, dtype) for dtype in ("f2", "f4", "f8", "i8", "?")]]
+    for dtype in ("f2", "f4", ">f4"):
+        arrays = [a.astype(dtype) for a in args]
+        for k, number in itertools.product(range(len(arrays)), numbers):
+            mixed = [number if i == k else a for i, a in enumerate(arrays)]
+            want = ufunc(*mixed)
+            got = ufunc.sum(*mixed)
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want.sum(dtype=float), rtol=1e-3 if want.dtype == "f2" else 1e-6, atol=0.05 * (want.dtype == "f2"))
+
+
 # Types that a single loss leaves
 
 

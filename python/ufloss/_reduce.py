@@ -80,8 +80,12 @@ class Elements:
 
     def dtype(self, ufunc):
         kinds = {x.dtype for x in self.inputs if np.ndim(x)}
-        real = all(np.ndim(x) or isinstance(x, float | int) or (x.dtype.kind in "biuf" and x.dtype.itemsize <= 8) for x in self.inputs)
-        if len(kinds) == 1 and real and (kind := kinds.pop()).char in "efd":
+        # Numbers of Python have no say, nor have parameters, of the types that losses take.
+        settled = all(
+            np.ndim(x) or not hasattr(x, "dtype") or x.dtype in kinds or (a["role"] == "parameter" and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8)
+            for x, a in zip(self.inputs, self.loss["args"], strict=True)
+        )
+        if len(kinds) == 1 and settled and (kind := kinds.pop()).char in "efd":
             return kind.newbyteorder("=")  # the sums read numbers as the machine has them
         none = (slice(0, 0),) * len(self.shape)
         return ufunc(*[x if np.ndim(x) == 0 else x[none] for x in self.inputs]).dtype
