@@ -653,29 +653,6 @@ def test_sizes_that_no_memory_has():
     assert int(out) > 400
 
 
-def test_threads_that_write_to_what_is_read():
-    """Labels, lengths and masks that change during a call give some result or a ValueError, and touch nothing else."""
-    out = run_child("""
-        rng = np.random.default_rng(0)
-        x = rng.normal(size=(64, 60, 20)).astype("f4")
-        labels, length, label_length = np.ones((64, 20), int), np.full(64, 60), np.full(64, 20)
-        blank, mask = np.zeros(64, int), np.ones((64, 60), bool)
-        changes = [(labels, 2**40), (labels, -2**40), (length, 2**40), (label_length, 2**40), (blank, 2**40), (mask, False)]
-        end, done, refused = time.time() + 2.5, 0, 0
-        with flipping(*changes, (length, -2**63)):
-            while time.time() < end:
-                for f in (ul.ctc.loss, ul.ctc.loss.value_and_grad, ul.ctc.align, ul.ctc.loss.forward_probs, ul.ctc.posteriors):
-                    for keywords in ({}, {"where": mask}):
-                        try:
-                            f(x, labels, length, label_length, blank, **keywords)
-                            done += 1
-                        except ValueError:
-                            refused += 1
-        print(done, refused)
-    """)
-    assert sum(map(int, out.split())) > 10      # which of both is a matter of luck
-
-
 def test_no_number_stands_for_a_default():
     logits, label = draw(7, 4, 3)
     unsigned = np.uint64
@@ -744,29 +721,6 @@ def test_long_sequences_without_their_emissions():
         if slope is not None:
             np.testing.assert_allclose(grad, slope, atol=1e-6)
         np.testing.assert_allclose(grad.astype(float).sum(-1), 0, atol=1e-6)
-
-
-def test_stacks_of_96_kib():
-    run_child("""
-        x = np.random.default_rng(0).normal(size=(3, 90, 300)).astype("f4")
-        labels = np.random.default_rng(1).integers(1, 300, (3, 20))
-        c = ul.ctc
-        functions = [c.loss, c.loss.value_and_grad, c.loss_from_log_probs.value_and_grad, c.loss.forward_probs]
-        functions += [c.align, c.posteriors, c.class_posteriors]
-        cases = [(f, x.astype(t) * k) for f in functions for t in "efd" for k in (1, 60)]
-        for f, a in cases:
-            f(a, labels)      # what Python and NumPy need once
-        done = []
-        def work():
-            for f, a in cases:
-                f(a, labels)
-            done.append(1)
-        threading.stack_size(96 * 1024)
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        assert done
-    """)
 
 
 NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01, 0xFC01)),

@@ -1,20 +1,14 @@
 """Small stacks, little memory, sizes that overflow, data that change during a call, and data that take long: in child processes, since
 what fails here dies."""
 
-import os
-import subprocess
 import sys
 import textwrap
 
 import pytest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from children import run_child
 
 COMMON = """
-import sys, threading, time
-sys.path.insert(0, {here!r})
-import numpy as np
-import ufloss as ul
 from ufloss import ctc
 from ufloss._registry import ALL
 from ufloss.compat import axon, gluon, optax
@@ -45,17 +39,10 @@ def derivatives(loss):
 
 def run(code, *, timeout=120, **words):
     """The lines that a child process prints; a child that dies fails the test with the last of them."""
-    text = COMMON.format(here=HERE) + textwrap.dedent(code)
+    text = COMMON + textwrap.dedent(code)
     for word, value in words.items():
         text = text.replace(f"<{word}>", repr(value))
-    try:
-        child = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=timeout)
-    except subprocess.TimeoutExpired as e:
-        last = (e.stdout or b"").decode().splitlines()[-1:]
-        pytest.fail(f"still running after {timeout} s, at {last}")
-    lines = child.stdout.splitlines()
-    assert child.returncode == 0, f"died with {child.returncode} at {lines[-1:]}\n{child.stderr[-2000:]}"
-    return lines
+    return run_child(text, timeout=timeout).splitlines()
 
 
 # --- 96 KiB of stack -----------------------------------------------------------------------------------------------------------------
@@ -67,30 +54,49 @@ logits, labels = rng.standard_normal((2, 40, 60)).astype(dtype), rng.integers(1,
 vectors, classes = rng.standard_normal((70, 33)).astype(dtype), rng.integers(0, 4, 70)
 images = rng.standard_normal((2, 6, 7, 3)).astype(dtype)
 
+def apart(a):
+    # The same array with other numbers between its own.
+    wide = np.repeat(a, 2, -1)
+    wide[..., 1::2] = 7
+    return wide[..., ::2]
+
 def everything():
     for loss in ALL:
         if loss["kind"] == "batch":
+            many, pairs = rng.standard_normal((150, 40)).astype(dtype), np.arange(150) % 50
             for f in derivatives(loss):
                 yield f, (vectors, classes), {}
                 yield f, (vectors, classes), {"where": rng.random(70) < 0.8}
+                for temperature in (0.1, 0.005):
+                    yield f, (many, pairs, np.dtype(dtype).type(temperature)), {}
             continue
-        for n in (5, 50, 300, 2500):
-            args = draw(loss, 70, n, dtype)
-            mask = rng.random((len(args[0]), n)) < 0.8
+        for rows, n in ((70, 3), (70, 5), (70, 31), (70, 50), (70, 300), (70, 2500), (3, 5000)):
+            args = draw(loss, rows, n, dtype)
+            strided = [apart(a) if a.ndim > 1 else a for a in args]
+            mask = rng.random((rows, n)) < 0.8
+            masks = {"where": mask} if loss["kind"] == "row" else {}
             for f in derivatives(loss):
                 yield f, args, {}
-                yield f, [np.asfortranarray(a) for a in args], {"where": mask} if loss["kind"] == "row" else {}
+                yield f, [np.asfortranarray(a) for a in args], masks
+                results = f(*args)
+                outs = tuple(apart(np.asarray(r)) for r in (results if isinstance(results, tuple) else (results,)))
+                yield f, strided, {"out": outs}
+                yield f, strided, {"out": outs, **masks}
             value = getattr(ul, loss["name"])
             for word in ("sum", "mean"):
                 if hasattr(value, word):
                     keyword = "loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"
-                    yield getattr(value, word), args, {keyword: np.ones((len(args[0]), 1) if loss["kind"] == "elementwise" else 1)}
+                    weights = np.ones((rows, 1) if loss["kind"] == "elementwise" else 1)
+                    yield getattr(value, word), args, {keyword: weights}
+                    yield getattr(value, word), strided, {}
                     if hasattr(value, "value_and_grad"):
                         yield getattr(value, word).value_and_grad, args, {"where": mask}
+                        yield getattr(value, word).value_and_grad, strided, {keyword: weights}
     for f in ctc.UFUNCS.values():
         yield f, (logits, labels), {}
         yield f, (logits, labels, [40, 30], [15, 3]), {"where": rng.random((2, 40)) < 0.9}
         yield f, (rng.standard_normal((1, 900, 300)).astype(dtype), rng.integers(1, 300, (1, 250))), {}
+        yield f, ((rng.standard_normal((3, 90, 300)) * 60).astype(dtype), rng.integers(1, 300, (3, 20))), {}
     yield ctc.feasible, (labels, 3), {}
     for f in (ul.ctc_loss, ul.ctc_loss.value_and_grad, ul.ctc_loss_with_forward_probs, optax.ctc_loss, optax.ctc_loss_with_forward_probs):
         yield f, (logits, np.zeros((2, 40)), labels, np.zeros((2, 15))), {}
@@ -131,7 +137,7 @@ assert finished
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_96_kib_of_stack(dtype):
     lines = run(SMALL_STACK, dtype=dtype, stack=96 * 1024)
-    assert len(lines) > 3000
+    assert len(lines) > 9000
 
 
 # --- little memory -------------------------------------------------------------------------------------------------------------------
@@ -249,62 +255,76 @@ def test_sizes_that_overflow(part):
 
 # --- data that change during a call --------------------------------------------------------------------------------------------------
 FLIPS = """
+BAD = [-1, 2**40, -2**40, 2**50, 2**62, -2**62, -2**63, 400, 10**6]
 sys.setswitchinterval(1e-5)
-stop = False
-x = rng.standard_normal((300, 400)).astype("f4")
-labels, good = np.zeros(300, int), rng.integers(0, 400, 300)
-frames = rng.standard_normal((8, 200, 20)).astype("f4")
-spelt, whole, short = np.ones((8, 60), int), np.full(8, 200), np.full(8, 60)
-right = rng.integers(1, 20, (8, 60))
-mask, frame_mask, row_mask = np.ones(x.shape, bool), np.ones((8, 200), bool), np.ones(300, bool)
-BAD = [-1, 2**40, -2**40, 2**62, -2**63, 400, 10**6]
-
-ARRAYS = [(labels, good), (spelt, right), (whole, whole.copy()), (short, short.copy()), (mask, True), (frame_mask, True), (row_mask, True)]
-labels[...], spelt[...] = good, right
+stop, changing = False, []      # pairs of an array and of what is right in it
 
 def flip():
     dice = np.random.default_rng(1)
     while not stop:      # right most of the time, so that calls begin, and wrong at any moment
-        for k in dice.integers(0, len(ARRAYS), 20):
-            array, value = ARRAYS[k]
+        for k in dice.integers(0, 2**62, 20):
+            array, right = changing[k % len(changing)]
             place = slice(dice.integers(0, len(array)), None)
             array[place] = False if array.dtype == bool else BAD[dice.integers(0, len(BAD))]
             if dice.random() < 0.3:
                 time.sleep(0)
-            array[...] = value
+            array[...] = right
             time.sleep(0)
+        time.sleep(1e-3)
 
-CE, triplets = ul.softmax_cross_entropy_with_integer_labels, ul.supervised_contrastive_loss
-CALLS = {
-    "rows": [lambda: CE(x, labels), lambda: CE.value_and_grad(x, labels), lambda: CE.grad(np.asfortranarray(x), labels),
-             lambda: CE.value_and_grad(x, labels, where=mask), lambda: ul.multiclass_hinge_loss.grad(x, labels),
-             lambda: ul.nll_loss_with_integer_labels.value_and_grad(x, labels)],
-    "ctc": [lambda f=f: f(frames, spelt, whole, short) for f in ctc.UFUNCS.values()]
-         + [lambda f=f: f(frames, spelt, whole, short, where=frame_mask) for f in ctc.UFUNCS.values()],
-    "batch": [lambda: ul.ntxent_loss.value_and_grad(x, labels), lambda: triplets.grad(x, labels, where=row_mask),
-              lambda: ul.ntxent_loss.value_and_grad(x, labels, where=row_mask)],
-}
-thread = threading.Thread(target=flip)
-thread.start()
-calls = refused = 0
-end = time.monotonic() + <seconds>
-while time.monotonic() < end:
-    for k, call in enumerate(CALLS[<group>]):
-        try:
-            call()
-        except ValueError:
-            refused += 1
-        calls += 1
+def rows():
+    for n, batch, dtype in ((400, 300, "f4"), (10, 60000, "f4"), (10, 60000, "f2"), (600, 1000, "f4"), (600, 1000, "f8"), (3000, 200, "f4")):
+        x, right = rng.standard_normal((batch, n)).astype(dtype), rng.integers(0, n, batch)
+        labels, mask = right.copy(), np.ones(x.shape, bool)
+        out, across = (np.zeros(batch, dtype), np.zeros(x.shape, dtype)), np.asfortranarray(x)
+        for loss in (ul.softmax_cross_entropy_with_integer_labels, ul.multiclass_hinge_loss, ul.nll_loss_with_integer_labels):
+            yield [(labels, right)], [lambda: loss(x, labels), lambda: loss.grad(across, labels), lambda: loss.value_and_grad(x, labels, out=out)]
+            yield [(labels, right), (mask, True)], [lambda: loss.value_and_grad(x, labels, where=mask, out=out)]
+
+def sequences():
+    for batch, frames, n in ((8, 200, 60), (64, 60, 20)):
+        x, mask = rng.standard_normal((batch, frames, 20)).astype("f4"), np.ones((batch, frames), bool)
+        right = rng.integers(1, 20, (batch, n)), np.full(batch, frames), np.full(batch, n), np.zeros(batch, int)
+        args = [a.copy() for a in right]
+        for f in ctc.UFUNCS.values():
+            yield list(zip(args, right)), [lambda: f(x, *args)]
+            yield [*zip(args, right), (mask, True)], [lambda: f(x, *args, where=mask)]
+
+def pairs():
+    for shape, classes in (((300,), 400), ((8, 96), 48)):
+        x, right = rng.standard_normal((*shape, 32)).astype("f4"), rng.integers(0, classes, shape)
+        labels, mask = right.copy(), np.ones(shape, bool)
+        for loss in (ul.ntxent_loss, ul.supervised_contrastive_loss):
+            yield [(labels, right)], [lambda: loss(x, labels), lambda: loss.value_and_grad(x, labels)]
+            yield [(labels, right), (mask, True)], [lambda: loss(x, labels, where=mask), lambda: loss.grad(x, labels, where=mask)]
+
+thread = None
+for changing, calls in <group>():
+    if thread is None:
+        thread = threading.Thread(target=flip, daemon=True)
+        thread.start()
+    for call in calls:
+        done = refused = 0
+        end = time.monotonic() + <seconds>
+        while time.monotonic() < end or (<refuses> and not (done and refused) and time.monotonic() < end + 10):
+            try:
+                call()
+                done += 1
+            except ValueError as error:
+                assert any(word in str(error) for word in ("out of range", "is the blank", "logit_length", "label_length", "not a class")), error
+                refused += 1
+        assert done, refused
+        assert (refused > 0) == <refuses>, (done, refused)
+        say(done, refused)
 stop = True
 thread.join()
-say(calls, refused)
 """
 
 
-@pytest.mark.parametrize("group", ["rows", "ctc", "batch"])
-def test_data_that_change_during_a_call(group):
-    calls, _ = map(int, run(FLIPS, group=group, seconds=0.7)[-1].split())
-    assert calls > 0
+@pytest.mark.parametrize(("group", "refuses", "seconds"), [("rows", True, 0.02), ("sequences", True, 0.05), ("pairs", False, 0.1)])
+def test_data_that_change_during_a_call(group, refuses, seconds):
+    """Each call gives some result or says what it read that is wrong, which labels of pairs cannot be; and both happen."""
+    assert run(FLIPS.replace("<group>", group), refuses=refuses, seconds=seconds)
 
 
 # --- data that take long -------------------------------------------------------------------------------------------------------------

@@ -530,40 +530,6 @@ def test_sizes_that_no_memory_has():
     assert int(out) > 100
 
 
-def test_threads_that_write_to_what_is_read():
-    run_child("""
-        x = np.random.default_rng(0).normal(size=(8, 96, 32)).astype("f4")
-        labels, mask = np.arange(8 * 96).reshape(8, 96) % 48, np.ones((8, 96), bool)
-        end = time.time() + 2
-        with flipping((labels, 2**40), (mask, False), (labels, -2**63)):
-            while time.time() < end:
-                for f in (ul.ntxent_loss, ul.ntxent_loss.value_and_grad, ul.supervised_contrastive_loss.value_and_grad):
-                    f(x, labels)
-                    f(x, labels, where=mask)
-    """)
-
-
-def test_stacks_of_96_kib():
-    run_child("""
-        x = np.random.default_rng(0).normal(size=(150, 40))
-        labels = np.arange(150) % 50
-        functions = [f for loss in (ul.ntxent_loss, ul.supervised_contrastive_loss) for f in (loss, loss.value_and_grad)]
-        cases = [(f, x.astype(t), np.dtype(t).type(heat)) for f in functions for t in "efd" for heat in (0.1, 0.005)]
-        for f, a, heat in cases:
-            f(a, labels, heat)      # what Python and NumPy need once
-        done = []
-        def work():
-            for f, a, heat in cases:
-                f(a, labels, heat)
-            done.append(1)
-        threading.stack_size(96 * 1024)
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        assert done
-    """)
-
-
 NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01)),
         "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001)),
         "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001,
