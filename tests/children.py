@@ -10,6 +10,7 @@ IMPORTS = """
 import itertools, sys, threading, time
 import numpy as np
 import ufloss as ul
+from children import limit_addresses
 """
 
 
@@ -25,3 +26,12 @@ def run_child(code, *before, timeout=300):
         raise AssertionError(f"still running after {timeout} s, at {(late.stdout or b'').decode()[-2000:]}") from None
     assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr[-4000:])
     return done.stdout
+
+
+def limit_addresses(size):
+    """Leave this process that many bytes of addresses, at most; gives what `setrlimit` takes to undo that."""
+    import resource  # POSIX has it
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (min(n for n in (size, *before) if n != resource.RLIM_INFINITY), before[1]))
+    return before

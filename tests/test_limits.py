@@ -160,18 +160,17 @@ def size():
         return int(file.read().split()[0]) * resource.getpagesize()
 def same(a, b):
     return all(np.array_equal(p, q, equal_nan=True) for p, q in zip(a if isinstance(a, tuple) else (a,), b if isinstance(b, tuple) else (b,), strict=True))
-hard = resource.getrlimit(resource.RLIMIT_AS)[1]
 refused = done = 0
 for k, call in enumerate(CALLS[<group>]):
     wanted = call()
     for room in [n << shift for shift in range(12, 28, 2) for n in (0, 1, 3)]:
-        resource.setrlimit(resource.RLIMIT_AS, (size() + room, hard))
+        before = limit_addresses(size() + room)
         try:
             found = call()
         except MemoryError:
             found = None
         finally:
-            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+            resource.setrlimit(resource.RLIMIT_AS, before)
         if found is None:
             refused += 1
         else:

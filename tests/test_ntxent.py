@@ -503,8 +503,7 @@ def test_equal_calls_between_dirtied_heaps(ufunc, dtype):
 
 def test_sizes_that_no_memory_has():
     out = run_child("""
-        import resource
-        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+        limit_addresses(6 << 30)
         count = 0
         losses, sizes = (ul.ntxent_loss, ul.supervised_contrastive_loss), [2**31 + 5, 2**33, 2**40, 2**47, 2**52, 2**57, 2**59, 2**60, 2**61]
         for loss, n, shape_of, dtype in itertools.product(losses, sizes, [(1, 1), (1, 0), (1, 3), (0, 1), (2, 1), (1, 4)], "efd"):

@@ -267,7 +267,7 @@ LITTLE = """
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     for o in out:
         o[...] = 7
-    resource.setrlimit(resource.RLIMIT_AS, (used, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    before = limit_addresses(used)
     held = []
     for size in (1 << 24, 1 << 20, 1 << 16, 40 << 10):
         while p := libc.malloc(size):
@@ -280,7 +280,7 @@ LITTLE = """
     untouched = bool((out[0] == 7).all() and (out[1] == 7).all())
     for p in held:
         libc.free(p)
-    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, before)
     call()
     print(failed, untouched, float(out[0][0]) == float(np.log(1000)))
 """
