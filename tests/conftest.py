@@ -66,6 +66,17 @@ class Case:
 
 
 CASES = [Case(loss, attribute) for loss in LOSSES for attribute in loss["outputs"]]
+FAMILIES = [[case for case in CASES if case.loss is loss] for loss in LOSSES]
+
+
+def cases_that(have):
+    """Those ufuncs, as `case`, to which something applies."""
+    return pytest.mark.parametrize("case", [case for case in CASES if have(case)], ids=lambda case: case.name)
+
+
+def families_that(have):
+    """Those losses as the lists of their ufuncs, as `family`, to which something applies."""
+    return pytest.mark.parametrize("family", [cases for cases in FAMILIES if have(cases[0].loss)], ids=lambda cases: cases[0].name)
 
 
 @pytest.fixture(scope="session", params=CASES, ids=lambda case: case.name)
@@ -80,7 +91,7 @@ def value(request):
     return request.param
 
 
-@pytest.fixture(scope="session", params=[[c for c in CASES if c.loss is loss] for loss in LOSSES], ids=lambda cases: cases[0].name)
+@pytest.fixture(scope="session", params=FAMILIES, ids=lambda cases: cases[0].name)
 def family(request):
     """Every loss as the list of its ufuncs."""
     return request.param

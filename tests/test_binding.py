@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 import ufloss as ul
+from conftest import cases_that, families_that
 from ufloss import _core
 from ufloss._registry import ISA, LOSSES, ROW_LOSSES, UFUNCS
 
@@ -78,11 +79,11 @@ def test_derivatives_that_exist_are_attributes_and_the_others_are_absent(family)
         _ = value.no_such_derivative
 
 
+@families_that(lambda loss: "hess" in loss["outputs"])
 def test_second_derivative_without_a_bound_of_its_own_is_the_bound(family):
     value, outputs = family[0].ufunc, family[0].loss["outputs"]
-    if "hess" in outputs:
-        assert (value.hess_bound is value.hess) == ("hess_bound" not in outputs)
-        assert (value.grad_and_hess_bound is value.grad_and_hess) == ("hess_bound" not in outputs)
+    assert (value.hess_bound is value.hess) == ("hess_bound" not in outputs)
+    assert (value.grad_and_hess_bound is value.grad_and_hess) == ("hess_bound" not in outputs)
 
 
 def test_package_lists_every_loss(family):
@@ -113,6 +114,7 @@ def test_arguments_by_name_in_any_order(case):
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@cases_that(lambda case: len(required(case)) < case.nin)
 def test_defaults_are_the_registered_ones(case, dtype):
     args = case.draw(7, dtype)
     defaults = [a["default"] for a in case.loss["args"]]
@@ -285,6 +287,7 @@ def test_integer_and_boolean_data_count_as_their_values(case):
             np.testing.assert_array_equal(got, want, strict=True)
 
 
+@cases_that(lambda case: any(a["role"] == "parameter" for a in case.loss["args"]))
 def test_parameter_arrays_are_rounded_to_the_loop_not_widening_it(case):
     args = case.draw(9, "f4")
     roles = [a["role"] for a in case.loss["args"]]
@@ -322,10 +325,8 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("kind", [kind for kind in BAD if BAD[kind].dtype != np.float64])      # as long double is on some machines
 def test_other_types_are_refused_by_name_in_every_position(family, kind):
-    if BAD[kind].dtype == np.float64:
-        pytest.skip("long double is double here")
     for case, k in itertools.product(family, range(family[0].nin)):
         args = [BAD[kind] if i == k else np.ones(3) for i in range(case.nin)]
         for call in (args, [a[0] if isinstance(a[0], np.generic) else a for a in args]):
@@ -342,10 +343,8 @@ def test_third_party_types_are_refused(value):
     assert "does not take bfloat16" in type_error(value.ufunc, *[np.ones(3, ml_dtypes.bfloat16)] * value.nin)
 
 
-@pytest.mark.parametrize("dtype", ["D", "O", "i4", "?", "U", "S", "M8", "V", "g"])
+@pytest.mark.parametrize("dtype", [dtype for dtype in ("D", "O", "i4", "?", "U", "S", "M8", "V", "g") if np.dtype(dtype) != np.float64])
 def test_dtype_without_a_loop_is_refused_by_name(family, dtype):
-    if np.dtype(dtype) == np.float64:
-        pytest.skip("long double is double here")
     for case in family:
         message = type_error(case.ufunc, *[np.ones(3)] * case.nin, dtype=dtype)
         assert message.startswith(f"{case.name} has no loop for {np.dtype(dtype).name}")

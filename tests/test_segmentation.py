@@ -142,9 +142,14 @@ def test_fenchel_young(max_fun, axis):
     x, y = rng.normal(size=(2, 4, 6))
     want = np.apply_along_axis(max_fun, axis, x) - (x * y).sum(axis)
     np.testing.assert_allclose(loss(x, y, axis=axis), want, rtol=1e-12, atol=1e-13)
-    if not hasattr(max_fun, "grad"):
-        assert not hasattr(loss, "grad")
-        return
+    assert hasattr(loss, "grad") == hasattr(loss, "value_and_grad") == hasattr(max_fun, "grad")
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("max_fun", [ul.logsumexp, norm], ids=["logsumexp", "norm"])
+def test_gradient_of_fenchel_young(max_fun, axis):
+    loss = ul.make_fenchel_young_loss(max_fun)
+    x, y = rng.normal(size=(2, 4, 6))
     value, grad = loss.value_and_grad(x, y, axis=axis)
     np.testing.assert_array_equal(value, loss(x, y, axis=axis))
     np.testing.assert_allclose(grad, slope(lambda x: loss(x, y, axis=axis), x), atol=1e-8)
