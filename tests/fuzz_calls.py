@@ -12,7 +12,6 @@ A call is drawn from its seed and number alone. Calls run in child processes, so
 """
 
 import argparse
-import contextlib
 import inspect
 import mmap
 import os
@@ -912,8 +911,7 @@ def run_one(all_targets, seed, number):
     d = Draw(seed, number)
     target = d.random.choice(all_targets)
     try:
-        with contextlib.ExitStack():
-            examine(target, d)
+        examine(target, d)
     except FaultError as fault:
         return target.name, str(fault)
     except MemoryError:
