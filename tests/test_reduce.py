@@ -87,6 +87,18 @@ def test_shapes_and_blocks(shape):
     assert ul.squared_error.mean(x, y).dtype == np.float32
 
 
+@pytest.mark.parametrize("number", [True, 2, 2.0, np.True_, np.int64(2), np.float64(2), np.float16(2), np.array(2.0)], ids=repr)
+def test_numbers_choose_the_type_of_a_mean_as_that_of_a_loss(number):
+    x = np.linspace(-3, 3, 180, dtype="f4").reshape(6, 30)
+    for loss, args in ((ul.log_cosh, lambda x: (number, x)), (ul.log_cosh, lambda x: (x, number)), (ul.huber_loss, lambda x: (x, 0.0, number))):
+        value, grad = loss.mean.value_and_grad(*args(x))
+        assert value.dtype == grad.dtype == loss(*args(x)).dtype
+        for layout in (np.asfortranarray, lambda a: a.astype(">f4"), lambda a: np.repeat(a, 2, 1)[:, ::2]):
+            other, slope = loss.mean.value_and_grad(*args(layout(x)))
+            assert other == value
+            np.testing.assert_array_equal(slope, grad)
+
+
 def test_bits_do_not_depend_on_the_layout():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 513, 129)).astype("f4")
