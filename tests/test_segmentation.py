@@ -388,6 +388,14 @@ def regions_to_add_up():
             yield x, t, {"reduction": "none", **options}
 
 
+def test_weights_of_generalized_dice_depend_on_no_layout():
+    for dtype in ("f2", "f4", "f8"):
+        x, t = rng.normal(size=(2, 3, 50, 42)).astype(dtype)
+        want = ul.multiclass_generalized_dice_loss(x, t)
+        for layout in (np.asfortranarray, lambda a: np.moveaxis(np.moveaxis(a, -1, 0).copy(), 0, -1), lambda a: a.astype(a.dtype.newbyteorder())):
+            assert ul.multiclass_generalized_dice_loss(x, layout(t)) == want
+
+
 def test_bits_depend_on_no_layout():
     def sparse(a):
         room = np.empty([2 * n for n in a.shape], a.dtype)[tuple(slice(None, None, -2) for _ in a.shape)]

@@ -299,7 +299,8 @@ def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_
     name = "multiclass_generalized_dice_loss"
     _, t = images(predictions, targets, name)
     with np.errstate(all="ignore"):
-        weights = 1 / (t.sum(tuple(range(t.ndim - 1)), dtype=float) ** 2 + 1e-7)
+        t = np.ascontiguousarray(t, float)      # whose order of adding up is one
+        weights = 1 / (t.sum(tuple(range(t.ndim - 1))) ** 2 + 1e-7)
         weights *= weights.size / weights.sum()
     return dice(name, predictions, targets, want, class_weights=weights, smooth=smooth, apply_softmax=apply_softmax,
                 reduction="all", ignore_background=ignore_background)
