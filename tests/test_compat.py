@@ -1545,3 +1545,27 @@ def test_gluon_what_weighs_nothing_counts_as_removed():
     assert gluon.SoftmaxCELoss()(pred, [0, 0], [0, 0]).tolist() == [0, 0]
     assert gluon.TripletLoss().grad(pred, zero, zero, [0, 0]).tolist() == [[0, 0], [0, 0]]
     assert gluon.CTCLoss()(np.float32([[[-INF, 0, 0]] * 2]), [[0]], sample_weight=[0]).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda x: gluon.L1Loss(batch_axis=1.0)(x, x), TypeError, r"batch_axis must be an int, not 1\.0"),
+        (lambda x: gluon.L1Loss(batch_axis=5)(x, x), np.exceptions.AxisError, "batch_axis: axis 5"),
+        (lambda x: gluon.KLDivLoss(axis="x", from_logits=False)(x, x), TypeError, "axis must be an int, not 'x'"),
+        (lambda x: gluon.CTCLoss()(x[None], np.zeros((1, 2), "V8")), TypeError, "label must be real numbers"),
+        (lambda x: optax.smooth_labels(x, np.full(3, 0.1), axis="x"), TypeError, "axis must be an int or a tuple of int, not 'x'"),
+        (lambda x: optax.softmax_cross_entropy_with_integer_labels(x.astype(complex), [0, 1]), TypeError, "logits must be real numbers"),
+        (lambda x: optax.sigmoid_focal_loss(x.astype(complex), x), TypeError, "logits must be real numbers"),
+        (lambda x: axon.margin_ranking(x, np.float64(2)), ValueError, "y_pred must be a pair of arrays"),
+        (lambda x: axon.connectionist_temporal_classification(np.ones(3), x), ValueError, "y_true must be a pair of arrays"),
+        (lambda x: axon.connectionist_temporal_classification(1j, x), ValueError, "y_true must be a pair of arrays"),
+        (lambda x: axon.binary_cross_entropy(x, x, positive_weight={}), TypeError, "positive_weight must be real numbers"),
+        (lambda x: axon.binary_cross_entropy(x, x, negative_weight=[1.0, 2.0]), ValueError, "negative_weight must be a number"),
+        (lambda x: axon.binary_cross_entropy(x, x, eps="x"), TypeError, "eps must be real numbers"),
+        (lambda x: axon.kl_divergence(x, x, eps="x"), TypeError, "eps must be real numbers"),
+    ],
+)  # fmt: skip
+def test_messages_name_an_argument(call, error, text):
+    with pytest.raises(error, match=text):
+        call(np.ones((2, 3)))

@@ -750,3 +750,28 @@ def test_losses_beyond_float16():
     label[::2] = 2
     assert ctc.loss(x, label) == INF
     assert ctc.loss(x, label, dtype=np.float32) == pytest.approx(recursion(x, label)[0], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"labels": np.zeros((2, 3), "M8[s]")}, TypeError, "labels must be integers"),
+        ({"label_paddings": np.zeros((2, 3), "V8")}, TypeError, "label_paddings must be 0 or 1, not"),
+        ({"logit_paddings": np.full((2, 5), 2)}, ValueError, "logit_paddings must be 0 or 1, not 2"),
+        ({"labels": np.ones((3, 3)), "label_paddings": np.zeros((2, 3))}, ValueError, "paddings of shapes"),
+        ({"logits": np.zeros((2, 5, 4), complex)}, TypeError, "does not take complex128"),
+    ],
+)
+def test_wrong_words_are_named_by_the_function_that_was_called(change, error, text):
+    words = {"logits": np.zeros((2, 5, 4)), "logit_paddings": np.zeros((2, 5)), "labels": np.ones((2, 3), int), "label_paddings": np.zeros((2, 3)), **change}
+    for f, name in ((ul.ctc_loss, "ctc_loss"), (ul.ctc_loss.grad, "ctc_loss.grad"), (ul.ctc_loss_with_forward_probs, "ctc_loss_with_forward_probs")):
+        with pytest.raises(error, match=rf"^{name}:? {text}"):
+            f(**words)
+
+
+@pytest.mark.parametrize("length", ["text", b"text", [b"x"]])
+def test_a_length_that_is_no_number_does_not_hide_what_is_wrong(length):
+    for blank in (0, np.uint64(0)):
+        for options in ({}, {"where": np.ones(5, bool)}):
+            with pytest.raises(TypeError, match=r"^ctc\.loss: lengths and blank must be integers"):
+                ctc.loss(np.zeros((5, 4)), [1, 2], length, blank=blank, **options)

@@ -6,6 +6,7 @@ import inspect
 import itertools
 import math
 import pickle
+import re
 import threading
 import tracemalloc
 
@@ -788,6 +789,21 @@ def test_class_axes_are_those_of_each_operand(shape, target, axis):
     np.testing.assert_array_equal(np.squeeze(CE(x, y, axis=axis, keepdims=True), axis), want)
     np.testing.assert_array_equal(CE.mean(x, y, axis=axis, over=()), want)
     np.testing.assert_allclose(CE.mean.value_and_grad(x, y, axis=axis)[1] * want.size, slope, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("axis", "error", "text"),
+    [
+        (1.0, TypeError, "must be an int or a tuple of int, not 1.0"), ("x", TypeError, "must be an int or a tuple of int, not 'x'"),
+        ((0, 1.5), TypeError, "must be an int or a tuple of int, not (0, 1.5)"), (np.array([0, 1]), TypeError, "must be an int or a tuple of int, not array"),
+        ((0, 0), ValueError, "(0, 0) names an axis twice"), (2, np.exceptions.AxisError, "2 is out of bounds"),
+        (-(2**40), np.exceptions.AxisError, "-1099511627776 is out of bounds"),
+    ],
+)  # fmt: skip
+def test_what_is_no_axis(axis, error, text):
+    for options in ({"keepdims": True}, {"where": np.ones((4, 3), bool)}):
+        with pytest.raises(error, match=re.escape(f"softmax_cross_entropy.grad: axis {text}")):
+            CE.grad(np.ones((4, 3)), np.ones((4, 3)), axis=axis, **options)
 
 
 def test_an_axis_that_an_operand_lacks():

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import os
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -386,6 +387,29 @@ def regions_to_add_up():
         where = rng.random(x.shape) < 0.8
         for options in ({}, {"axis": 1}, {"axis": (2, 0)}, {"where": where}, {"where": where[..., :1]}):
             yield x, t, {"reduction": "none", **options}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"where": np.ones(3, bool)}, ValueError, "where of shape (3,) does not broadcast to the predictions' shape (2, 3, 4)"),
+        ({"smooth": np.ones(3)}, ValueError, "smooth of shape (3,) does not broadcast to the losses' shape (2, 4)"),
+        ({"alpha": np.ones((3, 1))}, ValueError, "alpha of shape (3, 1) does not broadcast to the losses' shape (2, 4)"),
+        ({"axis": 1.0}, TypeError, "axis must be an int or a tuple of int, not 1.0"),
+        ({"axis": 3}, np.exceptions.AxisError, "axis 3 is out of bounds"),
+        ({"axis": (1, 1)}, ValueError, "axis (1, 1) names an axis twice"),
+    ],
+)  # fmt: skip
+def test_wrong_words_are_named(change, error, text):
+    for f in (ul.dice_loss, ul.dice_loss.grad, ul.dice_loss.value_and_grad):
+        with pytest.raises(error, match=re.escape(f"dice_loss: {text}")):
+            f(np.zeros((2, 3, 4)), np.ones((2, 3, 4)), **change)
+
+
+@pytest.mark.parametrize("axis", [1.0, "x", (0,), None])
+def test_axes_of_a_maximum_of_rows(axis):
+    with pytest.raises(TypeError, match=re.escape(f"fenchel_young_loss: axis must be an int, not {axis!r}")):
+        ul.make_fenchel_young_loss(np.max)(np.ones((2, 3)), np.ones((2, 3)), axis=axis)
 
 
 def test_weights_of_generalized_dice_depend_on_no_layout():

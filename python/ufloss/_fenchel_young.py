@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
-from ._front import in_the_name_of
+from ._front import in_the_name_of, normalize_axes
 from ._registry import UFUNCS
 
 logsumexp, softmax, softmax_cross_entropy, nll_loss = [UFUNCS[name] for name in ("logsumexp", "softmax", "softmax_cross_entropy", "nll_loss")]
@@ -135,7 +134,7 @@ def only(kwargs, *words):
 def along(f, signature, x, axis):
     """f over the rows along `axis`, which np.vectorize wants last."""
     x = np.asanyarray(x)
-    axis = normalize_axis_index(axis, x.ndim, "fenchel_young_loss")
+    (axis,) = normalize_axes(axis, x.ndim, "fenchel_young_loss", many=False)
     x = np.moveaxis(x, axis, -1)
     if math.prod(x.shape[:-1]):
         result = np.vectorize(f, signature=signature)(x)

@@ -78,6 +78,21 @@ def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs):
     return NotImplemented
 
 
+def normalize_axes(axis, ndim, name="", what="axis", many=True):
+    """Axes as a tuple of numbers from 0; what is none is refused with the names of the function and of the argument."""
+    prefix = name and f"{name}: "
+    try:
+        return normalize_axis_tuple(axis if many else (axis,), ndim, name or None if what == "axis" else prefix + what)
+    except OverflowError:
+        raise np.exceptions.AxisError(f"{prefix}{what} {axis!r} is out of bounds for an array of {ndim} axes") from None
+    except TypeError:
+        raise TypeError(f"{prefix}{what} must be an int{' or a tuple of int' * many}, not {axis!r}") from None
+    except np.exceptions.AxisError:
+        raise
+    except ValueError:
+        raise ValueError(f"{prefix}{what} {axis!r} names an axis twice") from None
+
+
 class Rows:
     """How operands come into the form (batch, n), and results back.
 
@@ -116,7 +131,7 @@ class Rows:
     def place(self, batch):
         """Where the rows lie in results for a batch, which labels and parameters may make larger."""
         ndim = len(batch) + self.k
-        self.axes = normalize_axis_tuple(self.last if self.axis is None else self.axis, ndim)
+        self.axes = normalize_axes(self.last if self.axis is None else self.axis, ndim, self.name)
         rest, lengths = iter(batch), dict(zip(self.axes, self.lengths, strict=True))
         self.full = tuple(lengths[i] if i in lengths else next(rest) for i in range(ndim))
         self.whole = batch
@@ -127,7 +142,10 @@ class Rows:
             return a.reshape((1,) * (self.k - a.ndim) + a.shape)
         if self.as_they_lie:  # NumPy takes its time
             return a
-        return np.moveaxis(a, normalize_axis_tuple(self.axis, a.ndim, self.name), self.last)
+        axes = normalize_axes(self.axis, a.ndim, self.name)
+        if len(axes) != self.k:
+            raise TypeError(f"{self.name}: axis must be an int or a tuple of int, not {self.axis!r}")
+        return np.moveaxis(a, axes, self.last)
 
     def readings(self, where, rank):
         """What a mask may mean, the likelier first: elements where it has the rank of the first operand or of the largest, else whole rows."""

@@ -10,10 +10,9 @@ from inspect import Parameter, Signature
 from itertools import product
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import Rows, bind, broadcast, check_mask, check_output, common_shape, find_bad_label, mask_of, outputs, refuse_overrides
+from ._front import Rows, bind, broadcast, check_mask, check_output, common_shape, find_bad_label, mask_of, normalize_axes, outputs, refuse_overrides
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -187,6 +186,15 @@ def all_of(masks):
     return reduce(np.logical_and, masks) if masks else None
 
 
+def check_floating(dtype, name):
+    try:
+        given = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{name}: dtype must be a floating-point type, not {dtype!r}") from None
+    if given.kind != "f":
+        raise TypeError(f"{name}: dtype must be a floating-point type, not {given}")
+
+
 def spread(a, shape, name, what):
     """An operand over the values; a view."""
     try:
@@ -234,8 +242,8 @@ class Reduction:
         if kwargs:
             raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
         outs = outputs(("value", "grad")[: 1 + self._with_grad], (), out, name)
-        if dtype is not None and np.dtype(dtype).kind != "f":
-            raise TypeError(f"{name}: dtype must be a floating-point type, not {np.dtype(dtype)}")
+        if dtype is not None:
+            check_floating(dtype, name)
         if not {type(x) for x in (*inputs, weights, where, *outs)} <= PLAIN:
             words = [*(a["name"] for a in loss["args"]), self._weights, "where", *["out"] * len(outs)]
             refuse_overrides(name, zip(words, [*inputs, weights, where, *outs], strict=True))
@@ -250,7 +258,7 @@ class Reduction:
             source.weights = weights
         if counting is not None:
             source.keep(spread(counting, shape, name, "weights"))
-        axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axis_tuple(over, len(shape), "over" if loss["kind"] == "row" else "axis")))
+        axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axes(over, len(shape), name, "over" if loss["kind"] == "row" else "axis")))
         kept = tuple(i for i in range(len(shape)) if i not in axes)
         order = (*kept, *axes)
         if order != tuple(range(len(shape))):

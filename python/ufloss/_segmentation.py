@@ -4,10 +4,9 @@ import inspect
 import math
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from . import _core
-from ._front import check_mask, in_the_name_of, refuse_overrides
+from ._front import check_mask, in_the_name_of, normalize_axes, refuse_overrides
 from ._registry import ISA
 
 OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
@@ -78,15 +77,24 @@ def check_real(a, name, what):
         raise TypeError(f"{name}: {what} must be real numbers of at most 64 bits, not {a.dtype}")
 
 
-def per_region(a, name, what, pixels, ndim):
+def spread(a, shape, name, what, whose):
+    """A view of that shape."""
+    try:
+        return np.broadcast_to(a, shape)
+    except ValueError:
+        raise ValueError(f"{name}: {what} of shape {np.shape(a)} does not broadcast to the {whose}' shape {shape}") from None
+
+
+def per_region(a, name, what, pixels, shape):
     """A parameter in the form of a region's sums, whose pixel axes have one element."""
     a = np.asarray(a)
     check_real(a, name, what)
     a = a.astype(float, copy=False)
-    regions = ndim - len(pixels)
-    if a.ndim > regions:
-        raise ValueError(f"{name}: {what} of shape {a.shape} has more axes than the losses, which have {regions}")
-    return np.expand_dims(a.reshape((1,) * (regions - a.ndim) + a.shape), pixels)
+    regions = tuple(n for i, n in enumerate(shape) if i not in pixels)
+    if a.ndim > len(regions):
+        raise ValueError(f"{name}: {what} of shape {a.shape} has more axes than the losses, which have {len(regions)}")
+    spread(a, regions, name, what, "losses")
+    return np.expand_dims(a.reshape((1,) * (len(regions) - a.ndim) + a.shape), pixels)
 
 
 def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
@@ -106,17 +114,17 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
         raise ValueError(f"{name}: class_weights have shape {weights.shape}, not ({classes},)")
     first = int(ignore_background and classes > 1)
     weights[:first] = 0
-    pixels = normalize_axis_tuple(tuple(range(1, x.ndim - 1)) if axis is None else axis, x.ndim, "axis")
+    pixels = normalize_axes(tuple(range(1, x.ndim - 1)) if axis is None else axis, x.ndim, name)
     if x.ndim - 1 in pixels:
         raise ValueError(f"{name}: axis {axis} has the class axis among the pixels' axes")
-    smooth, alpha, beta = (per_region(a, name, what, pixels, x.ndim) for a, what in ((smooth, "smooth"), (alpha, "alpha"), (beta, "beta")))
+    smooth, alpha, beta = (per_region(a, name, what, pixels, x.shape) for a, what in ((smooth, "smooth"), (alpha, "alpha"), (beta, "beta")))
     regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
     where = True if where is None else check_mask(where, name)
     value = grad = None
     inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient")
     with np.errstate(all="ignore"), inner:
-        taking_part = np.broadcast_to(where, x.shape)
+        taking_part = spread(where, x.shape, name, "where", "predictions")
         at = Probabilities(x, apply_softmax, taking_part, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, taking_part)))
         right, false_positive, false_negative = (a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums)

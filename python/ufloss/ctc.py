@@ -15,6 +15,7 @@ from inspect import Parameter, Signature
 import numpy as np
 
 from . import _core
+from ._front import in_the_name_of
 from ._registry import ISA
 
 __all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]
@@ -103,6 +104,8 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
     frames, classes = np.shape(logits)[-2:]
     labels, blank = np.asarray(labels), np.asarray(blank)
     logit_length, label_length = np.asarray(logit_length), np.asarray(label_length)
+    if any(x.dtype.kind not in "biu" for x in (labels, logit_length, label_length, blank)):
+        return None      # what the call itself refuses
     n = labels.shape[-1]
     batch = np.broadcast_shapes(np.shape(logits)[:-2], labels.shape[:-1], logit_length.shape, label_length.shape, blank.shape)
     labels = np.broadcast_to(labels, (*batch, n))
@@ -271,11 +274,22 @@ def feasible(labels, logit_length, label_length=None):
 def padded(name, paddings):
     """True where optax's paddings are 1."""
     paddings = np.asarray(paddings)
-    wrong = (paddings != 0) & (paddings != 1)
+    try:
+        wrong = (paddings != 0) & (paddings != 1)
+    except TypeError:
+        raise TypeError(f"{name} must be 0 or 1, not {paddings.dtype}") from None
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise ValueError(f"{name} must be 0 or 1, not {paddings[at]} at index {at}")
     return paddings != 0
+
+
+def go_together(shapes):
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True
 
 
 def call_with_paddings(twin, name, logits, logit_paddings, labels, label_paddings, blank_id):
@@ -283,7 +297,9 @@ def call_with_paddings(twin, name, logits, logit_paddings, labels, label_padding
     skipped, labels = padded(f"{name}: logit_paddings", logit_paddings), np.asarray(labels)
     beyond = padded(f"{name}: label_paddings", label_paddings)
     logits = np.asanyarray(logits)
-    if skipped.shape[-1:] != logits.shape[-2:-1] or beyond.shape[-1:] != labels.shape[-1:] or logits.ndim < 2 or labels.ndim < 1:
+    batches = logits.shape[:-2], skipped.shape[:-1], labels.shape[:-1], beyond.shape[:-1]
+    fit = skipped.shape[-1:] == logits.shape[-2:-1] and beyond.shape[-1:] == labels.shape[-1:] and logits.ndim >= 2 and labels.ndim >= 1
+    if not fit or not go_together(batches):
         raise ValueError(
             f"{name}: paddings of shapes {skipped.shape} and {beyond.shape} do not fit logits of shape {logits.shape} and labels of shape {labels.shape}"
         )
@@ -301,7 +317,8 @@ def call_with_paddings(twin, name, logits, logit_paddings, labels, label_padding
     call = (labels, logits.shape[-2], length, blank_id)
     try:
         refuse_wrapped(name, logits, *call)
-        return twin(logits, ~skipped, *call)
+        with in_the_name_of(name, r"ctc\.loss"):
+            return twin(logits, ~skipped, *call)
     except ValueError as error:
         said = find_fault(name, logits, *call)
         raise ValueError(said.replace("blank ", "blank_id ", 1)) if said else error from None

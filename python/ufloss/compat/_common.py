@@ -33,7 +33,7 @@ def as_real(name, x):
     return x
 
 
-def as_floats(x, name="predictions"):
+def as_floats(x, name):
     """An array of floating point; integers become float64."""
     x = as_real(name, x)
     return x if x.dtype.kind == "f" else x.astype(float)

@@ -37,6 +37,13 @@ def pair(y_true, y_pred, name="y_pred"):
     return y_true, y_pred, dtype
 
 
+def number(name, x):
+    x = as_real(name, x)
+    if x.size != 1:
+        raise ValueError(f"{name} must be a number, not of shape {x.shape}")
+    return float(x.reshape(()))
+
+
 def reduce(loss, reduction, dtype):
     """What is asked for of losses that are not rounded yet."""
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:
@@ -109,8 +116,8 @@ def categorical_hinge(y_true, y_pred, *, reduction="none"):
 @quiet
 def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
     """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last axis."""
-    if len(y_pred) != 2:
-        raise ValueError(f"y_pred must be a pair of arrays, not {len(y_pred)}")
+    if not np.iterable(y_pred) or len(y_pred) != 2:
+        raise ValueError(f"y_pred must be a pair of arrays, not {len(y_pred) if np.iterable(y_pred) else repr(y_pred)}")
     first, second = (as_floats(x, f"y_pred[{i}]") for i, x in enumerate(y_pred))
     dtype = np.result_type(first, second)
     y_true, first, dtype = pair(y_true, cast(first, dtype), "y_pred[0]")
@@ -142,7 +149,7 @@ def kl_divergence(y_true, y_pred, *, eps=1e-7, reduction="none"):
     """Kullback-Leibler divergence over the last axis, of both arguments clipped to [eps, 1]; a target row of zeros is below 0 by that."""
     y_true, y_pred, dtype = pair(y_true, y_pred)
     if eps != 0:
-        y_true, y_pred = np.clip(cast(y_true, y_pred.dtype), float(eps), 1), np.clip(y_pred, float(eps), 1)
+        y_true, y_pred = (np.clip(y, number("eps", eps), 1) for y in (cast(y_true, y_pred.dtype), y_pred))
     return reduce(ul.kl_divergence(np.log(y_pred), y_true), reduction, dtype)
 
 
@@ -175,14 +182,14 @@ def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=N
     positive = positive_weight if positive_weights is None else positive_weights
     negative = negative_weight if negative_weights is None else negative_weights
     y_true, y_pred, dtype = pair(y_true, y_pred)
-    loss, args = ul.sigmoid_binary_cross_entropy, (y_pred, y_true)
+    loss, args, eps = ul.sigmoid_binary_cross_entropy, (y_pred, y_true), number("eps", eps)
     if not from_logits:
-        loss, args = ul.binary_cross_entropy, (np.clip(y_pred, float(eps), 1 - float(eps)), y_true, 1.0, float(eps))
+        loss, args = ul.binary_cross_entropy, (np.clip(y_pred, eps, 1 - eps), y_true, 1.0, eps)
     if positive is None and negative is None:
         return reduce(mean_of(loss, args), reduction, dtype)
     if not np.isin(y_true, (0, 1)).all():
         raise ValueError("y_true must be 0 or 1 where classes have weights")
-    weights = np.array([1 if negative is None else negative, 1 if positive is None else positive], float)
+    weights = np.array([1 if w is None else number(word, w) for word, w in (("negative_weight", negative), ("positive_weight", positive))], float)
     return reduce(divide(total_of(loss, args, None, weights[y_true.astype(np.intp)]), y_pred.size), "none", dtype)
 
 
@@ -272,7 +279,10 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
     ValueError
         If a length is negative or beyond the targets, or a target no class.
     """
-    lengths, labels = y_true
+    try:
+        lengths, labels = y_true
+    except (TypeError, ValueError):
+        raise ValueError(f"y_true must be a pair of arrays, lengths and targets, not {type(y_true).__name__}") from None
     given, labels = as_floats(y_pred, "y_pred"), as_array("y_true[1]", labels)
     y_pred = widen(given)
     if y_pred.ndim != 3 or labels.ndim != 2 or len(labels) != len(y_pred):

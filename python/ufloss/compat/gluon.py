@@ -13,12 +13,12 @@ import math
 import numbers
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 import ufloss as ul
+from ufloss._front import normalize_axes
 
 from . import _operators
-from ._common import BlankApart, as_array, as_floats, as_labels, as_lengths, as_real, cast, divide, pull, quiet, slope_of, total, total_of, weigh, widen
+from ._common import BlankApart, as_floats, as_labels, as_lengths, as_real, cast, divide, pull, quiet, slope_of, total, total_of, weigh, widen
 
 __all__ = [
     "CTCLoss", "CosineEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "L2Loss", "LogisticLoss", "Loss", "PoissonNLLLoss",
@@ -48,6 +48,10 @@ def number(name, x):
     if not isinstance(x, numbers.Real):
         raise ValueError(f"{name} must be a number, not {x!r}")
     return x
+
+
+def the_axis(axis, ndim, what="axis"):
+    return normalize_axes(axis, ndim, what=what, many=False)[0]
 
 
 def as_classes(label, classes):
@@ -175,7 +179,7 @@ class Loss:
 
     def _others(self, ndim):
         """The axes over which the mean goes."""
-        batch = normalize_axis_index(self._batch_axis, ndim, "batch_axis")
+        batch = the_axis(self._batch_axis, ndim, "batch_axis")
         return tuple(i for i in range(ndim) if i != batch)
 
 
@@ -367,7 +371,7 @@ class KLDivLoss(Elementwise):
         if self._from_logits:
             return self._call(pred, label, sample_weight)
         x = widen(pred)
-        axis, others = normalize_axis_index(self._axis, x.ndim, "axis"), self._others(x.ndim)
+        axis, others = the_axis(self._axis, x.ndim), self._others(x.ndim)
         if sample_weight is not None or axis not in others:
             return cast(self._call(ul.log_softmax(x, axis=axis), label, sample_weight), pred.dtype)
         # Rows as a whole keep digits that their terms lose to one another.
@@ -400,7 +404,7 @@ class SoftmaxCrossEntropyLoss(Loss):
     def _prepare(self, pred, label, sample_weight):
         pred = as_floats(pred, "pred")
         x = widen(pred)
-        axis = normalize_axis_index(self._axis, x.ndim, "axis")
+        axis = the_axis(self._axis, x.ndim)
         one, batch = (*x.shape[:axis], 1, *x.shape[axis + 1 :]), (*x.shape[:axis], *x.shape[axis + 1 :])
         if not self._sparse_label:
             ufunc, label = ul.nll_loss if self._from_logits else ul.softmax_cross_entropy, reshape_like("label", label, x)
@@ -585,7 +589,7 @@ class CTCLoss(Loss):
         super().__init__(weight, label_layout.find("N"), **kwargs)
 
     def _prepare(self, pred, label, pred_lengths, label_lengths, sample_weight):
-        pred, label = as_floats(pred, "pred"), as_array("label", label)
+        pred, label = as_floats(pred, "pred"), as_real("label", label)
         dtype, pred = pred.dtype, widen(pred)
         if pred.ndim != 3 or label.ndim != 2:
             raise ValueError(f"pred of shape {pred.shape} and label of shape {label.shape}: three and two axes are needed")

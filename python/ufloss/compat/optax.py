@@ -12,10 +12,10 @@ import math
 import warnings
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
 from ufloss import make_fenchel_young_loss
+from ufloss._front import normalize_axes
 
 from ._common import BlankApart, as_array, as_floats, as_labels, as_real, cast, divide, operand, quiet, total, widen
 
@@ -86,7 +86,7 @@ def clip_labels(labels, n, wrap=False):
 
 def rows(logits, axis):
     """The classes as the last axis, numbered in the order of a tuple `axis`."""
-    axes = normalize_axis_tuple(axis, logits.ndim, "axis")
+    axes = normalize_axes(axis, logits.ndim)
     moved = np.moveaxis(logits, axes, range(-len(axes), 0))
     batch = moved.shape[: moved.ndim - len(axes)]
     return moved.reshape(*batch, math.prod(moved.shape[len(batch) :]))
@@ -178,7 +178,7 @@ def cosine_distance(predictions, targets, epsilon=0.0, axis=-1, where=None):
 @quiet
 def sigmoid_binary_cross_entropy(logits, labels):
     """Binary cross-entropy of logits; labels, of any type, are cast to the type of the logits."""
-    logits = as_floats(logits)
+    logits = as_floats(logits, "logits")
     return ul.sigmoid_binary_cross_entropy(logits, cast(as_real("labels", labels), logits.dtype))
 
 
@@ -188,7 +188,7 @@ binary_logistic_loss = deprecated("binary_logistic_loss", sigmoid_binary_cross_e
 @quiet
 def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0):
     """Focal loss of logits; labels are cast to the type of the logits, `alpha` of None, or a negative one, is no class weight."""
-    logits = as_floats(logits)
+    logits = as_floats(logits, "logits")
     alpha, gamma = real(alpha=-1 if alpha is None else alpha, gamma=gamma)
     return ul.sigmoid_focal_loss(logits, cast(as_real("labels", labels), logits.dtype), alpha, gamma)
 
@@ -237,7 +237,7 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
     The order of a tuple `axis` says how its classes are numbered. A negative label counts from the end, as an index does; any other
     that is no class gives NaN. Where `where` leaves out the label's own class, its logit still counts, so that the loss may be negative.
     """
-    logits = as_floats(logits)
+    logits = as_floats(logits, "logits")
     if not isinstance(axis, int | tuple):
         raise ValueError(f"axis must be an int or a tuple of int, not {axis!r}")
     labels, good = clip_labels(labels, rows(logits, axis).shape[-1], wrap=True)
@@ -322,7 +322,8 @@ def smooth_labels(labels, alpha, axis=-1, where=None):
     if where is None and alpha.ndim == 0:
         return ul.smooth_labels(labels, alpha, axis=axis)
     x = widen(labels)
-    kept = np.count_nonzero(np.broadcast_to(True, x.shape) if where is None else or_true(where), axis, keepdims=True)
+    where = np.broadcast_to(True, x.shape) if where is None else np.asarray(or_true(where))
+    kept = np.count_nonzero(where, axis if axis is None else normalize_axes(axis, where.ndim), keepdims=True)
     alpha = np.where(kept > 0, cast(alpha, x.dtype), x.dtype.type(0))
     return cast((1 - alpha) * x + alpha / np.maximum(kept, 1).astype(x.dtype), labels.dtype)
 
