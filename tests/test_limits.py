@@ -327,42 +327,44 @@ def test_data_that_change_during_a_call(group, refuses, seconds):
 
 
 # --- data that take long -------------------------------------------------------------------------------------------------------------
-# How many times as long as typical data the worst data may take. The aim is 1.3; larger numbers are what was measured, with room for a
-# loaded machine and for compilers, and are to shrink.
+# How many times as long as typical data the worst data may take: about three times what is measured, the largest of GCC and Clang on
+# x86-64-v3 and v4, which stands beside it; x86-64-v2, which masks otherwise, is within too. The aim is 1.3.
 SLOWEST = {
-    "rows, logits of scale 60": 8,
-    "rows, an infinite logit": 8,
-    "rows, subnormal logits": 4,
-    "rows, masked elements": 25,
-    "rows, masked rows": 10,
-    "elements, confident": 20,
-    "elements, infinities": 20,
-    "elements, subnormal": 20,
-    "means, zero weights": 3,
-    "ctc, confident": 8,
-    "ctc, infinities": 30,
+    "rows, logits of scale 60": 3.6,  # 1.2
+    "rows, an infinite logit": 3,  # 1.0
+    "rows, subnormal logits": 6.5,  # 2.2
+    "rows, masked elements": 10,  # 3.4, on v2 6.3
+    "rows, masked rows": 8,  # 2.7
+    "elements, confident": 9.5,  # 3.2
+    "elements, infinities": 3,  # 1.0
+    "elements, subnormal": 4,  # 1.2, on v2 2.5
+    "means, zero weights": 3,  # 1.0
+    "ctc, confident": 8,  # 2.6, on v2 3.1
+    "ctc, infinities": 2.6,  # 0.86
 }
 SLOW = """
 CE, BCE = ul.softmax_cross_entropy_with_integer_labels.value_and_grad, ul.sigmoid_binary_cross_entropy.value_and_grad
 x, labels = rng.standard_normal((100, 2000)).astype("f4"), rng.integers(0, 2000, 100)
 t = (rng.random(x.shape) < 0.5).astype("f4")
-endless, tiny = x.copy(), (x * 1e-41).astype("f4")
+steep, steeper, endless, tiny = x * np.float32(60), x * np.float32(120), x.copy(), (x * 1e-41).astype("f4")
 endless[:, 5] = -np.inf
+turned = tiny.T.reshape(x.shape)
 frames, spelt = rng.standard_normal((4, 200, 40)).astype("f4"), rng.integers(1, 40, (4, 50))
 confident, holes = frames * 60, frames.copy()
 holes[:, :, 7] = -np.inf
 some, rows = rng.random(x.shape) < 0.9, np.repeat(rng.random((100, 1)) < 0.5, 2000, 1)
-w = np.ones(x.shape)
+w, zeros = np.ones((2, *x.shape))
+zeros[...] = 0
 PAIRS = {
-    "rows, logits of scale 60": (lambda: CE(x, labels), lambda: CE(x * np.float32(60), labels)),
+    "rows, logits of scale 60": (lambda: CE(x, labels), lambda: CE(steep, labels)),
     "rows, an infinite logit": (lambda: CE(x, labels), lambda: CE(endless, labels)),
     "rows, subnormal logits": (lambda: CE(x, labels), lambda: CE(tiny, labels)),
     "rows, masked elements": (lambda: CE(x, labels), lambda: CE(x, labels, where=some)),
     "rows, masked rows": (lambda: CE(x, labels), lambda: CE(x, labels, where=rows)),
-    "elements, confident": (lambda: BCE(x, t), lambda: BCE(x * np.float32(120), t)),
+    "elements, confident": (lambda: BCE(x, t), lambda: BCE(steeper, t)),
     "elements, infinities": (lambda: BCE(x, t), lambda: BCE(endless.T, t.T)),
-    "elements, subnormal": (lambda: ul.squared_error.value_and_grad(x, t), lambda: ul.squared_error.value_and_grad(tiny, tiny.T.reshape(x.shape))),
-    "means, zero weights": (lambda: ul.huber_loss.mean(x, t, weights=w), lambda: ul.huber_loss.mean(x, t, weights=w * 0)),
+    "elements, subnormal": (lambda: ul.squared_error.value_and_grad(x, t), lambda: ul.squared_error.value_and_grad(tiny, turned)),
+    "means, zero weights": (lambda: ul.huber_loss.mean(x, t, weights=w), lambda: ul.huber_loss.mean(x, t, weights=zeros)),
     "ctc, confident": (lambda: ctc.loss.value_and_grad(frames, spelt), lambda: ctc.loss.value_and_grad(confident, spelt)),
     "ctc, infinities": (lambda: ctc.loss.value_and_grad(frames, spelt), lambda: ctc.loss.value_and_grad(holes, spelt)),
 }
