@@ -99,6 +99,18 @@ def test_numbers_choose_the_type_of_a_mean_as_that_of_a_loss(number):
             np.testing.assert_array_equal(slope, grad)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_integers_beyond_int64_are_floats(dtype):
+    for shape in ((3,), (2, 3)):
+        x = np.ones(shape, dtype)
+        with np.errstate(over="ignore" if dtype == "f2" else "raise"):      # NumPy's casts of a call's operands
+            want = ul.cosine_distance(x, x, 2**64).mean()
+        assert ul.cosine_distance.mean(x, x, 2**64) == ul.cosine_distance.mean(x, x, float(2**64)) == want
+        assert ul.huber_loss.mean(x, 0.0, 2**64) == 0.5
+        with pytest.raises(OverflowError):
+            ul.cosine_distance.mean(x, x, 10**400)
+
+
 def test_bits_do_not_depend_on_the_layout():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 513, 129)).astype("f4")

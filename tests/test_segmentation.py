@@ -406,6 +406,13 @@ def test_wrong_words_are_named(change, error, text):
             f(np.zeros((2, 3, 4)), np.ones((2, 3, 4)), **change)
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_has_rows():
+    loss, x = ul.make_fenchel_young_loss(np.max), np.array([[1.0, 2.0], [0.5, 0.0]])
+    for axis in (-1, 0, -2):
+        np.testing.assert_array_equal(np.ravel(loss(np.asmatrix(x), x, axis=axis)), loss(x, x, axis=axis))
+
+
 @pytest.mark.parametrize("axis", [1.0, "x", (0,), None])
 def test_axes_of_a_maximum_of_rows(axis):
     with pytest.raises(TypeError, match=re.escape(f"fenchel_young_loss: axis must be an int, not {axis!r}")):

@@ -133,7 +133,7 @@ def only(kwargs, *words):
 
 def along(f, signature, x, axis):
     """f over the rows along `axis`, which np.vectorize wants last."""
-    x = np.asanyarray(x)
+    x = np.asarray(x) if isinstance(x, np.matrix) else np.asanyarray(x)      # the rows of a matrix have two axes
     (axis,) = normalize_axes(axis, x.ndim, "fenchel_young_loss", many=False)
     x = np.moveaxis(x, axis, -1)
     if math.prod(x.shape[:-1]):

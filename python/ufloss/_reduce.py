@@ -87,7 +87,8 @@ class Elements:
         if len(kinds) == 1 and settled and (kind := kinds.pop()).char in "efd":
             return kind.newbyteorder("=")  # the sums read numbers as the machine has them
         none = (slice(0, 0),) * len(self.shape)
-        return ufunc(*[x if np.ndim(x) == 0 else x[none] for x in self.inputs]).dtype
+        with np.errstate(all="ignore"):
+            return ufunc(*[x if np.ndim(x) == 0 else x[none] for x in self.inputs]).dtype
 
     def lay_grad(self, grad, order):
         return grad.transpose(order)
@@ -146,7 +147,8 @@ class RowsOfLoss:
 
     def dtype(self, ufunc):
         none = (slice(0, 0),) * len(self.shape)
-        return ufunc(*[x[none] for x in self.inputs]).dtype
+        with np.errstate(all="ignore"):
+            return ufunc(*[x[none] for x in self.inputs]).dtype
 
     def lay_grad(self, grad, order):
         """A view of the gradient in the form of the rows, or None where several axes make one row."""
@@ -527,6 +529,8 @@ def as_plain(loss, inputs):
     plain, kept = [], []
     for a, x in zip(loss["args"], inputs, strict=True):
         x = a["default"] if x is None else x
+        if type(x) is int and a["role"] != "label" and not -(2**63) <= x < 2**64:
+            x = float(x)  # as in a call; an array of it would be one of objects
         if type(x) is np.ndarray or (type(x) is float and loss["kind"] != "row"):
             plain.append(x)
             kept.append(None)
