@@ -40,14 +40,14 @@ NAMELESS = re.compile(
     r"|(order|casting) must be one of|data type .* not understood|the signature object to ufunc|axis -?\d+ is out of bounds for array of dimension"
     r"|output operand requires a reduction along dimension|non-broadcastable output operand with shape|cannot cast Python (int|float) to"
     r"|an integer is required|integer won't fit into a C int|(Python )?int too large to convert to"
-    r"|cannot specify both '(signature|axis)' and|The 'out' tuple must have exactly one entry"
+    r"|WRITEBACKIFCOPY base is read-only|cannot specify both '(signature|axis)' and|The 'out' tuple must have exactly one entry"
     r"|shape too large to be a matrix|cannot reshape array of size \d+ into shape"
 )
 # Those of NumPy's ufuncs where the loss is called itself, and of their methods.
 DIRECT = re.compile(
     NAMELESS.pattern + r"|shape mismatch: objects cannot be broadcast to a single shape"
     r"|return arrays must be of ArrayType|axes should be a list"
-    r"|Cannot cast array data from .* to dtype\('bool'\)|float\(\) argument must be|WRITEBACKIFCOPY base is read-only"
+    r"|Cannot cast array data from .* to dtype\('bool'\)|float\(\) argument must be"
 )
 OF_METHODS = re.compile(
     DIRECT.pattern + r"|(reduceat|accumulate|reduce|outer product) only supported for binary functions|Only unary and binary ufuncs supported"
