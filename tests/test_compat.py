@@ -1569,3 +1569,10 @@ def test_gluon_what_weighs_nothing_counts_as_removed():
 def test_messages_name_an_argument(call, error, text):
     with pytest.raises(error, match=text):
         call(np.ones((2, 3)))
+
+
+def test_labels_enlarge_the_batch_of_a_masked_cross_entropy():
+    x, labels, where = np.arange(12.0).reshape(3, 4), np.array([[2, 1, 0], [2, 3, 1]]), np.ones((3, 4), bool)
+    where[0, 2] = False  # the label's own class
+    got = optax.softmax_cross_entropy_with_integer_labels(x, labels, where=where)
+    np.testing.assert_array_equal(got, [optax.softmax_cross_entropy_with_integer_labels(x, row, where=where) for row in labels])

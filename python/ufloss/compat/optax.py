@@ -245,7 +245,9 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
     if where is None:
         return or_nan(loss, good)
     if np.any(np.isposinf(loss)):  # which is what the core gives where a label is left out
-        own = np.take_along_axis(rows(logits, axis), np.broadcast_to(labels, np.shape(loss))[..., None], -1)[..., 0]
+        scores = rows(logits, axis)
+        scores = np.broadcast_to(scores, (*np.shape(loss), scores.shape[-1]))      # whose batch labels may enlarge
+        own = np.take_along_axis(scores, np.broadcast_to(labels, np.shape(loss))[..., None], -1)[..., 0]
         left_out = cast(ul.logsumexp(logits.astype(float), axis=axis, where=or_true(where)) - own, logits.dtype)
         loss = np.where(np.isposinf(loss), left_out, loss)[()]
     return or_nan(loss, good | ~any_kept(where, logits.ndim, axis))
