@@ -690,6 +690,7 @@ def test_no_number_stands_for_a_default():
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
+@pytest.mark.footprint
 @linux
 @pytest.mark.parametrize("function", ["loss.grad", "loss.value_and_grad", "class_posteriors", "align"])
 def test_memory_of_long_sequences(function):
@@ -709,6 +710,7 @@ def test_memory_of_long_sequences(function):
     assert float(out) < (300 if function != "align" else cells / 4 / 2**20 + 20)
 
 
+@pytest.mark.footprint
 def test_long_sequences_without_their_emissions():
     """Rows of what takes part alone are those of a sequence whose emissions were all held, bit for bit where the way is the same."""
     for frames, n, dtype in ((3000, 900, "f4"), (1500, 900, "f8"), (40_000, 30, "f4")):

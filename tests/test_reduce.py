@@ -299,6 +299,7 @@ def test_bad_input(call, error, text):
         call()
 
 
+@pytest.mark.footprint
 def test_memory_is_that_of_a_block():
     x, y = np.zeros((2, 4_000_000), np.float32)
     ul.squared_error.mean(x, y)

@@ -732,6 +732,7 @@ def test_order_of_a_tuple_of_axes_is_the_order_of_the_labels():
     np.testing.assert_allclose(INTEGER(x, 1, axis=(0, 1)), 4.4561933, rtol=1e-6)
 
 
+@pytest.mark.footprint
 def test_rows_of_any_length_need_no_memory_beyond_the_result():
     x = np.zeros((16, 128256), np.float32)
     labels = np.zeros(16, np.int64)

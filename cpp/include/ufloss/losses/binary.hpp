@@ -64,7 +64,7 @@ struct logistic_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value;
   static constexpr auto summary = "Logistic loss of a signed label, also called soft margin loss.";
   static constexpr auto formula = "log(1 + exp(-predictions * targets))";
-  static constexpr auto notes = "Labels 0 and 1 belong to `sigmoid_binary_cross_entropy`. `hess_bound` is targets**2 / 4.";
+  static constexpr auto notes = "Labels 0 and 1 belong to `sigmoid_binary_cross_entropy`. Of targets other than -1 and 1 the second derivative may be off by 4.5 ulp. `hess_bound` is targets**2 / 4.";
   static constexpr auto source = "Axon soft_margin before its sum; gluon LogisticLoss(label_format='signed').";
   static constexpr auto example = ">>> ul.logistic_loss([2.0, 2.0], [1, -1])\narray([0.12692801, 2.12692801])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
@@ -102,7 +102,7 @@ struct sigmoid_binary_cross_entropy {
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad | part_grad2, properties = convex | nonnegative_value;
   static constexpr auto summary = "Binary cross-entropy of a logit.";
   static constexpr auto formula = "pos_weight * labels * log(1 + exp(-logits)) + (1 - labels) * log(1 + exp(logits))";
-  static constexpr auto notes = "Infinite logits on the right side give 0. The gradient keeps full relative accuracy for labels 0 and 1, also where the sigmoid rounds to 1. `hess_bound` is (pos_weight * labels + 1 - labels) / 4.";
+  static constexpr auto notes = "Infinite logits on the right side give 0. The gradient keeps full relative accuracy for labels 0 and 1, also where the sigmoid rounds to 1. Of soft labels the second derivative may be off by 4.5 ulp. `hess_bound` is (pos_weight * labels + 1 - labels) / 4.";
   static constexpr auto source = "optax.losses.sigmoid_binary_cross_entropy; gluon SigmoidBinaryCrossEntropyLoss; torch binary_cross_entropy_with_logits.";
   static constexpr auto example = ">>> ul.sigmoid_binary_cross_entropy([-1.0, 0.0, 30.0], [0, 1, 1])\narray([3.13261688e-01, 6.93147181e-01, 9.35762297e-14])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight) {
@@ -205,7 +205,9 @@ struct sigmoid_focal_loss {
   }
   template <class D> static UFL_FN jet<D> in(D x, D y, D alpha, D g) {
     const mask_t<D> one = y == D(1), hard = one | (y == D(0));
-    const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, fma(alpha, y, (D(1) - alpha) * (D(1) - y)))));
+    const mask_t<D> minor = alpha < D(0.5);                              // of the two ways to write alpha y + (1 - alpha) (1 - y), the one that does not cancel
+    const D k = D(1) - (y + y), mixed = fma(select(minor, neg(alpha), D(1) - alpha), k, select(minor, D(1) - y, y));
+    const D at = select(alpha < D(0), D(1), select(one, alpha, select(y == D(0), D(1) - alpha, mixed)));
     const D u = select(one, x, neg(x));
     const auto tail = exp_tail(neg(abs(u)));
     const D e = tail.big * tail.down, w = D(1) + e, t = e / w, bent = log1p_unit(e), big = D(1) - t, small = fma(neg(e), t, e);
@@ -227,7 +229,7 @@ struct sigmoid_focal_loss {
                 select(outer, D(0), scale_by(scale * (p_up * n * (D(1) + D(2) * g) + (p_up * ce) * (g * (gp - n))), power.n) * down),
                 select(outer, D(0), scale_by(scale * (p_up * n * (D(1) + D(2) * g) + (p_up * ce) * (g * gp)), power.n) * down)};
     if (UFL_UNLIKELY(!all(hard))) {
-      const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = fma(neg(y), sn, (D(1) - y) * sx), c2 = tail.big / (w * w), k = D(1) - (y + y);      // c2, f1, f2 before `down`
+      const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = fma(neg(y), sn, (D(1) - y) * sx), c2 = tail.big / (w * w);      // c2, f1, f2 before `down`
       const D c = weigh(select(x < D(0), y, D(1) - y), abs(x)) + bent;
       const D f = fma(y, sn, (D(1) - y) * sx), f1 = k * c2 / f, f2 = f1 * (sn - sx);
       const auto q = pow_parts(f, g);
