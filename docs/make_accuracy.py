@@ -47,7 +47,8 @@ The bound that the tests enforce is 4 ulp; where a free exponent amplifies every
 deviance) it is 5 ulp times the exponent, where that is more; the table shows 4 ulp for an error as large as that. float16 is computed in
 float32 and rounded once.
 
-What is above 4: the gradient of `squared_hinge_loss` where `margin - predictions * targets` is subnormal, whose digits would cost a third of its
+What is above 4: the curvatures of logistic loss (of targets other than -1 and 1) and binary cross-entropy (of soft labels), by up to half an ulp; the
+gradient of `squared_hinge_loss` where `margin - predictions * targets` is subnormal, whose digits would cost a third of its
 speed. Logistic loss and binary cross-entropy in float64 take exponentials below exp(-1330) for 0, which weights beyond 1e250 would lift.
 
 | loss | output | float32 | at | float64 | at |
