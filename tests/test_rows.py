@@ -732,6 +732,14 @@ def test_order_of_a_tuple_of_axes_is_the_order_of_the_labels():
     np.testing.assert_allclose(INTEGER(x, 1, axis=(0, 1)), 4.4561933, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_rows_of_matrices_over_several_axes():
+    """A matrix has two axes whatever is made of it."""
+    x, y = np.arange(24.0).reshape(4, 3, 2), np.matrix([[1.0, 2.0]])
+    for f in (ul.cosine_similarity, ul.cosine_similarity.hess_bound):
+        np.testing.assert_array_equal(f(x, y, axis=(0, -1)), f(x, np.asarray(y), axis=(0, -1)))
+
+
 @pytest.mark.footprint
 def test_rows_of_any_length_need_no_memory_beyond_the_result():
     x = np.zeros((16, 128256), np.float32)

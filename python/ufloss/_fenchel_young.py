@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ._front import in_the_name_of, normalize_axes
+from ._front import as_array, in_the_name_of, normalize_axes
 from ._registry import UFUNCS
 
 logsumexp, softmax, softmax_cross_entropy, nll_loss = [UFUNCS[name] for name in ("logsumexp", "softmax", "softmax_cross_entropy", "nll_loss")]
@@ -133,7 +133,7 @@ def only(kwargs, *words):
 
 def along(f, signature, x, axis):
     """f over the rows along `axis`, which np.vectorize wants last."""
-    x = np.asarray(x) if isinstance(x, np.matrix) else np.asanyarray(x)      # the rows of a matrix have two axes
+    x = as_array(x)
     (axis,) = normalize_axes(axis, x.ndim, "fenchel_young_loss", many=False)
     x = np.moveaxis(x, axis, -1)
     if math.prod(x.shape[:-1]):

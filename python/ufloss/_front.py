@@ -32,12 +32,17 @@ def bind(loss, full, args, kwargs):
     return [inputs.get(name) for name in names], args[len(names):]
 
 
+def as_array(x):
+    """An array whose rows can be laid out anew, which those of a matrix, always of two axes, cannot."""
+    return np.asarray(x) if isinstance(x, np.matrix) else np.asanyarray(x)
+
+
 def as_arrays(loss, inputs):
     """The inputs as arrays; a default along the row in the type of the first, so that it is broadcast as it is and not cast after."""
     arrays = []
     for a, x in zip(loss["args"], inputs, strict=True):
         if x is not None:
-            arrays.append(np.asanyarray(x))
+            arrays.append(as_array(x))
         else:
             first = arrays[0].dtype
             arrays.append(np.array(a["default"], first if a["along"] and first.kind == "f" else float))
