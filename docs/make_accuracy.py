@@ -49,7 +49,8 @@ float32 and rounded once.
 
 What is above 4: the curvatures of logistic loss (of targets other than -1 and 1) and binary cross-entropy (of soft labels), by up to half an ulp; the
 gradient of `squared_hinge_loss` where `margin - predictions * targets` is subnormal, whose digits would cost a third of its
-speed. Logistic loss and binary cross-entropy in float64 take exponentials below exp(-1330) for 0, which weights beyond 1e250 would lift.
+speed. Logistic loss and binary cross-entropy in float64 take exponentials below exp(-1330) for 0, which weights beyond 1e250 would
+lift, in the curvature of logistic loss targets beyond 1e127.
 
 | loss | output | float32 | at | float64 | at |
 |---|---|---|---|---|---|

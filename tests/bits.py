@@ -184,7 +184,7 @@ def batches(loss, attribute, dtype, digest):
         numbers = Numbers(seed_of(loss["name"], dtype, n))
         x = typed(numbers.real((n, d)), dtype)
         for labels in (np.arange(n) // 2, numbers.below(5, (n,))):
-            for temperature in (0.07, 0.011):
+            for temperature in (0.07, 0.011, 0.001):
                 digest.add(ufunc(x, labels, typed(temperature, dtype)))
             digest.add(ufunc(x, labels, where=numbers.below(4, (n,)) > 0))
 

@@ -88,7 +88,7 @@ def accuracy_note(loss, parts):
         text = "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of the row's largest entry"
     elif loss["kind"] == "batch":
         text = "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, or of one below 1 its relative error"
-    if loss["exponent"]:
+    if loss["exponent"] and loss["kind"] == "elementwise":
         text += f" (or 5 ulp times `{loss['exponent']}`, where that is more)"
     vanishing = [p for p in parts if p in loss["vanishing"]]
     if vanishing:

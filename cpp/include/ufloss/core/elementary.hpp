@@ -95,7 +95,7 @@ template <> struct exp_param<float> {
   static constexpr float ln2_hi = 0x1.63p-1f, ln2_lo = -0x1.bd0106p-13f;            // hi has 9 bits: n * hi is exact for |n| < 2^15
   static constexpr float round = 0x1.8p23f;                                         // x + round leaves rint(x) in the low bits
   static constexpr float min = -104, max = 89, product_max = 131, one_tail = -20;   // exp: 0, inf;  scaled: far beyond;  expm1: -1
-  static constexpr float far = -60, floor = -156;                                   // exp_tail: scaled below far, 0 below floor; above far powers of exp are normal numbers
+  static constexpr float far = -60, floor = -156;                                   // exp_tail: scaled below far, 0 below floor
   static constexpr float normal = -87;                                              // above it exp is a normal number
 };
 template <> struct exp_param<double> {
@@ -103,7 +103,7 @@ template <> struct exp_param<double> {
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;   // hi has 40 bits
   static constexpr double round = 0x1.8p52;
   static constexpr double min = -746, max = 710, product_max = 1060, one_tail = -40;
-  static constexpr double far = -160, floor = -1330, normal = -708;
+  static constexpr double far = -160, floor = -1330, normal = -708;              // far: polynomials have powers up to exp(x)^4, which are normal
 };
 template <class V> using exp_of = exp_param<scalar_t<V>>;
 
@@ -367,7 +367,7 @@ template <class V> UFL_FN V log1p_unit(V e) {
 }
 /// log(1 + exp(x)), before rescale().  A tail's squares that are too small to count would be subnormal, and slow.
 template <class V> UFL_FN V log1p_tail(tail<V, true> t) { return log1p_unit(t.big); }
-template <class V> UFL_FN V log1p_tail(tail<V, false> t) { 
+template <class V> UFL_FN V log1p_tail(tail<V, false> t) {
   const mask_t<V> tiny = (t.big < V(0x1p-60)) | (t.down < V(1));
   return select(tiny, t.big, log1p_unit(select(tiny, V(0), t.big)));
 }

@@ -30,7 +30,7 @@ struct squared_hinge_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Squared hinge loss.";
   static constexpr auto formula = "max(0, margin - predictions * targets)**2";
-  static constexpr auto notes = "The second derivative is 2 * targets**2 inside the margin and 0 beyond; `hess_bound` is 2 * targets**2 everywhere.";
+  static constexpr auto notes = "The second derivative is 2 * targets**2 inside the margin and 0 beyond; `hess_bound` is 2 * targets**2 everywhere. Where margin - predictions * targets is subnormal, the gradient has no more digits than that.";
   static constexpr auto source = "gluon SquaredHingeLoss.";
   static constexpr auto example = ">>> ul.squared_hinge_loss([0.5, 2.0], [-1, 1])\narray([2.25, 0.  ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V margin) {
@@ -191,17 +191,29 @@ struct sigmoid_focal_loss {
   static constexpr auto source = "Lin et al., Focal loss for dense object detection, 2017; optax.losses.sigmoid_focal_loss.";
   static constexpr auto example = ">>> ul.sigmoid_focal_loss([2.0, -1.0], [1, 1], alpha=0.25)\narray([0.00045089, 0.17546708])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V alpha, V gamma) {
-    // labels 0 and 1 and gamma = 2, as is usual, and nothing subnormal
-    const mask_t<V> one = y == V(1), plain = (one | (y == V(0))) & (gamma == V(2)) & is_near(neg(abs(x)));
-    const V u = select(one, x, neg(x)), at = select(alpha < V(0), V(1), select(one, alpha, V(1) - alpha));
-    const V e = exp_near(neg(abs(u))), t = e / (V(1) + e), big = V(1) - t, small = fma(neg(e), t, e);
-    const auto right = u >= V(0);
-    const V n = select(right, small, big), p = select(right, big, small), ce = max(neg(u), V(0)) + log1p_unit(e), scale = (at * n) * n, pc = p * ce;
-    const jet<V> j = {scale * ce, select(one, neg(scale), scale) * fma(V(2), pc, n), scale * (V(5) * (p * n) + (pc + pc) * ((p + p) - n)), scale * (V(5) * (p * n) + V(4) * (pc * p))};
+    const mask_t<V> one = y == V(1), usual = (one | (y == V(0))) & (gamma == V(2));
+    const V u = select(one, x, neg(x)), at = select(alpha < V(0), V(1), select(one, alpha, V(1) - alpha)), size = neg(abs(u));
+    jet<V> j;
+    mask_t<V> plain = usual;
+    if constexpr (is_double<V>) {
+      plain = plain & (size > V(-600));                                    // so that e is a normal number
+      j = squared(u, at, one, tail<V, true>{exp_near(size)});
+    } else j = with_exp_tail(size, [&](auto e) UFL_INLINE { return squared(u, at, one, e); });
     if (UFL_UNLIKELY(!all(plain)))
       return select(plain, j, only((y == y) & (gamma < V(pick<V>(UFL_INF, 0x1p500))),
                                    jet_in_double([](auto x, auto y, auto a, auto g) UFL_INLINE { return in(x, y, a, g); }, x, y, alpha, gamma)));
     return j;
+  }
+  /// gamma = 2 and a label of 0 or 1.  e = exp(-|u|), a tail in float32 only: there what is cubed is 0 long before it is scaled.
+  template <class V, bool Near> static UFL_FN jet<V> squared(V u, V at, mask_t<V> one, tail<V, Near> e) {
+    const V t = e.big / (V(1) + beside_one(e, e.big)), r = beside_one(e, t), small = fma(neg(e.big), r, e.big), big = V(1) - r;
+    const V small_beside_one = beside_one(e, small), cubed = Near ? small : select(small_beside_one < V(0x1p-52), V(0), small_beside_one);
+    const auto right = u >= V(0);
+    const V n = select(right, cubed, big), p = select(right, big, small), p_beside_one = select(right, big, small_beside_one);
+    const V ce = max(neg(u), V(0)) + beside_one(e, log1p_tail(e)), scale = (at * n) * n, pc = Near ? p * ce : weigh(p, ce);
+    const V pn = V(5) * (p * n), slope = fma(V(2), Near ? pc : weigh(p_beside_one, ce), n);
+    return {scale * ce, select(one, neg(scale), scale) * slope, rescaled_product(!right, e, scale, pn + (pc + pc) * ((p_beside_one + p_beside_one) - n)),
+            rescaled_product(!right, e, scale, pn + V(4) * (pc * p_beside_one))};
   }
   template <class D> static UFL_FN jet<D> in(D x, D y, D alpha, D g) {
     const mask_t<D> one = y == D(1), hard = one | (y == D(0));
