@@ -82,12 +82,14 @@ struct logistic_loss {
       jet<V> j = from(exp_tail(two<V>{size, low}));
       if constexpr (!is_double<V>) {
         const mask_t<V> lost = (size < V(exp_of<V>::floor)) & (abs(y) > V(0x1p30f));       // y may lift what the tail takes for 0
-        if (UFL_UNLIKELY(!all(!lost))) j = select(lost, jet_in_double([](auto x, auto y) UFL_INLINE { return eval(x, y); }, x, y), j);
+        if (UFL_UNLIKELY(!all(!lost))) j = select(lost, by_double(x, y), j);
       }
       return j;
     }
     return from(tail<V, true>{exp_near(two<V>{size, low})});
   }
+  // apart from the loop, whose registers its constants would take
+  template <class V> static UFL_FN_NOINLINE jet<V> by_double(V x, V y) { return jet_in_double([](auto x, auto y) UFL_INLINE { return eval(x, y); }, x, y); }
 };
 
 /// Each half's coefficient, a = w y and b = 1 - y, kills its term when it is exactly 0, so 0 * inf = 0.  With e = exp(-|x|):
@@ -122,10 +124,13 @@ struct sigmoid_binary_cross_entropy {
     }
     if (!is_double<V> && UFL_UNLIKELY(!all(is_near(neg(size))))) {
       const mask_t<V> lost = (size > V(-exp_of<V>::floor)) & (pos_weight > V(0x1p60f));    // the weight may lift what the tail takes for 0
-      if (UFL_UNLIKELY(!all(!lost))) j = select(lost, jet_in_double([](auto x, auto y, auto w) UFL_INLINE { return eval(x, y, w); }, x, y, pos_weight), j);
+      if (UFL_UNLIKELY(!all(!lost))) j = select(lost, by_double(x, y, pos_weight), j);
     }
     j.grad2 = select(y == y, in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); }, x, pos_weight), y);
     return j;
+  }
+  template <class V> static UFL_FN_NOINLINE jet<V> by_double(V x, V y, V w) {
+    return jet_in_double([](auto x, auto y, auto w) UFL_INLINE { return eval(x, y, w); }, x, y, w);
   }
   template <class D> static UFL_FN D soft_grad(D x, D y, D w) {
     const D e = exp_nonpositive(neg(abs(x))), t = e / (D(1) + e), big = D(1) - t, small = fma(neg(e), t, e);
