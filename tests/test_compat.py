@@ -1564,6 +1564,11 @@ def test_gluon_what_weighs_nothing_counts_as_removed():
         (lambda x: axon.binary_cross_entropy(x, x, negative_weight=[1.0, 2.0]), ValueError, "negative_weight must be a number"),
         (lambda x: axon.binary_cross_entropy(x, x, eps="x"), TypeError, "eps must be real numbers"),
         (lambda x: axon.kl_divergence(x, x, eps="x"), TypeError, "eps must be real numbers"),
+        *[
+            (lambda x, f=f, dtype=dtype: f(x, dtype), TypeError, "dtype must be a type of NumPy's, not ")
+            for f in (_operators.Cast, _operators.cast, lambda x, dtype: _operators.one_hot(x, 2, dtype=dtype))
+            for dtype in ("f4,,", "(2,f4", "x", ("f4", -1))
+        ],
     ],
 )  # fmt: skip
 def test_messages_name_an_argument(call, error, text):

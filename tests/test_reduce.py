@@ -281,6 +281,10 @@ def test_more_labels_than_rows(shape, axis, labels):
         (lambda: ul.huber_loss.mean([1.0], dtype="S3"), TypeError, "dtype must be a floating-point type"),
         (lambda: ul.huber_loss.mean([1.0], dtype=int), TypeError, "dtype must be a floating-point type"),
         (lambda: ul.huber_loss.mean([1.0], dtype="x"), TypeError, "huber_loss.mean: dtype must be a floating-point type, not 'x'"),
+        *[
+            (lambda dtype=dtype: ul.huber_loss.mean([1.0], dtype=dtype), TypeError, "huber_loss.mean: dtype must be a floating-point type, not .")
+            for dtype in ("f4,,", "(2,f4", ("f4", -1), {"names": ["a"], "formats": []})
+        ],
         (lambda: ul.huber_loss.mean([1.0], axis=1), np.exceptions.AxisError, "huber_loss.mean: axis 1 is out of bounds"),
         (lambda: ul.huber_loss.mean([1.0], axis=2**40), np.exceptions.AxisError, "huber_loss.mean: axis 1099511627776 is out of bounds"),
         (lambda: ul.huber_loss.mean([1.0], axis=1.0), TypeError, r"huber_loss.mean: axis must be an int or a tuple of int, not 1\.0"),

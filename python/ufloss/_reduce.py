@@ -191,7 +191,7 @@ def all_of(masks):
 def check_floating(dtype, name):
     try:
         given = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # the last from strings with commas, which NumPy has Python parse
         raise TypeError(f"{name}: dtype must be a floating-point type, not {dtype!r}") from None
     if given.kind != "f":
         raise TypeError(f"{name}: dtype must be a floating-point type, not {given}")

@@ -11,7 +11,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 import ufloss as ul
 
-from ._common import as_array, as_floats, as_real, cast, divide, total
+from ._common import as_array, as_floats, as_real, divide, total
+from ._common import cast as in_type
 
 
 def __getattr__(name):
@@ -30,15 +31,22 @@ def axes_of(data, axis, exclude):
     return tuple(i for i in range(data.ndim) if i not in axes) if exclude else axes
 
 
+def type_of(dtype):
+    try:
+        return np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        raise TypeError(f"dtype must be a type of NumPy's, not {dtype!r}") from None
+
+
 def constant(name, value, dtype):
     """A number in that type; integers and bool do not take a fraction, nor what is out of their range."""
-    dtype = np.dtype(dtype)
+    dtype = type_of(dtype)
     if dtype.kind in "biu":
         least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
         x = np.asarray(value).item()
         if not (least <= x <= most and x % 1 == 0):
             raise ValueError(f"{name} is {value}, which {dtype} does not have")
-    return cast(value, dtype)
+    return in_type(value, dtype)
 
 
 def reduced(data, axis, keepdims, exclude, finish):
@@ -46,7 +54,7 @@ def reduced(data, axis, keepdims, exclude, finish):
     data = as_real("data", data)
     axes = axes_of(data, axis, exclude)
     result = finish(total(data, axes), math.prod(data.shape[i] for i in axes))
-    return cast(np.expand_dims(result, axes) if keepdims else result, data.dtype)
+    return in_type(np.expand_dims(result, axes) if keepdims else result, data.dtype)
 
 
 def sum(data, axis=None, keepdims=False, exclude=False):
@@ -80,7 +88,7 @@ def norm(data, ord=2, axis=None, keepdims=False):
         raise ValueError(f"ord must be 1 or 2, not {ord!r}")
     data = as_floats(data, "data")
     x = abs(data.astype(float))
-    return cast(reduced(x if ord == 1 else x * x, axis, keepdims, False, lambda result, n: result if ord == 1 else np.sqrt(result)), data.dtype)
+    return in_type(reduced(x if ord == 1 else x * x, axis, keepdims, False, lambda result, n: result if ord == 1 else np.sqrt(result)), data.dtype)
 
 
 def relu(data):
@@ -215,6 +223,11 @@ def broadcast_like(lhs, rhs):
     return np.broadcast_to(lhs, np.shape(rhs))
 
 
+def Cast(data, dtype):
+    """The data in another type; what overflows is inf."""
+    return in_type(data, type_of(dtype))
+
+
 def stop_gradient(data):
     """The data."""
     return data
@@ -225,7 +238,7 @@ def compare(f):
     return lambda lhs, rhs: f(lhs, rhs).astype(np.result_type(lhs, rhs))
 
 
-Cast = cast
+cast = Cast
 BlockGrad = identity = stop_gradient
 SwapAxis = np.swapaxes
 broadcast_add = broadcast_plus = elemwise_add = np.add
