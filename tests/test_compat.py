@@ -579,6 +579,13 @@ def test_axon_caps_probabilities_twice():
     assert axon.categorical_cross_entropy([[1, 0]], np.float32([[0, 1]])).tolist() == [INF]
 
 
+@pytest.mark.parametrize("eps", [None, "x", [0.1, 0.2]])
+def test_axon_eps_of_logits_is_not_looked_at(eps):
+    for words in ({}, {"positive_weight": 2.0}):
+        expected = axon.binary_cross_entropy([[0.0, 1.0]], [[2.0, -3.0]], from_logits=True, **words)
+        assert np.array_equal(axon.binary_cross_entropy([[0.0, 1.0]], [[2.0, -3.0]], from_logits=True, eps=eps, **words), expected)
+
+
 def test_axon_binary_class_weights_give_one_number():
     each = b * softplus(-x) + (1 - b) * softplus(x)
     for options, weights in [
@@ -1564,6 +1571,8 @@ def test_gluon_what_weighs_nothing_counts_as_removed():
         (lambda x: axon.binary_cross_entropy(x, x, negative_weight=[1.0, 2.0]), ValueError, "negative_weight must be a number"),
         (lambda x: axon.binary_cross_entropy(x, x, eps="x"), TypeError, "eps must be real numbers"),
         (lambda x: axon.kl_divergence(x, x, eps="x"), TypeError, "eps must be real numbers"),
+        (lambda x: axon.kl_divergence(x, x, eps=np.array([0.1, 0.2])), ValueError, r"eps must be a number, not of shape \(2,\)"),
+        (lambda x: axon.binary_cross_entropy(x, x, eps=None), TypeError, "eps must be real numbers"),
         *[
             (lambda x, f=f, dtype=dtype: f(x, dtype), TypeError, "dtype must be a type of NumPy's, not ")
             for f in (_operators.Cast, _operators.cast, lambda x, dtype: _operators.one_hot(x, 2, dtype=dtype))

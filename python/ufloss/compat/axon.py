@@ -148,8 +148,9 @@ def cosine_similarity(y_true, y_pred, *, axes=(1,), eps=1e-6, reduction="none"):
 def kl_divergence(y_true, y_pred, *, eps=1e-7, reduction="none"):
     """Kullback-Leibler divergence over the last axis, of both arguments clipped to [eps, 1]; a target row of zeros is below 0 by that."""
     y_true, y_pred, dtype = pair(y_true, y_pred)
+    eps = number("eps", eps)
     if eps != 0:
-        y_true, y_pred = (np.clip(y, number("eps", eps), 1) for y in (cast(y_true, y_pred.dtype), y_pred))
+        y_true, y_pred = (np.clip(y, eps, 1) for y in (cast(y_true, y_pred.dtype), y_pred))
     return reduce(ul.kl_divergence(np.log(y_pred), y_true), reduction, dtype)
 
 
@@ -182,8 +183,9 @@ def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=N
     positive = positive_weight if positive_weights is None else positive_weights
     negative = negative_weight if negative_weights is None else negative_weights
     y_true, y_pred, dtype = pair(y_true, y_pred)
-    loss, args, eps = ul.sigmoid_binary_cross_entropy, (y_pred, y_true), number("eps", eps)
+    loss, args = ul.sigmoid_binary_cross_entropy, (y_pred, y_true)
     if not from_logits:
+        eps = number("eps", eps)
         loss, args = ul.binary_cross_entropy, (np.clip(y_pred, eps, 1 - eps), y_true, 1.0, eps)
     if positive is None and negative is None:
         return reduce(mean_of(loss, args), reduction, dtype)
