@@ -598,6 +598,25 @@ def test_axon_binary_class_weights_give_one_number():
             check(axon.binary_cross_entropy(B, X, from_logits=True, reduction=reduction, **options), (weights * each).mean())
 
 
+def test_axon_pairs_are_anything_of_two():
+    first, second = np.float32([[0.5, 2.0], [1.0, -1.0]]), np.float32([[1.5, 1.0], [0.0, 3.0]])
+    y, frames = np.float32([[1, -1], [1, 1]]), np.log(np.float32([[[0.5, 0.5]] * 3] * 2))
+    ranked = axon.margin_ranking(y, (first, second), margin=0.5)
+    spelled = axon.connectionist_temporal_classification(([1, 1], [[1], [1]]), frames)
+    pairs = [lambda a, b: iter([a, b]), lambda a, b: (x for x in (a, b)), lambda a, b: {"a": a, "b": b}.values(), lambda a, b: [a, b]]
+    for pair in pairs:
+        assert np.array_equal(axon.margin_ranking(y, pair(first, second), margin=0.5), ranked)
+        assert np.array_equal(axon.connectionist_temporal_classification(pair([1, 1], [[1], [1]]), frames), spelled)
+    assert np.array_equal(axon.margin_ranking(y, np.stack([first, second]), margin=0.5), ranked)
+    frame = pytest.importorskip("pandas").DataFrame([[0.5, 2.0], [1.5, 1.0]])  # whose columns have names that are numbers
+    assert np.array_equal(axon.margin_ranking(y[0], frame, margin=0.5), ranked[0])
+    for bad in ({0: first, 1: second}, {0: first, 1: second}.keys(), "ab", b"ab", iter([first]), iter([first] * 3), [first], np.stack([first] * 3), None, 1.0):
+        with pytest.raises(ValueError, match="^y_pred must be a pair of arrays, not "):
+            axon.margin_ranking(y, bad)
+        with pytest.raises(ValueError, match="^y_true must be a pair of arrays, lengths and targets, not "):
+            axon.connectionist_temporal_classification(bad, frames)
+
+
 def test_axon_class_weights_divide_the_mean():
     loss, weights, truth = ce(x[0], p[0]), np.array([1.0, 2.0, 4.0, 8.0]), p[0].argmax(1)
     options = {"from_logits": True, "class_weights": weights.tolist()}

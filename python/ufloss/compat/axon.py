@@ -6,6 +6,7 @@ gives the exact loss.  Sums and means are those of the losses before these are r
 shape decides.  Arguments become plain arrays: a series counts by position, masked elements are a TypeError.
 """
 
+import collections.abc
 import functools
 
 import numpy as np
@@ -35,6 +36,18 @@ def pair(y_true, y_pred, name="y_pred"):
     except ValueError:
         raise ValueError(f"y_true of shape {y_true.shape} and {name} of shape {y_pred.shape} do not broadcast") from None
     return y_true, y_pred, dtype
+
+
+def two_of(name, x, what):
+    """A pair of arrays, of a sequence, an array or an iterator; mappings and sets, which would be read by their keys, are none."""
+    try:
+        if isinstance(x, collections.abc.Mapping | collections.abc.Set | str | bytes):
+            raise TypeError
+        first, second = as_array(name, x) if hasattr(x, "__array__") else x
+    except (TypeError, ValueError):
+        given = f" of {len(x)}" if isinstance(x, list | tuple) else f" of shape {np.shape(x)}" if hasattr(x, "__array__") else ""
+        raise ValueError(f"{name} must be a pair of {what}, not {type(x).__name__}{given}") from None
+    return first, second
 
 
 def number(name, x):
@@ -116,9 +129,7 @@ def categorical_hinge(y_true, y_pred, *, reduction="none"):
 @quiet
 def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
     """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last axis."""
-    if not np.iterable(y_pred) or len(y_pred) != 2:
-        raise ValueError(f"y_pred must be a pair of arrays, not {len(y_pred) if np.iterable(y_pred) else repr(y_pred)}")
-    first, second = (as_floats(x, f"y_pred[{i}]") for i, x in enumerate(y_pred))
+    first, second = (as_floats(x, f"y_pred[{i}]") for i, x in enumerate(two_of("y_pred", y_pred, "arrays")))
     dtype = np.result_type(first, second)
     y_true, first, dtype = pair(y_true, cast(first, dtype), "y_pred[0]")
     return reduce(ul.margin_ranking_loss(first, second, y_true, operand("margin", margin)), reduction, dtype)
@@ -281,10 +292,7 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
     ValueError
         If a length is negative or beyond the targets, or a target no class.
     """
-    try:
-        lengths, labels = y_true
-    except (TypeError, ValueError):
-        raise ValueError(f"y_true must be a pair of arrays, lengths and targets, not {type(y_true).__name__}") from None
+    lengths, labels = two_of("y_true", y_true, "arrays, lengths and targets")
     given, labels = as_floats(y_pred, "y_pred"), as_array("y_true[1]", labels)
     y_pred = widen(given)
     if y_pred.ndim != 3 or labels.ndim != 2 or len(labels) != len(y_pred):
