@@ -883,3 +883,22 @@ def test_cosines_of_tiny_vectors_with_a_floor():
         np.testing.assert_allclose(ul.cosine_similarity.grad(a, a, 0.5), a / 0.5, rtol=1e-14)
         np.testing.assert_allclose(ul.cosine_distance(a, b, 0.5), 1, atol=1e-25)
     np.testing.assert_array_equal(ul.cosine_similarity.grad(np.zeros(3), b), 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "short", "shape"),
+    [
+        (lambda x, out: ul.softmax_cross_entropy(x, x, axis=1, keepdims=True, out=out), (3,), (3, 1)),
+        (lambda x, out: ul.softmax_cross_entropy.grad(x, x, axis=1, where=x > 0, out=out), (3,), (3, 4)),
+        (lambda x, out: ul.softmax_cross_entropy.value_and_grad(x, x, axis=1, where=x > 0, out=(None, out)), (3,), (3, 4)),
+        (lambda x, out: ul.softmax(x, axis=1, where=x > 0, out=out), (4,), (3, 4)),
+        (lambda x, out: ul.softmax_cross_entropy(x, x, axis=-2, keepdims=True, out=out), (4,), (1, 4)),
+        (lambda x, out: ul.softmax_cross_entropy(x[None], x[None], axis=(1, 2), keepdims=True, out=out), (1, 1), (1, 1, 1)),
+        (lambda x, out: ul.softmax_cross_entropy(x[None], x[None], axis=(1, -1), keepdims=True, out=out), (1, 1), (1, 1, 1)),
+    ],
+)
+def test_too_short_an_output_is_blamed_on_its_shape(call, short, shape):
+    out = np.full(short, 7.0)
+    with pytest.raises(ValueError, match=rf"output has shape {re.escape(str(short))}, the result {re.escape(str(shape))}"):
+        call(np.arange(12.0).reshape(3, 4), out)
+    assert (out == 7).all()

@@ -152,6 +152,13 @@ class Rows:
             raise TypeError(f"{self.name}: axis must be an int or a tuple of int, not {self.axis!r}")
         return np.moveaxis(a, axes, self.last)
 
+    def move_output(self, o):
+        """An output with its class axes last; None where it has too few axes for them, which is a fault of its shape and not of the axis."""
+        try:
+            return self.move(o)
+        except ValueError:  # an AxisError, or 1 and -1 that are one axis of it
+            return None
+
     def readings(self, where, rank):
         """What a mask may mean, the likelier first: elements where it has the rank of the first operand or of the largest, else whole rows."""
         elements = [self.move(where)] if where.ndim in (0, rank, self.rank) else []
@@ -182,7 +189,7 @@ class Rows:
         length 1; results of other outputs have those axes too.
         """
         cores = [self.lengths if lies else (1,) * self.k if keepdims else () for lies in along]
-        laid = [o if o is None or not core or o.ndim < self.k else self.move(o) for o, core in zip(outs, cores, strict=True)]
+        laid = [o if o is None or not core or o.ndim < self.k else self.move_output(o) for o, core in zip(outs, cores, strict=True)]
         heads = [None if o is None else o.shape[: max(0, o.ndim - len(core))] for o, core in zip(laid, cores, strict=True)]
         laid = [o if o is not None and o.shape == head + core else None for o, head, core in zip(laid, heads, cores, strict=True)]
         with contextlib.suppress(ValueError):
