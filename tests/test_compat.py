@@ -1593,6 +1593,10 @@ def test_gluon_what_weighs_nothing_counts_as_removed():
         (lambda x: axon.kl_divergence(x, x, eps=np.array([0.1, 0.2])), ValueError, r"eps must be a number, not of shape \(2,\)"),
         (lambda x: axon.binary_cross_entropy(x, x, eps=None), TypeError, "eps must be real numbers"),
         *[
+            (lambda x, word=word: axon.label_smoothing(axon.hinge)(x, x, **{word: 0.5}), TypeError, rf"hinge\(\) got an unexpected keyword argument '{word}'")
+            for word in ("smoothing", "loss_fun")
+        ],
+        *[
             (lambda x, f=f, dtype=dtype: f(x, dtype), TypeError, "dtype must be a type of NumPy's, not ")
             for f in (_operators.Cast, _operators.cast, lambda x, dtype: _operators.one_hot(x, 2, dtype=dtype))
             for dtype in ("f4,,", "(2,f4", "x", ("f4", -1))

@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import operator
 import os
 import pickle
 import re
@@ -111,6 +112,23 @@ def test_bad_shapes():
         ul.dice_loss(SCORES, LABELS[..., :2])
     with pytest.raises(TypeError, match="unexpected keyword argument 'smoth'"):
         ul.dice_loss(SCORES, LABELS, smoth=1)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("attribute", ["", ".grad", ".value_and_grad"])
+def test_arguments_are_bound_as_pythons_own(function, attribute):
+    f, full = operator.attrgetter(attribute[1:])(function) if attribute else function, re.escape(function.__name__ + attribute)
+    for word, value in (("want", ("value",)), ("name", "x"), ("smoth", 1)):
+        with pytest.raises(TypeError, match=rf"^{full}\(\) got an unexpected keyword argument '{word}'$"):
+            f(SCORES, LABELS, **{word: value})
+    with pytest.raises(TypeError, match=rf"^{full}\(\) takes 2 positional arguments but 3 were given$"):
+        f(SCORES, LABELS, None)
+    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) missing 1 required positional argument: 'targets'$"):
+        f(SCORES)
+    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) missing 2 required positional arguments: 'predictions' and 'targets'$"):
+        f()
+    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) got multiple values for argument 'predictions'$"):
+        f(SCORES, predictions=SCORES)
 
 
 @pytest.mark.parametrize("function", [*FUNCTIONS, ul.make_fenchel_young_loss], ids=lambda f: f.__name__)

@@ -153,18 +153,25 @@ def with_derivatives(compute):
     name = compute.__name__
     parameters = [p for p in inspect.signature(compute).parameters.values() if p.name != "want"]
 
-    def plain(want, args, kwargs):
+    names = {p.name for p in parameters}
+    positional = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+
+    def plain(full, want, args, kwargs):
+        if len(args) > positional:      # Python would count `want` among what was given
+            raise TypeError(f"{full}() takes {positional} positional arguments but {len(args)} were given")
+        if not names.issuperset(kwargs):
+            raise TypeError(f"{full}() got an unexpected keyword argument '{next(word for word in kwargs if word not in names)}'")
         refuse_overrides(name, [*zip((p.name for p in parameters), args, strict=False), *kwargs.items()])
         return compute(*args, want=want, **kwargs)
 
     def loss(*args, **kwargs):
-        return plain(("value",), args, kwargs)[0]
+        return plain(name, ("value",), args, kwargs)[0]
 
     def grad(*args, **kwargs):
-        return plain(("grad",), args, kwargs)[1]
+        return plain(f"{name}.grad", ("grad",), args, kwargs)[1]
 
     def value_and_grad(*args, **kwargs):
-        return plain(("value", "grad"), args, kwargs)
+        return plain(f"{name}.value_and_grad", ("value", "grad"), args, kwargs)
 
     loss.__doc__ = compute.__doc__
     grad.__doc__ = f"Gradient of the sum of the results of `{name}` with respect to `predictions`; the same arguments."

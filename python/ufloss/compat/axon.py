@@ -266,7 +266,7 @@ def label_smoothing(loss_fun, *, smoothing=0.1):
     return functools.partial(smoothed, loss_fun, smoothing)
 
 
-def smoothed(loss_fun, smoothing, y_true, y_pred, **options):
+def smoothed(loss_fun, smoothing, /, y_true, y_pred, **options):
     return loss_fun(apply_label_smoothing(y_true, y_pred, smoothing=smoothing), y_pred, **options)
 
 
