@@ -1562,6 +1562,36 @@ def test_gluon_smooth_l1_takes_any_other_scalar():
     assert _operators.smooth_l1(data, 2).dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_gluon_operators_have_limits_and_do_not_warn(dtype):
+    F, most = _operators, np.finfo(dtype).max
+    data = np.array([INF, -INF, NAN, most, -most, 0.0, -0.0, 1.0, -3.0], dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = F.softsign(data)
+        assert result.dtype == data.dtype
+        np.testing.assert_array_equal(result, np.array([1, -1, NAN, 1, -1, 0, 0, 0.5, -0.75], dtype))
+        assert np.signbit(result[6])
+        assert type(F.softsign(data[1])) is data.dtype.type and F.softsign(data[1]) == -1
+        assert F.norm(data[3:5]) == INF
+        for name in ("relu", "softrelu", "sigmoid", "tanh", "softsign"):
+            F.Activation(data, name)
+        result = F.smooth_l1(data, 1e-5)
+    size = abs(data[3:].astype(float))
+    expected = np.where(size < 1e10, 0.5e-10 * np.minimum(size, 1e10) ** 2, size - 0.5e10)
+    assert result.dtype == data.dtype
+    np.testing.assert_allclose(result[3:], expected.astype(dtype), rtol=2 * np.finfo(dtype).eps)
+    assert result[:2].tolist() == [INF, INF] and np.isnan(result[2])
+
+
+def test_gluon_smooth_l1_of_a_scalar_whose_square_only_float64_has():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert _operators.smooth_l1(np.float16([60000, -60000, 1]), [1e-5, 1e-4, 1]).tolist() == [float(np.float16(0.18)), float(np.float16(18)), 0.5]
+        assert _operators.smooth_l1(np.float32(3e38), 1e-25) == np.float32(float(np.float32(3e38)) ** 2 * 1e-50 / 2)
+        assert type(_operators.smooth_l1(np.float32(3e38), 1e-25)) is np.float32
+
+
 def test_gluon_what_weighs_nothing_counts_as_removed():
     pred = np.float32([[1, NAN], [2, INF]])
     weight = np.float32([[1, 0]])

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 import ufloss as ul
 
-from ._common import as_array, as_floats, as_real, divide, total
+from ._common import as_array, as_floats, as_real, divide, quiet, total
 from ._common import cast as in_type
 
 
@@ -82,6 +82,7 @@ def min(data, axis=None, keepdims=False, exclude=False):
     return np.min(data, axis=axes_of(data, axis, exclude), keepdims=keepdims)
 
 
+@quiet
 def norm(data, ord=2, axis=None, keepdims=False):
     """The sum of absolute values for `ord` 1, or the root of the sum of squares for 2, over axes."""
     if ord not in (1, 2):
@@ -111,10 +112,11 @@ def tanh(data):
     return np.tanh(as_floats(data, "data"))
 
 
+@quiet
 def softsign(data):
-    """data / (1 + abs(data))."""
+    """data / (1 + abs(data)), of infinities the limit."""
     data = as_floats(data, "data")
-    return data / (1 + abs(data))
+    return np.where(np.isinf(data), np.sign(data), data / (1 + abs(data)))[()]
 
 
 def Activation(data, act_type):
@@ -135,12 +137,14 @@ def log_softmax(data, axis=-1):
     return ul.log_softmax(data, axis=axis)
 
 
+@quiet
 def smooth_l1(data, scalar=1.0):
     """(scalar * data)**2 / 2 where abs(data) is below 1 / scalar**2, else abs(data) - 1 / (2 * scalar**2)."""
-    with np.errstate(all="ignore"):
-        beta = 1 / np.square(np.asarray(scalar, float))
+    data, beta = as_floats(data, "data"), 1 / np.square(np.asarray(scalar, float))
     if np.any(np.isinf(beta)):
         raise ValueError(f"scalar must not be 0, nor so small that 1 / scalar**2 overflows: {scalar!r}")
+    if np.any(np.isinf(in_type(beta, data.dtype))):  # then float64 has it
+        return in_type(ul.smooth_l1_loss(data.astype(float), 0.0, beta), data.dtype)
     return ul.smooth_l1_loss(data, 0.0, beta)
 
 
