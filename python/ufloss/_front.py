@@ -98,6 +98,14 @@ def normalize_axes(axis, ndim, name="", what="axis", many=True):
         raise ValueError(f"{prefix}{what} {axis!r} names an axis twice") from None
 
 
+def choose(name, x, choices):
+    """The one of the choices that an option is; an array of several is none."""
+    try:
+        return choices[choices.index(x)]
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, not {x!r}") from None
+
+
 class Rows:
     """How operands come into the form (batch, n), and results back.
 

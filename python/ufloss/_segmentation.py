@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from . import _core
-from ._front import check_mask, in_the_name_of, normalize_axes, refuse_overrides
+from ._front import check_mask, choose, in_the_name_of, normalize_axes, refuse_overrides
 from ._registry import ISA
 
 OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
@@ -231,8 +231,7 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     >>> ul.dice_loss([[[2.0], [-1.0]]], [[[1.0], [0.0]]])
     array([0.09353465])
     """
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"dice_loss: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    reduction = choose("dice_loss: reduction", reduction, ("mean", "sum", "none"))
     return dice("dice_loss", predictions, targets, want, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
                 reduction=reduction, ignore_background=ignore_background, axis=axis, where=where)
 

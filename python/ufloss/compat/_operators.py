@@ -4,14 +4,15 @@ Sums and means are the core's; comparisons give numbers, as MXNet's do; what is 
 """
 
 import math
+import operator
 import sys
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 import ufloss as ul
+from ufloss._front import choose, normalize_axes
 
-from ._common import as_array, as_floats, as_real, divide, quiet, total
+from ._common import as_array, as_floats, as_real, divide, operand, quiet, total
 from ._common import cast as in_type
 
 
@@ -25,9 +26,9 @@ def __getattr__(name):
 
 def axes_of(data, axis, exclude):
     """The axes to reduce, as a tuple, with `exclude` all others; no axis named means all, as in MXNet."""
-    if axis is None or np.size(axis) == 0:
+    axes = () if axis is None else normalize_axes(axis, data.ndim)
+    if not axes:
         return tuple(range(data.ndim))
-    axes = normalize_axis_tuple(axis, data.ndim, "axis")
     return tuple(i for i in range(data.ndim) if i not in axes) if exclude else axes
 
 
@@ -40,13 +41,15 @@ def type_of(dtype):
 
 def constant(name, value, dtype):
     """A number in that type; integers and bool do not take a fraction, nor what is out of their range."""
-    dtype = type_of(dtype)
+    dtype, x = type_of(dtype), value if type(value) is int else as_real(name, value)  # an int may be beyond NumPy's
+    if np.size(x) != 1:
+        raise ValueError(f"{name} must be a number, not of shape {x.shape}")
+    x = x if type(x) is int else x.item()
     if dtype.kind in "biu":
         least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        x = np.asarray(value).item()
         if not (least <= x <= most and x % 1 == 0):
             raise ValueError(f"{name} is {value}, which {dtype} does not have")
-    return in_type(value, dtype)
+    return in_type(x, dtype)
 
 
 def reduced(data, axis, keepdims, exclude, finish):
@@ -85,8 +88,7 @@ def min(data, axis=None, keepdims=False, exclude=False):
 @quiet
 def norm(data, ord=2, axis=None, keepdims=False):
     """The sum of absolute values for `ord` 1, or the root of the sum of squares for 2, over axes."""
-    if ord not in (1, 2):
-        raise ValueError(f"ord must be 1 or 2, not {ord!r}")
+    ord = choose("ord", ord, (1, 2))
     data = as_floats(data, "data")
     x = abs(data.astype(float))
     return in_type(reduced(x if ord == 1 else x * x, axis, keepdims, False, lambda result, n: result if ord == 1 else np.sqrt(result)), data.dtype)
@@ -94,7 +96,8 @@ def norm(data, ord=2, axis=None, keepdims=False):
 
 def relu(data):
     """The data where it is positive, else 0."""
-    return np.maximum(data, np.asarray(data).dtype.type(0))
+    data = as_real("data", data)
+    return np.maximum(data, data.dtype.type(0))
 
 
 def softrelu(data):
@@ -122,9 +125,7 @@ def softsign(data):
 def Activation(data, act_type):
     """An activation by its name."""
     known = {"relu": relu, "sigmoid": sigmoid, "softrelu": softrelu, "tanh": tanh, "softsign": softsign}
-    if act_type not in known:
-        raise ValueError(f"act_type must be one of {', '.join(known)}, not {act_type!r}")
-    return known[act_type](data)
+    return known[choose("act_type", act_type, tuple(known))](data)
 
 
 def softmax(data, axis=-1):
@@ -140,7 +141,7 @@ def log_softmax(data, axis=-1):
 @quiet
 def smooth_l1(data, scalar=1.0):
     """(scalar * data)**2 / 2 where abs(data) is below 1 / scalar**2, else abs(data) - 1 / (2 * scalar**2)."""
-    data, beta = as_floats(data, "data"), 1 / np.square(np.asarray(scalar, float))
+    data, beta = as_floats(data, "data"), 1 / np.square(as_real("scalar", scalar).astype(float))
     if np.any(np.isinf(beta)):
         raise ValueError(f"scalar must not be 0, nor so small that 1 / scalar**2 overflows: {scalar!r}")
     if np.any(np.isinf(in_type(beta, data.dtype))):  # then float64 has it
@@ -150,23 +151,28 @@ def smooth_l1(data, scalar=1.0):
 
 def pick(data, index, axis=-1, keepdims=False, mode="clip"):
     """The element of each row that an index names, without its fraction; one out of range is clipped, or wrapped."""
-    if mode not in ("clip", "wrap"):
-        raise ValueError(f"mode must be 'clip' or 'wrap', not {mode!r}")
+    mode = choose("mode", mode, ("clip", "wrap"))
     data, index = as_array("data", data), as_real("index", index)
     if np.any(np.isnan(index)) or (mode == "wrap" and np.any(np.isinf(index))):
         raise ValueError("index has NaN" if mode == "clip" else "index has NaN or infinities")
+    (axis,) = normalize_axes(axis, data.ndim, many=False)
+    rest, given = (*data.shape[:axis], 1, *data.shape[axis + 1 :]), index.shape
+    laid = given if index.ndim == data.ndim else (*given[:axis], 1, *given[axis:])
+    fits = len(laid) == data.ndim and (keepdims or laid[axis] == 1)
+    if not fits or any(m != k and 1 not in (m, k) for m, k in zip(laid, rest, strict=True)):
+        raise ValueError(f"index of shape {given} does not fit data of shape {data.shape} without axis {axis}")
     n = data.shape[axis] or 1  # of no elements the first is out of bounds, which NumPy says
     index = index.astype({"f": np.float64, "u": np.uint64}.get(index.dtype.kind, np.int64))  # a narrow type may not have n
     index = (np.trunc(index) % n if mode == "wrap" else np.clip(index, 0, n - 1)).astype(np.int64)
-    index = index if index.ndim == data.ndim else np.expand_dims(index, axis)
-    picked = np.take_along_axis(data, index, axis)
+    picked = np.take_along_axis(data, index.reshape(laid), axis)
     return picked if keepdims else np.squeeze(picked, axis)
 
 
 def one_hot(indices, depth, on_value=1.0, off_value=0.0, dtype="float32"):
     """Rows with `on_value` at an index; none where it is out of range."""
     on_value, off_value = constant("on_value", on_value, dtype), constant("off_value", off_value, dtype)
-    return np.where(np.asarray(indices)[..., None] == np.arange(depth), on_value, off_value)
+    depth = constant("depth", depth, int)
+    return np.where(as_real("indices", indices)[..., None] == np.arange(depth), on_value, off_value)
 
 
 def SequenceMask(data, sequence_length=None, use_sequence_length=False, value=0.0, axis=0):
@@ -174,11 +180,15 @@ def SequenceMask(data, sequence_length=None, use_sequence_length=False, value=0.
     data = as_array("data", data)
     if (sequence_length is not None) != bool(use_sequence_length):
         raise ValueError("sequence_length and use_sequence_length=True go together")
-    if axis not in (0, 1):
-        raise ValueError(f"axis must be 0 or 1, not {axis!r}")
+    axis = choose("axis", axis, (0, 1))
     if not use_sequence_length:
         return data
-    used = np.arange(data.shape[axis])[:, None] < as_real("sequence_length", sequence_length)
+    if data.ndim < 2:
+        raise ValueError(f"data of shape {data.shape} has no axes of time and batch")
+    lengths = as_real("sequence_length", sequence_length)
+    if lengths.shape != data.shape[1 - axis : 2 - axis]:
+        raise ValueError(f"sequence_length has shape {lengths.shape}, not {data.shape[1 - axis : 2 - axis]}")
+    used = np.arange(data.shape[axis])[:, None] < lengths
     used = (used if axis == 0 else used.T).reshape(*data.shape[:2], *[1] * (data.ndim - 2))
     return np.where(used, data, constant("value", value, data.dtype))
 
@@ -190,30 +200,53 @@ def sequence_mask(data, sequence_length=None, use_sequence_length=False, value=0
 
 def clip(data, a_min, a_max):
     """The data between two bounds."""
-    return np.clip(data, a_min, a_max)
+    bounds = [x if x is None else operand(name, x) for name, x in (("a_min", a_min), ("a_max", a_max))]
+    return np.clip(as_real("data", data), *bounds)
+
+
+def arrays_of(data):
+    if not data:
+        raise ValueError("there is no data")
+    return [as_array(f"data[{i}]", x) for i, x in enumerate(data)]
+
+
+def whole(name, x):
+    """A whole number of Python's."""
+    try:
+        return operator.index(x)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, not {x!r}") from None
 
 
 def concat(*data, dim=1):
     """Arrays one after the other along an axis."""
-    return np.concatenate(data, axis=dim)
+    data = arrays_of(data)
+    return np.concatenate(data, axis=normalize_axes(dim, data[0].ndim, what="dim", many=False)[0])
 
 
 def stack(*data, axis=0):
     """Arrays as the slices of a new axis."""
-    return np.stack(data, axis=axis)
+    data = arrays_of(data)
+    return np.stack(data, axis=normalize_axes(axis, data[0].ndim + 1, many=False)[0])
 
 
 def slice_axis(data, axis, begin, end):
     """A part of an axis."""
-    data = np.asarray(data)
-    return data[(slice(None),) * normalize_axis_index(axis, data.ndim, "axis") + (slice(begin, end),)]
+    data = as_array("data", data)
+    begin, end = (x if x is None else whole(name, x) for name, x in (("begin", begin), ("end", end)))
+    return data[(slice(None),) * normalize_axes(axis, data.ndim, many=False)[0] + (slice(begin, end),)]
 
 
 def reshape(data, shape):
     """The data in another shape; of MXNet's special codes -1 alone, 0 for the length at that place."""
-    data = np.asarray(data)
+    data = as_array("data", data)
+    if not np.iterable(shape):
+        raise TypeError(f"shape must be a tuple of int, not {shape!r}")
+    shape = tuple(whole("each number of shape", n) for n in shape)
     if any(n < -1 for n in shape):
         raise ValueError(f"shape is {shape}: of the special codes only 0 and -1 are known")
+    if data.size and 0 in shape[data.ndim :]:
+        raise ValueError(f"shape is {shape}: data of shape {data.shape} have no length at the place of the last 0")
     return data.reshape([data.shape[i] if n == 0 and data.size else n for i, n in enumerate(shape)])
 
 
@@ -224,12 +257,22 @@ def reshape_like(lhs, rhs):
 
 def broadcast_like(lhs, rhs):
     """The first broadcast to the shape of the second."""
-    return np.broadcast_to(lhs, np.shape(rhs))
+    lhs, rhs = as_array("lhs", lhs), as_array("rhs", rhs)
+    try:
+        return np.broadcast_to(lhs, rhs.shape)
+    except ValueError:
+        raise ValueError(f"lhs of shape {lhs.shape} does not broadcast to that of rhs, {rhs.shape}") from None
 
 
 def Cast(data, dtype):
     """The data in another type; what overflows is inf."""
     return in_type(data, type_of(dtype))
+
+
+def SwapAxis(data, dim1=0, dim2=0):
+    """The data with two axes exchanged."""
+    data = as_array("data", data)
+    return np.swapaxes(data, *(normalize_axes(axis, data.ndim, what=name, many=False)[0] for name, axis in (("dim1", dim1), ("dim2", dim2))))
 
 
 def stop_gradient(data):
@@ -244,7 +287,6 @@ def compare(f):
 
 cast = Cast
 BlockGrad = identity = stop_gradient
-SwapAxis = np.swapaxes
 broadcast_add = broadcast_plus = elemwise_add = np.add
 broadcast_sub = broadcast_minus = elemwise_sub = np.subtract
 broadcast_mul = elemwise_mul = np.multiply

@@ -15,7 +15,7 @@ import numbers
 import numpy as np
 
 import ufloss as ul
-from ufloss._front import normalize_axes
+from ufloss._front import choose, normalize_axes
 
 from . import _operators
 from ._common import BlankApart, as_floats, as_labels, as_lengths, as_real, cast, divide, pull, quiet, slope_of, total, total_of, weigh, widen
@@ -276,9 +276,7 @@ class LogisticLoss(Elementwise):
 
     def __init__(self, weight=None, batch_axis=0, label_format="signed", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        if label_format not in ("signed", "binary"):
-            raise ValueError(f"label_format must be 'signed' or 'binary', not {label_format!r}")
-        self._label_format = label_format
+        self._label_format = choose("label_format", label_format, ("signed", "binary"))
 
     def _terms(self, pred, label):
         return ul.sigmoid_binary_cross_entropy, ((cast(label, pred.dtype) + 1) / 2 if self._label_format == "signed" else label,)
@@ -324,8 +322,7 @@ class PoissonNLLLoss(Elementwise):
 
     def __init__(self, weight=None, from_logits=True, batch_axis=0, compute_full=False, reduction="mean", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        if reduction not in ("mean", "batch"):
-            raise ValueError(f"reduction must be 'mean' or 'batch', not {reduction!r}")
+        reduction = choose("reduction", reduction, ("mean", "batch"))
         self._from_logits, self._compute_full, self._reduction = from_logits, compute_full, reduction
 
     def _others(self, ndim):
@@ -358,8 +355,7 @@ class KLDivLoss(Elementwise):
 
     def __init__(self, from_logits=True, axis=-1, weight=None, batch_axis=0, reduction="mean", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"reduction must be 'mean' or 'sum', not {reduction!r}")
+        reduction = choose("reduction", reduction, ("mean", "sum"))
         self._from_logits, self._axis, self._mean = from_logits, axis, reduction == "mean"
 
     def _terms(self, pred, label):
@@ -521,8 +517,7 @@ class SDMLLoss(Loss):
 
     def __init__(self, smoothing_parameter=0.3, weight=1.0, batch_axis=0, reduction="sum", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"reduction must be 'mean' or 'sum', not {reduction!r}")
+        reduction = choose("reduction", reduction, ("mean", "sum"))
         self.smoothing_parameter, self._mean = number("smoothing_parameter", smoothing_parameter), reduction == "mean"
 
     def _prepare(self, x1, x2):
@@ -581,12 +576,9 @@ class CTCLoss(Loss):
     """
 
     def __init__(self, layout="NTC", label_layout="NT", weight=None, **kwargs):
-        if layout not in ("NTC", "TNC"):
-            raise ValueError(f"layout must be 'NTC' or 'TNC', not {layout!r}")
-        if label_layout not in ("NT", "TN"):
-            raise ValueError(f"label_layout must be 'NT' or 'TN', not {label_layout!r}")
-        self._layout, self._label_layout = layout, label_layout
-        super().__init__(weight, label_layout.find("N"), **kwargs)
+        self._layout = choose("layout", layout, ("NTC", "TNC"))
+        self._label_layout = choose("label_layout", label_layout, ("NT", "TN"))
+        super().__init__(weight, self._label_layout.find("N"), **kwargs)
 
     def _prepare(self, pred, label, pred_lengths, label_lengths, sample_weight):
         pred, label = as_floats(pred, "pred"), as_real("label", label)
