@@ -100,7 +100,8 @@ def test_generalized(background):
 
 
 @pytest.mark.parametrize(("options", "what"), [
-    ({"reduction": "all"}, "reduction"), ({"reduction": np.array(["mean", "sum"])}, "reduction"), ({"class_weights": [1, 2]}, "class_weights"), ({"apply_softmax": False}, "not probabilities"),
+    ({"reduction": "all"}, "reduction"), ({"reduction": np.array(["mean", "sum"])}, "reduction"),
+    ({"class_weights": [1, 2]}, "class_weights"), ({"apply_softmax": False}, "not probabilities"),
 ])  # fmt: skip
 def test_bad_options(options, what):
     with pytest.raises(ValueError, match=f"dice_loss: .*{what}"):

@@ -161,7 +161,7 @@ class Rows:
         return np.moveaxis(a, axes, self.last)
 
     def move_output(self, o):
-        """An output with its class axes last; None where it has too few axes for them, which is a fault of its shape and not of the axis."""
+        """An output with its class axes last; None where it has too few for them: a fault of its shape, not of the axis."""
         try:
             return self.move(o)
         except ValueError:  # an AxisError, or 1 and -1 that are one axis of it

@@ -76,7 +76,8 @@ inline PyObject* ask(PyObject* f, PyObject* self, PyObject* const* args, Py_ssiz
     PyTuple_SetItem(tuple, 0, self);
     for (Py_ssize_t i = 0; i < n; ++i) { Py_INCREF(args[i]); PyTuple_SetItem(tuple, i + 1, args[i]); }
     bool done = true;
-    for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k) done = done && PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
+    for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k)
+      done = done && PyDict_SetItem(kw, PyTuple_GetItem(kwnames, k), args[n + k]) == 0;
     if (done) result = PyObject_Call(f, tuple, kw);
   }
   Py_XDECREF(tuple);

@@ -178,7 +178,8 @@ def one_hot(indices, depth, on_value=1.0, off_value=0.0, dtype="float32"):
 def SequenceMask(data, sequence_length=None, use_sequence_length=False, value=0.0, axis=0):
     """The data with `value` beyond the length of each sequence; `axis` is that of time, 0 or 1, the other that of the batch."""
     data = as_array("data", data)
-    if (sequence_length is not None) != bool(use_sequence_length):
+    use_sequence_length = choose("use_sequence_length", use_sequence_length, (False, True))
+    if (sequence_length is not None) != use_sequence_length:
         raise ValueError("sequence_length and use_sequence_length=True go together")
     axis = choose("axis", axis, (0, 1))
     if not use_sequence_length:
@@ -272,7 +273,8 @@ def Cast(data, dtype):
 def SwapAxis(data, dim1=0, dim2=0):
     """The data with two axes exchanged."""
     data = as_array("data", data)
-    return np.swapaxes(data, *(normalize_axes(axis, data.ndim, what=name, many=False)[0] for name, axis in (("dim1", dim1), ("dim2", dim2))))
+    axes = (normalize_axes(axis, data.ndim, what=name, many=False)[0] for name, axis in (("dim1", dim1), ("dim2", dim2)))
+    return np.swapaxes(data, *axes)
 
 
 def stop_gradient(data):
@@ -280,18 +282,35 @@ def stop_gradient(data):
     return data
 
 
+def binary(f):
+    """A function of two arrays, or of what becomes one."""
+
+    @quiet
+    def of_arrays(lhs, rhs):
+        return f(operand("lhs", lhs), operand("rhs", rhs))
+
+    of_arrays.__doc__ = f"`numpy.{f.__name__}` of two arrays." if isinstance(f, np.ufunc) else f.__doc__
+    return of_arrays
+
+
 def compare(f):
     """A comparison that gives 0 and 1 in the type of what is compared."""
-    return lambda lhs, rhs: f(lhs, rhs).astype(np.result_type(lhs, rhs))
+
+    def as_numbers(lhs, rhs):
+        return f(lhs, rhs).astype(np.result_type(lhs, rhs))
+
+    as_numbers.__doc__ = f"`numpy.{f.__name__}` of two arrays, as 0 and 1 in their type."
+    return binary(as_numbers)
 
 
 cast = Cast
 BlockGrad = identity = stop_gradient
-broadcast_add = broadcast_plus = elemwise_add = np.add
-broadcast_sub = broadcast_minus = elemwise_sub = np.subtract
-broadcast_mul = elemwise_mul = np.multiply
-broadcast_div = elemwise_div = np.divide
-broadcast_power, broadcast_maximum, broadcast_minimum = np.power, np.maximum, np.minimum
+broadcast_add = broadcast_plus = elemwise_add = binary(np.add)
+broadcast_sub = broadcast_minus = elemwise_sub = binary(np.subtract)
+broadcast_mul = elemwise_mul = binary(np.multiply)
+broadcast_div = elemwise_div = binary(np.divide)
+broadcast_power = binary(np.power)
+broadcast_maximum, broadcast_minimum = binary(np.maximum), binary(np.minimum)
 broadcast_equal, broadcast_not_equal = compare(np.equal), compare(np.not_equal)
 broadcast_greater, broadcast_greater_equal = compare(np.greater), compare(np.greater_equal)
 broadcast_lesser, broadcast_lesser_equal = compare(np.less), compare(np.less_equal)
