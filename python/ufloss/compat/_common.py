@@ -140,12 +140,13 @@ def slope_of(grad, args, weights=None, **options):
     return result
 
 
-def as_lengths(name, lengths, shape, limit):
-    """Lengths as int64 of one shape, between 0 and a limit."""
+def as_lengths(name, lengths, shape, limit, counts=True):
+    """Lengths as int64 of one shape, between 0 and a limit; 0 where they do not count, whatever they are."""
     lengths = as_real(name, lengths)
-    whole = lengths.astype(np.int64)
     if lengths.shape != shape:
         raise ValueError(f"{name} has shape {lengths.shape}, not {shape}")
+    lengths = np.where(counts, lengths, 0)
+    whole = lengths.astype(np.int64)
     if np.any(whole != lengths) or np.any(whole < 0) or np.any(whole > limit):
         raise ValueError(f"{name} must be integers between 0 and {limit}")
     return whole

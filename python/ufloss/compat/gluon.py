@@ -4,8 +4,8 @@ A loss is made with its options, a factor `weight` and the `batch_axis`; a call 
 the weighted losses (a mean, although MXNet documents a sum), never divided by the weights.  ``loss.grad``, with the arguments of the call,
 gives the gradient of the sum of these numbers with respect to the first of them: what ``backward`` leaves there.  ``loss.grads`` gives one
 for each input where there are several.  Integer predictions count as float64; weights and labels do not widen float32 predictions.  Sums are
-added up in float64, in an order that only the shape decides; what weighs 0 counts as removed.  Arguments become plain arrays: masked
-elements are a TypeError.
+added up in float64, in an order that only the shape decides; what weighs 0 counts as removed, so that its numbers, labels and lengths may
+be anything.  Arguments become plain arrays: masked elements are a TypeError.
 """
 
 import contextlib
@@ -54,9 +54,16 @@ def the_axis(axis, ndim, what="axis"):
     return normalize_axes(axis, ndim, what=what, many=False)[0]
 
 
-def as_classes(label, classes):
-    """Labels clipped into the classes, as MXNet's pick does."""
-    label = as_real("label", label)
+def product(weights, factor):
+    """Weights times a factor of all losses: 0 where one of them is, whatever the other."""
+    if weights is None:
+        return factor
+    return weights * factor if factor and math.isfinite(factor) else weigh(np.array(weights), factor)
+
+
+def as_classes(label, classes, counts):
+    """Labels clipped into the classes, as MXNet's pick does; 0 where a label does not count, whatever it is."""
+    label = label if np.all(counts) else np.where(counts, label, 0)
     if label.dtype.kind == "f" and np.isnan(label).any():
         raise ValueError("label has NaN")
     return np.clip(label.astype(float) if label.dtype.kind == "f" else label, 0, classes - 1).astype(np.int64)
@@ -175,7 +182,7 @@ class Loss:
     def _factor(self, sample_weight, shape):
         """The product of both weights, in the shape of the losses."""
         weights, factor = self._weights(sample_weight, shape)
-        return np.full(shape, factor) if weights is None else weights * factor
+        return np.full(shape, factor) if weights is None else product(weights, factor)
 
     def _others(self, ndim):
         """The axes over which the mean goes."""
@@ -213,7 +220,7 @@ class Elementwise(Loss):
     def _grad(self, pred, label, sample_weight, *options):
         dtype, ufunc, args, weights, factor, share = self._prepare(pred, label, sample_weight, *options)
         factor /= max(1, share)
-        return np.asarray(cast(slope_of(ufunc.grad, args, factor if weights is None else weights * factor), dtype))
+        return np.asarray(cast(slope_of(ufunc.grad, args, product(weights, factor)), dtype))
 
 
 class L2Loss(Elementwise):
@@ -381,7 +388,12 @@ class KLDivLoss(Elementwise):
         pred = as_floats(pred, "pred")
         x = widen(pred)
         slope = self._grad(x, label, sample_weight)  # linear in log-probabilities: minus the labels, weighted
-        slope = slope if self._from_logits else ul.softmax_cross_entropy.grad(x, -slope, axis=self._axis)
+        if not self._from_logits:
+            axis = the_axis(self._axis, x.ndim)
+            kept = {}
+            if sample_weight is not None or self._weight == 0:  # of a row that weighs 0 the scores may be NaN
+                kept["where"] = np.any(self._factor(sample_weight, x.shape) != 0, axis, keepdims=True)
+            slope = ul.softmax_cross_entropy.grad(x, -slope, axis=self._axis, **kept)  # -1 is the fastest way
         return cast(slope, pred.dtype)
 
 
@@ -408,11 +420,14 @@ class SoftmaxCrossEntropyLoss(Loss):
             raise ValueError(f"label has shape {np.shape(label)}, not {batch}")
         else:
             ufunc = ul.nll_loss_with_integer_labels if self._from_logits else ul.softmax_cross_entropy_with_integer_labels
-            label = as_classes(label, x.shape[axis]).reshape(batch)
+            label = as_real("label", label).reshape(batch)
         if sample_weight is not None and np.ndim(sample_weight) < x.ndim:
             sample_weight = np.expand_dims(spread("sample_weight", sample_weight, batch), axis)
-        others = self._others(x.ndim)
-        return pred.dtype, ufunc, (x, label), axis, self._weights(sample_weight, one), others, math.prod(one[i] for i in others)
+        others, (weights, factor) = self._others(x.ndim), self._weights(sample_weight, one)
+        if self._sparse_label:
+            counts = np.not_equal(product(weights, factor), 0)
+            label = as_classes(label, x.shape[axis], counts if weights is None else counts.reshape(batch))
+        return pred.dtype, ufunc, (x, label), axis, (weights, factor), others, math.prod(one[i] for i in others)
 
     def hybrid_forward(self, F, pred, label, sample_weight=None):
         """The losses, one a sample."""
@@ -424,7 +439,7 @@ class SoftmaxCrossEntropyLoss(Loss):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         dtype, ufunc, args, axis, (weights, factor), _, share = self._prepare(pred, label, sample_weight)
         factor /= max(1, share)
-        return np.asarray(cast(slope_of(ufunc.grad, args, factor if weights is None else weights * factor, axis=axis), dtype))
+        return np.asarray(cast(slope_of(ufunc.grad, args, product(weights, factor), axis=axis), dtype))
 
 
 SoftmaxCELoss = SoftmaxCrossEntropyLoss
@@ -486,7 +501,7 @@ class CosineEmbeddingLoss(Loss):
         if np.shape(sample_weight)[1:] == (1,):
             sample_weight = as_real("sample_weight", sample_weight)[:, 0]
         known = (label == 1) | (label == -1)
-        label, factor = np.where(known, label, 1).astype(first.dtype), known * self._factor(sample_weight, label.shape)
+        label, factor = np.where(known, label, 1).astype(first.dtype), np.where(known, self._factor(sample_weight, label.shape), 0.0)
         return dtype, (first, second, label, self._margin, 1e-12), factor
 
     def hybrid_forward(self, F, input1, input2, label, sample_weight=None):
@@ -540,6 +555,8 @@ class SDMLLoss(Loss):
     def _slopes(self, x1, x2):
         """The result's type, both inputs about their common centre, and twice the slopes of the scores."""
         dtype, x1, x2, scores, targets, factor = self._prepare(x1, x2)
+        if not factor:  # slopes of 0 would still meet NaN
+            x1, x2 = np.zeros(x1.shape), np.zeros(x2.shape)
         centre = divide(total(x1, 0) + total(x2, 0), 2 * len(x1))
         return dtype, x1 - centre, x2 - centre, weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor)
 
@@ -591,17 +608,19 @@ class CTCLoss(Loss):
         width = label.shape[1]
         if len(label) != n or width > frames:
             raise ValueError(f"label: {len(label)} of length {width} do not fit pred: {n} of {frames} frames")
-        pred_lengths = np.full(n, frames) if pred_lengths is None else as_lengths("pred_lengths", pred_lengths, (n,), frames)
+        factor = self._factor(sample_weight, (n,))
+        counts = factor != 0
+        pred_lengths = np.full(n, frames) if pred_lengths is None else as_lengths("pred_lengths", pred_lengths, (n,), frames, counts)
         if label_lengths is None:
             label_lengths = np.argmax(np.concatenate([label == -1, np.ones((n, 1), bool)], 1), 1)
-        label_lengths = as_lengths("label_lengths", label_lengths, (n,), width)
+        label_lengths = as_lengths("label_lengths", label_lengths, (n,), width, counts)
         used = np.arange(width) < label_lengths[:, None]
         label = as_labels("label", label, used)
         problem = BlankApart(pred, label, used, pred.shape[2] - 1)
         possible = ul.ctc.feasible(label, pred_lengths, label_lengths)
         args = problem.scores, problem.labels, pred_lengths, label_lengths, problem.blank
         taken = (np.arange(frames) < pred_lengths[:, None]) & possible[:, None]
-        return dtype, pred, args, problem, taken, possible, self._factor(sample_weight, (n,))
+        return dtype, pred, args, problem, taken, possible, factor
 
     def hybrid_forward(self, F, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
         """The losses, one a sample."""
