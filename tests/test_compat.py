@@ -1775,6 +1775,14 @@ def test_gluon_labels_that_count_must_be_labels():
             gluon.CTCLoss()(X, [[1], [1]], [1, NAN], sample_weight=weight)
 
 
+def test_axon_binary_cross_entropy_without_eps_is_the_core():
+    p, t = [[1.5, -0.2, NAN, 0, 1, 0.3]], [[1, 0, 1, 0, 0, 1]]
+    for target, prob in zip(*t, *p, strict=True):
+        np.testing.assert_array_equal(axon.binary_cross_entropy([[target]], [[prob]], eps=0), ul.binary_cross_entropy([prob], [target]))
+    assert np.isnan(axon.binary_cross_entropy([[1, 0]], [[1.5, -0.2]], eps=0, positive_weight=2.0))
+    assert not np.isnan(axon.binary_cross_entropy([[1, 0]], [[1.5, -0.2]]))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [

@@ -181,7 +181,8 @@ def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=N
         elements, whatever the reduction, and not divided by the weights. Axon documents them as `positive_weights` and
         `negative_weights`, which serve too.
     eps : float
-        Probabilities are clipped to [eps, 1 - eps], and `eps` is added before each logarithm as well, as in Axon.
+        Probabilities are clipped to [eps, 1 - eps], and `eps` is added before each logarithm as well, as in Axon; 0 does
+        neither, so that what is no probability gives NaN.
     reduction : {"none", "mean", "sum"}
 
     Raises
@@ -197,7 +198,7 @@ def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=N
     loss, args = ul.sigmoid_binary_cross_entropy, (y_pred, y_true)
     if not from_logits:
         eps = number("eps", eps)
-        loss, args = ul.binary_cross_entropy, (np.clip(y_pred, eps, 1 - eps), y_true, 1.0, eps)
+        loss, args = ul.binary_cross_entropy, (np.clip(y_pred, eps, 1 - eps) if eps else y_pred, y_true, 1.0, eps)
     if positive is None and negative is None:
         return reduce(mean_of(loss, args), reduction, dtype)
     if not np.isin(y_true, (0, 1)).all():
