@@ -1818,6 +1818,84 @@ def test_messages_name_an_argument(call, error, text):
         call(np.ones((2, 3)))
 
 
+PAIR, FRAMES = np.array([[1.0, 2, 3], [0, 0, 1]]), np.zeros((2, 6, 5))
+CTC = axon.connectionist_temporal_classification
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        *[
+            (lambda blank=blank: CTC(([2, 2], [[1, 1]] * 2), FRAMES, blank=blank), TypeError, "connectionist_temporal_classification: blank must be")
+            for blank in ("a", None, 1.5, True, np.ones(2, int))
+        ],
+        (lambda: optax.ctc_loss(FRAMES, FRAMES[..., 0], [[1, 1]] * 2, np.zeros((2, 2)), "a"), TypeError, "ctc_loss: blank_id must be an integer, not 'a'"),
+        (lambda: axon.kl_divergence([[1, 0]], [[0.1, 0.2]], eps=np.array([0, 1])), ValueError, "kl_divergence: eps must be a number"),
+        (lambda: axon.poisson([[1]], [[0.1]], eps=[1, 2, 3]), ValueError, "poisson: eps must be a number"),
+        (lambda: axon.huber(PAIR, PAIR, delta=[1, 2]), ValueError, "^huber: "),
+        (lambda: axon.hinge([[1, 2], [3]], PAIR), ValueError, "hinge: y_true is no array"),
+        (lambda: axon.cosine_similarity(PAIR, PAIR, axes=[[0, 1], [1]]), TypeError, "cosine_similarity: axis must be"),
+        (lambda: axon.soft_margin(1.0, 1.0), np.exceptions.AxisError, "soft_margin: axis"),
+        (lambda: axon.label_smoothing(3), TypeError, "label_smoothing: loss_fun must be a function, not 3"),
+        (lambda: axon.categorical_cross_entropy(np.zeros((2, 0)), np.zeros((2, 0)), class_weights=[]), ValueError, "categorical_cross_entropy: class_weights"),
+        (lambda: optax.smooth_labels(PAIR, [0.1, 0.2]), ValueError, r"smooth_labels: labels of shape \(2, 3\), alpha of shape \(2,\)"),
+        (lambda: optax.smooth_labels(PAIR, 0.1, where=[True] * 4), ValueError, r"smooth_labels: .* where of shape \(4,\) do not broadcast"),
+        (lambda: optax.smooth_labels(PAIR, [0.1], axis=7), np.exceptions.AxisError, "smooth_labels: axis 7"),
+        *[
+            (lambda f=f: optax.ranking_softmax_loss(PAIR, [[1, 0, 0]], reduce_fn=f), TypeError, "ranking_softmax_loss: reduce_fn must be")
+            for f in (3, "mean", np.ones(2))
+        ],
+        *[
+            (lambda f=f, kind=kind: getattr(optax, f)(PAIR, kind, axis=7), np.exceptions.AxisError, f"{f}: axis 7 is out of bounds")
+            for f, kind in [("softmax_cross_entropy_with_integer_labels", [0, 0]), ("softmax_cross_entropy", PAIR), ("kl_divergence", PAIR)]
+        ],
+        (lambda: optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 0], axis=True), ValueError, "integer_labels: axis must be an int"),
+        (lambda: optax.huber_loss(PAIR, PAIR, delta=[1, 2]), ValueError, "huber_loss: operands could not be broadcast"),
+        *[
+            (lambda e=e, logits=logits: gluon.PoissonNLLLoss(from_logits=logits)(PAIR, PAIR, epsilon=e), ValueError, "PoissonNLLLoss: epsilon must be a number")
+            for logits in (True, False)
+            for e in ("a", None, [1, 2], np.ones(3))
+        ],
+        (lambda: gluon.SoftmaxCELoss(axis=4)(PAIR, [0, 1]), np.exceptions.AxisError, "SoftmaxCrossEntropyLoss: axis 4 is out of bounds"),
+        (lambda: gluon.KLDivLoss(False, axis=4).grad(PAIR, PAIR), np.exceptions.AxisError, r"KLDivLoss\.grad: axis 4 is out of bounds"),
+        (lambda: gluon.KLDivLoss(False, axis=(0, 1)).grad(PAIR, PAIR), TypeError, r"KLDivLoss\.grad: axis must be an int"),
+        (lambda: gluon.HuberLoss(rho="a"), ValueError, "HuberLoss: rho must be a number, not 'a'"),
+        *[
+            (lambda f=f, name=name: f(**{name: np.ones(2)}), ValueError, f"{f.__name__}: {name} must be '")
+            for f, name in [
+                (gluon.PoissonNLLLoss, "reduction"), (gluon.KLDivLoss, "reduction"), (gluon.SDMLLoss, "reduction"),
+                (gluon.LogisticLoss, "label_format"), (gluon.CTCLoss, "layout"), (gluon.CTCLoss, "label_layout"),
+            ]
+        ],
+    ],
+)  # fmt: skip
+def test_messages_name_what_was_called(call, error, text):
+    with pytest.raises(error, match=text) as caught:
+        call()
+    assert str(caught.value).count("must be") < 2
+
+
+def test_messages_of_others_stay():
+    class Mine(gluon.Loss):
+        def hybrid_forward(self, F, x):
+            raise ValueError("no such x")
+
+    def fail(losses):
+        raise ValueError("no such mean")
+
+    with pytest.raises(ValueError, match=r"^no such x$"):
+        Mine(None, 0)(PAIR)
+    with pytest.raises(ValueError, match=r"^no such mean$"):
+        optax.ranking_softmax_loss(PAIR, PAIR, reduce_fn=fail)
+
+
+def test_axes_and_blanks_may_be_numbers_of_numpy():
+    wanted = optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 1, 1], axis=0)
+    np.testing.assert_array_equal(optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 1, 1], axis=np.int64(0)), wanted)
+    np.testing.assert_array_equal(CTC(([2], [[1, 2]]), FRAMES[:1], blank=np.int8(3)), CTC(([2], [[1, 2]]), FRAMES[:1], blank=3))
+    np.testing.assert_array_equal(gluon.PoissonNLLLoss(False)(PAIR, PAIR, epsilon=np.array(0.5)), gluon.PoissonNLLLoss(False)(PAIR, PAIR, epsilon=0.5))
+
+
 def test_labels_enlarge_the_batch_of_a_masked_cross_entropy():
     x, labels, where = np.arange(12.0).reshape(3, 4), np.array([[2, 1, 0], [2, 3, 1]]), np.ones((3, 4), bool)
     where[0, 2] = False  # the label's own class

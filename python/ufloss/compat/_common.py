@@ -1,6 +1,9 @@
 """What the three modules share: inputs as arrays, sums, checked lengths, and CTC labels with the blank among them."""
 
+import functools
 import math
+import operator
+import re
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -10,7 +13,31 @@ from ufloss import _core
 from ufloss._reduce import everywhere
 
 WEIGHTED_SUM = _core.make_sum(_core.choose_isa())
-quiet = np.errstate(all="ignore")  # decorates what the modules offer: NaN and infinities tell the story, nothing warns
+
+
+def quiet(function):
+    """Decorates what the modules offer: NaN and infinities tell the story, nothing warns; an error names what was called.
+
+    That is a function, or the class of a loss of this package and its method. To what a derived class raises nothing is added.
+    """
+    is_method = "." in function.__qualname__
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        try:
+            with np.errstate(all="ignore"):
+                return function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            name = function.__name__
+            if is_method:
+                name = type(args[0]).__name__ + ("" if name in ("__call__", "__init__") else f".{name}")
+            own = not is_method or type(args[0]).__module__ == function.__module__
+            known = type(error) in (TypeError, ValueError, np.exceptions.AxisError)  # others are made from more than a text
+            if not own or not known or re.search(rf"\b{name}\b", str(error)):
+                raise
+            raise type(error)(f"{name}: {error}").with_traceback(error.__traceback__) from None
+
+    return call
 
 
 def as_array(name, x):
@@ -21,7 +48,10 @@ def as_array(name, x):
     for part in x if isinstance(x, list | tuple) else (x,):
         if isinstance(part, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(part)):
             raise TypeError(f"{name} has masked elements, which have no meaning here: fill them or leave them out")
-    x = np.asarray(x)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:  # rows of several lengths
+        raise ValueError(f"{name} is no array: {error}") from None
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
@@ -37,6 +67,11 @@ def as_floats(x, name):
     """An array of floating point; integers become float64."""
     x = as_real(name, x)
     return x if x.dtype.kind == "f" else x.astype(float)
+
+
+def as_integers(name, x):
+    """An array of integers, given as such or as floating-point numbers that others check."""
+    return as_real(name, x)
 
 
 def operand(name, x):
@@ -142,7 +177,7 @@ def slope_of(grad, args, weights=None, **options):
 
 def as_lengths(name, lengths, shape, limit, counts=True):
     """Lengths as int64 of one shape, between 0 and a limit; 0 where they do not count, whatever they are."""
-    lengths = as_real(name, lengths)
+    lengths = as_integers(name, lengths)
     if lengths.shape != shape:
         raise ValueError(f"{name} has shape {lengths.shape}, not {shape}")
     lengths = np.where(counts, lengths, 0)
@@ -154,7 +189,7 @@ def as_lengths(name, lengths, shape, limit, counts=True):
 
 def as_labels(name, labels, used):
     """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used."""
-    labels = as_real(name, labels)
+    labels = as_integers(name, labels)
     with np.errstate(invalid="ignore"):  # NaN as a padding
         whole = labels.astype(np.int64)
     if np.any(used & (whole != labels)):
@@ -169,8 +204,12 @@ class BlankApart:
     others, whose results keep their bits.
     """
 
-    def __init__(self, scores, labels, used, blank):
+    def __init__(self, scores, labels, used, blank, name="blank"):
         classes = scores.shape[-1]
+        try:
+            blank = operator.index(None if np.asarray(blank).dtype == np.bool_ else blank)
+        except TypeError:
+            raise TypeError(f"{name} must be an integer, not {blank!r}") from None
         blank = blank + classes if -classes <= blank < 0 else blank
         inside = used & (labels == blank)
         self.scores, self.labels, self.blank = scores, labels, blank

@@ -111,7 +111,7 @@ def huber(y_true, y_pred, *, delta=1.0, reduction="none"):
 @quiet
 def poisson(y_true, y_pred, *, eps=1e-7, reduction="none"):
     """Mean over the last axis of y_pred - y_true * log(y_pred + eps)."""
-    return mean_last(ul.poisson_loss, y_true, y_pred, reduction, operand("eps", eps))
+    return mean_last(ul.poisson_loss, y_true, y_pred, reduction, number("eps", eps))
 
 
 @quiet
@@ -151,7 +151,7 @@ def cosine_similarity(y_true, y_pred, *, axes=(1,), eps=1e-6, reduction="none"):
 
     `eps` is the least product of the lengths. Vectors of one axis need ``axes=[0]``.
     """
-    eps, axes = operand("eps", eps), tuple(np.atleast_1d(axes).tolist())
+    eps, axes = operand("eps", eps), tuple(axes) if isinstance(axes, list | tuple) else tuple(np.atleast_1d(axes).tolist())
     return each(ul.cosine_similarity, y_true, y_pred, reduction, eps_product=eps, axis=axes)
 
 
@@ -245,6 +245,8 @@ def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits
         raise ValueError(f"class_weights of shape {weights.shape} do not fit y_true of shape {y_true.shape}" + ", which is sparse" * bool(sparse))
     if y_true.ndim < 2:
         raise ValueError("class_weights need a y_true with two axes")
+    if not y_true.shape[1]:
+        raise ValueError(f"class_weights need the largest target along axis 1, of which y_true of shape {y_true.shape} has none")
     weights = weights[np.minimum(np.argmax(y_true, axis=1), len(weights) - 1)]
     if weights.shape != np.shape(loss):
         raise ValueError(f"class_weights: the largest targets along axis 1 have shape {weights.shape}, the losses {np.shape(loss)}")
@@ -264,6 +266,8 @@ def apply_label_smoothing(y_true, y_pred, *, smoothing=0.1):
 
 def label_smoothing(loss_fun, *, smoothing=0.1):
     """The loss function ``loss_fun(y_true, y_pred, ...)`` with smoothed targets; it can be pickled where `loss_fun` can."""
+    if not callable(loss_fun):
+        raise TypeError(f"label_smoothing: loss_fun must be a function, not {loss_fun!r}")
     return functools.partial(smoothed, loss_fun, smoothing)
 
 

@@ -18,7 +18,23 @@ import ufloss as ul
 from ufloss._front import choose, normalize_axes
 
 from . import _operators
-from ._common import BlankApart, as_floats, as_labels, as_lengths, as_real, cast, divide, pull, quiet, slope_of, total, total_of, weigh, widen
+from ._common import (
+    BlankApart,
+    as_floats,
+    as_integers,
+    as_labels,
+    as_lengths,
+    as_real,
+    cast,
+    divide,
+    pull,
+    quiet,
+    slope_of,
+    total,
+    total_of,
+    weigh,
+    widen,
+)
 
 __all__ = [
     "CTCLoss", "CosineEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "L2Loss", "LogisticLoss", "Loss", "PoissonNLLLoss",
@@ -116,6 +132,7 @@ class Loss:
     The methods of a block are there: `initialize`, `hybridize`, `cast` and `apply` have nothing to do, `collect_params` gives nothing.
     """
 
+    @quiet
     def __init__(self, weight, batch_axis, prefix=None, params=None):
         self._weight, self._batch_axis = weight if weight is None else number("weight", weight), batch_axis
         self.prefix = f"{type(self).__name__.lower()}0_" if prefix is None else prefix
@@ -226,6 +243,7 @@ class Elementwise(Loss):
 class L2Loss(Elementwise):
     """Half the squared error; `weight` must be a number."""
 
+    @quiet
     def __init__(self, weight=1.0, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         if weight is None:
@@ -238,6 +256,7 @@ class L2Loss(Elementwise):
 class L1Loss(Elementwise):
     """Absolute error."""
 
+    @quiet
     def __init__(self, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
 
@@ -248,6 +267,7 @@ class L1Loss(Elementwise):
 class HuberLoss(Elementwise):
     """Huber loss divided by `rho`: (label - pred)**2 / (2 * rho) up to an error of `rho`, which is not optax's scale."""
 
+    @quiet
     def __init__(self, rho=1, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._rho = number("rho", rho)
@@ -261,6 +281,7 @@ class HingeLoss(Elementwise):
 
     _loss = ul.hinge_loss
 
+    @quiet
     def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._margin = number("margin", margin)
@@ -281,6 +302,7 @@ class LogisticLoss(Elementwise):
     Other signed labels l count as the probability (l + 1) / 2, as in MXNet's code, not as in its formula.
     """
 
+    @quiet
     def __init__(self, weight=None, batch_axis=0, label_format="signed", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._label_format = choose("label_format", label_format, ("signed", "binary"))
@@ -296,6 +318,7 @@ class SigmoidBinaryCrossEntropyLoss(Elementwise):
     logarithm.
     """
 
+    @quiet
     def __init__(self, from_sigmoid=False, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._from_sigmoid = from_sigmoid
@@ -327,6 +350,7 @@ class PoissonNLLLoss(Elementwise):
 
     _second = "target"
 
+    @quiet
     def __init__(self, weight=None, from_logits=True, batch_axis=0, compute_full=False, reduction="mean", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "batch"))
@@ -336,6 +360,7 @@ class PoissonNLLLoss(Elementwise):
         return tuple(range(ndim)) if self._reduction == "mean" else super()._others(ndim)
 
     def _terms(self, pred, target, epsilon):
+        epsilon = number("epsilon", epsilon[()] if isinstance(epsilon, np.ndarray) else epsilon)
         return (ul.poisson_nll_loss, (target,)) if self._from_logits else (ul.poisson_loss, (target, epsilon))
 
     def hybrid_forward(self, F, pred, target, sample_weight=None, epsilon=1e-08):
@@ -360,6 +385,7 @@ class KLDivLoss(Elementwise):
     ``reduction="sum"`` gives the sum, as in MXNet 1.9. A label of 0 gives 0 also where the prediction is -inf (MXNet: NaN).
     """
 
+    @quiet
     def __init__(self, from_logits=True, axis=-1, weight=None, batch_axis=0, reduction="mean", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "sum"))
@@ -405,6 +431,7 @@ class SoftmaxCrossEntropyLoss(Loss):
     the labels' shape, as documented, or to that of `pred` with one class, as MXNet's code has it.
     """
 
+    @quiet
     def __init__(self, axis=-1, sparse_label=True, from_logits=False, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._axis, self._sparse_label, self._from_logits = axis, sparse_label, from_logits
@@ -420,7 +447,7 @@ class SoftmaxCrossEntropyLoss(Loss):
             raise ValueError(f"label has shape {np.shape(label)}, not {batch}")
         else:
             ufunc = ul.nll_loss_with_integer_labels if self._from_logits else ul.softmax_cross_entropy_with_integer_labels
-            label = as_real("label", label).reshape(batch)
+            label = as_integers("label", label).reshape(batch)
         if sample_weight is not None and np.ndim(sample_weight) < x.ndim:
             sample_weight = np.expand_dims(spread("sample_weight", sample_weight, batch), axis)
         others, (weights, factor) = self._others(x.ndim), self._weights(sample_weight, one)
@@ -448,6 +475,7 @@ SoftmaxCELoss = SoftmaxCrossEntropyLoss
 class TripletLoss(Loss):
     """Triplet loss of squared distances, summed over all axes but the batch's; `sample_weight` is MXNet 2's."""
 
+    @quiet
     def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._margin = number("margin", margin)
@@ -484,6 +512,7 @@ class CosineEmbeddingLoss(Loss):
     Vectors lie along the last axis; the result has the shape (vectors,) as documented, where MXNet 1.x gives (vectors, 1).
     """
 
+    @quiet
     def __init__(self, weight=None, batch_axis=0, margin=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._margin = number("margin", margin)
@@ -530,6 +559,7 @@ class SDMLLoss(Loss):
     the batch's columns; ``reduction="mean"`` gives their mean, as in MXNet 2. `weight` counts here, where MXNet takes it and forgets it.
     """
 
+    @quiet
     def __init__(self, smoothing_parameter=0.3, weight=1.0, batch_axis=0, reduction="sum", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "sum"))
@@ -592,6 +622,7 @@ class CTCLoss(Loss):
     0, where ``ufloss.ctc.loss`` gives inf, and the last class inside a label is a symbol like others.
     """
 
+    @quiet
     def __init__(self, layout="NTC", label_layout="NT", weight=None, **kwargs):
         self._layout = choose("layout", layout, ("NTC", "TNC"))
         self._label_layout = choose("label_layout", label_layout, ("NT", "TN"))

@@ -84,9 +84,9 @@ def clip_labels(labels, n, wrap=False):
     return np.where(good, labels, 0), good
 
 
-def rows(logits, axis):
+def rows(logits, axis, name):
     """The classes as the last axis, numbered in the order of a tuple `axis`."""
-    axes = normalize_axes(axis, logits.ndim)
+    axes = normalize_axes(axis, logits.ndim, name)
     moved = np.moveaxis(logits, axes, range(-len(axes), 0))
     batch = moved.shape[: moved.ndim - len(axes)]
     return moved.reshape(*batch, math.prod(moved.shape[len(batch) :]))
@@ -238,14 +238,15 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
     that is no class gives NaN. Where `where` leaves out the label's own class, its logit still counts, so that the loss may be negative.
     """
     logits = as_floats(logits, "logits")
-    if not isinstance(axis, int | tuple):
-        raise ValueError(f"axis must be an int or a tuple of int, not {axis!r}")
-    labels, good = clip_labels(labels, rows(logits, axis).shape[-1], wrap=True)
+    name = "softmax_cross_entropy_with_integer_labels"
+    if not isinstance(axis, int | np.integer | tuple) or isinstance(axis, bool):
+        raise ValueError(f"{name}: axis must be an int or a tuple of int, not {axis!r}")
+    labels, good = clip_labels(labels, rows(logits, axis, name).shape[-1], wrap=True)
     loss = ul.softmax_cross_entropy_with_integer_labels(logits, labels, axis=axis, where=or_true(where))
     if where is None:
         return or_nan(loss, good)
     if np.any(np.isposinf(loss)):  # which is what the core gives where a label is left out
-        scores = rows(logits, axis)
+        scores = rows(logits, axis, name)
         scores = np.broadcast_to(scores, (*np.shape(loss), scores.shape[-1]))      # whose batch labels may enlarge
         own = np.take_along_axis(scores, np.broadcast_to(labels, np.shape(loss))[..., None], -1)[..., 0]
         left_out = cast(ul.logsumexp(logits.astype(float), axis=axis, where=or_true(where)) - own, logits.dtype)
@@ -325,7 +326,12 @@ def smooth_labels(labels, alpha, axis=-1, where=None):
         return ul.smooth_labels(labels, alpha, axis=axis)
     x = widen(labels)
     where = np.broadcast_to(True, x.shape) if where is None else np.asarray(or_true(where))
-    kept = np.count_nonzero(where, axis if axis is None else normalize_axes(axis, where.ndim), keepdims=True)
+    try:
+        np.broadcast_shapes(x.shape, alpha.shape, where.shape)
+    except ValueError:
+        shapes = f"labels of shape {x.shape}, alpha of shape {alpha.shape} and where of shape {where.shape}"
+        raise ValueError(f"smooth_labels: {shapes} do not broadcast") from None
+    kept = np.count_nonzero(where, axis if axis is None else normalize_axes(axis, where.ndim, "smooth_labels"), keepdims=True)
     alpha = np.where(kept > 0, cast(alpha, x.dtype), x.dtype.type(0))
     return cast((1 - alpha) * x + alpha / np.maximum(kept, 1).astype(x.dtype), labels.dtype)
 
@@ -339,6 +345,8 @@ def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.
     `reduce_fn` gets the losses of all lists, with `where` also which of them have an item, as its keyword `where`; its default is their
     mean, 0 where there is none. None gives the losses themselves. Labels are cast to the type of the logits.
     """
+    if reduce_fn is not None and not callable(reduce_fn):
+        raise TypeError(f"ranking_softmax_loss: reduce_fn must be a function or None, not {reduce_fn!r}")
     logits, labels = as_floats(logits, "logits"), as_real("labels", labels)
     x = widen(logits)
     factor = 1 if weights is None else cast(as_real("weights", weights), x.dtype)
@@ -399,7 +407,6 @@ def binary_dice_loss(predictions, targets, smooth=1.0, apply_sigmoid=True):
 # CTC
 
 
-@quiet
 def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, compute):
     """The results of one of the core's functions with optax's arguments, and what must be added to each frame's log-probabilities."""
     logits, labels = widen(as_floats(logits, "logits")), as_array("labels", labels)  # float32 is the type of optax's result for float16
@@ -413,7 +420,7 @@ def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilo
     if not np.all((padded == 0) | (padded == 1)):
         raise ValueError("label_paddings must be 0 or 1")
     used = np.arange(n) < n - np.count_nonzero(padded, 1)[:, None]
-    problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id)
+    problem = BlankApart(logits, as_labels("labels", labels, used), used, blank_id, "blank_id")
     results = compute(problem.scores, logit_paddings, problem.labels, ~used, problem.blank)
     return results, problem.surplus(logit_paddings == 0), logits.dtype.type(log_epsilon)
 
