@@ -1829,7 +1829,13 @@ CTC = axon.connectionist_temporal_classification
             (lambda blank=blank: CTC(([2, 2], [[1, 1]] * 2), FRAMES, blank=blank), TypeError, "connectionist_temporal_classification: blank must be")
             for blank in ("a", None, 1.5, True, np.ones(2, int))
         ],
+        (lambda: CTC(([2, 2], np.ones((2, 2), bool)), FRAMES), TypeError, r"y_true\[1\] must be integers, not bool"),
+        (lambda: CTC((np.ones(2, bool), [[1, 1]] * 2), FRAMES), TypeError, r"y_true\[0\] must be integers, not bool"),
+        (lambda: optax.ctc_loss(FRAMES, FRAMES[..., 0], np.ones((2, 2), bool), np.zeros((2, 2))), TypeError, "ctc_loss: labels must be integers, not bool"),
         (lambda: optax.ctc_loss(FRAMES, FRAMES[..., 0], [[1, 1]] * 2, np.zeros((2, 2)), "a"), TypeError, "ctc_loss: blank_id must be an integer, not 'a'"),
+        (lambda: gluon.CTCLoss()(FRAMES, np.ones((2, 2), bool)), TypeError, "CTCLoss: label must be integers, not bool"),
+        (lambda: gluon.CTCLoss().grad(FRAMES, [[1, 1]] * 2, np.ones(2, bool)), TypeError, r"CTCLoss\.grad: pred_lengths must be integers, not bool"),
+        (lambda: gluon.SoftmaxCELoss()(PAIR, np.ones(2, bool)), TypeError, "SoftmaxCrossEntropyLoss: label must be integers, not bool"),
         (lambda: axon.kl_divergence([[1, 0]], [[0.1, 0.2]], eps=np.array([0, 1])), ValueError, "kl_divergence: eps must be a number"),
         (lambda: axon.poisson([[1]], [[0.1]], eps=[1, 2, 3]), ValueError, "poisson: eps must be a number"),
         (lambda: axon.huber(PAIR, PAIR, delta=[1, 2]), ValueError, "^huber: "),

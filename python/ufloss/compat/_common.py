@@ -70,8 +70,11 @@ def as_floats(x, name):
 
 
 def as_integers(name, x):
-    """An array of integers, given as such or as floating-point numbers that others check."""
-    return as_real(name, x)
+    """An array of integers, given as such or as floating-point numbers that others check; as in the core bool is none."""
+    x = as_real(name, x)
+    if x.dtype == np.bool_:
+        raise TypeError(f"{name} must be integers, not bool")
+    return x
 
 
 def operand(name, x):
