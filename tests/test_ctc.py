@@ -777,3 +777,34 @@ def test_a_length_that_is_no_number_does_not_hide_what_is_wrong(length):
         for options in ({}, {"where": np.ones(5, bool)}):
             with pytest.raises(TypeError, match=r"^ctc\.loss: lengths and blank must be integers"):
                 ctc.loss(np.zeros((5, 4)), [1, 2], length, blank=blank, **options)
+
+
+def masked(x):
+    """The same numbers behind a mask that hides the last of them."""
+    x = np.asarray(x)
+    return np.ma.array(x, mask=np.arange(x.size).reshape(x.shape) == x.size - 1)
+
+
+PADDED = {"logits": np.zeros((1, 6, 5)), "logit_paddings": np.zeros((1, 6)), "labels": [[1, 2]], "label_paddings": [[0, 0]], "blank_id": 0}
+
+
+@pytest.mark.parametrize("what", PADDED)
+def test_masks_are_refused_by_the_function_that_was_called(what):
+    x = PADDED[what]
+    hidden = [masked(x), np.ma.array(x)] + ([np.ma.masked] if what == "blank_id" else [[masked(x[0])], [[*x[0][:-1], np.ma.masked]]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for f in (ul.ctc_loss, ul.ctc_loss.grad, ul.ctc_loss.value_and_grad, ul.ctc_loss_with_forward_probs):
+            for mask in hidden:
+                with pytest.raises(TypeError, match=rf"^{f.__qualname__} takes no masked arrays: .* and {what} filled"):
+                    f(**{**PADDED, what: mask})
+
+
+def test_feasible_takes_no_masks():
+    words = {"labels": [[1, 1]], "logit_length": [2], "label_length": [2]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for what, x in words.items():
+            for mask in (masked(x), [masked(x[0])], [np.ma.masked]):
+                with pytest.raises(TypeError, match=rf"^ctc\.feasible takes no masked arrays: .* and {what} filled"):
+                    ctc.feasible(**{**words, what: mask})

@@ -336,6 +336,27 @@ def test_masked_images_are_refused():
             call()
 
 
+def test_masks_that_do_not_count_are_refused():
+    one = np.ma.array(1.0, mask=True)
+    x, t, hidden = SCORES[..., :1], LABELS[..., :1], np.ma.array(SCORES[..., :1], mask=LABELS[..., :1] > 0)
+    words = {"predictions": hidden, "targets": hidden, "smooth": one}
+    calls = {
+        ul.dice_loss: {**words, "class_weights": np.ma.array([1], mask=[1]), "alpha": np.ma.masked, "beta": [one]},
+        ul.binary_dice_loss: words, ul.multiclass_generalized_dice_loss: words,
+    }  # fmt: skip
+    for loss, masks in calls.items():
+        for f in (loss, loss.grad, loss.value_and_grad):
+            for what, mask in masks.items():
+                with pytest.raises(TypeError, match=f"^{loss.__name__}: {what} is a masked array"):
+                    f(**{"predictions": x, "targets": t, what: mask})
+            with pytest.raises(TypeError, match=f"^{loss.__name__}: predictions is a masked array"):
+                f(list(hidden), t)
+    with pytest.raises(TypeError, match="^dice_loss: where is a masked array"):
+        ul.dice_loss(x, t, where=list(hidden > 0))
+    where = LABELS > 0
+    np.testing.assert_array_equal(ul.dice_loss(SCORES, LABELS, where=np.ma.array(np.ones_like(where), mask=~where)), ul.dice_loss(SCORES, LABELS, where=where))
+
+
 class Quantity(np.ndarray):
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return "asked"

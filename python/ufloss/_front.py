@@ -228,6 +228,14 @@ def mask_of(x):
     return ~np.ma.getmaskarray(x) if isinstance(x, np.ma.MaskedArray) and np.ma.getmask(x) is not np.ma.nomask else None
 
 
+def holds_masked(x):
+    """Is it a masked array, or a list of some, whose masks NumPy would drop on making an array of it?"""
+    if not isinstance(x, list | tuple):
+        return isinstance(x, np.ma.MaskedArray)
+    kinds = set(map(type, x))
+    return any(issubclass(k, np.ma.MaskedArray) for k in kinds) or (any(issubclass(k, list | tuple) for k in kinds) and any(map(holds_masked, x)))
+
+
 def check_mask(where, name):
     """A mask; what a masked array hides in it takes no part."""
     where = np.asanyarray(where)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from . import _core
-from ._front import check_mask, choose, in_the_name_of, normalize_axes, refuse_overrides
+from ._front import check_mask, choose, holds_masked, in_the_name_of, normalize_axes, refuse_overrides
 from ._registry import ISA
 
 OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
@@ -49,7 +49,7 @@ def along(a, pixels):
 
 
 def as_array(x):
-    """The values alone, a matrix as the array that it is; a masked array as it is, for it is refused."""
+    """The values alone, a matrix as the array that it is; a masked array as it is, for it counts as `where` and is refused elsewhere."""
     return x if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
 
 
@@ -57,8 +57,6 @@ def images(predictions, targets, name):
     """Both with a class axis, of one shape; predictions as floating point."""
     x, t = as_array(predictions), as_array(targets)
     for what, a in (("predictions", x), ("targets", t)):
-        if isinstance(a, np.ma.MaskedArray):
-            raise TypeError(f"{name}: {what} are a masked array: give the pixels that take part as where, and a filled one")
         check_real(a, name, what)
     x = x if x.dtype.kind == "f" else x.astype(float)
     if x.ndim == t.ndim - 1:
@@ -148,6 +146,13 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     return value, grad
 
 
+def refuse_masked(name, given, takes_where):
+    """Of pairs of an argument's name and its value, a mask counts only as `where`; anywhere else it would be dropped."""
+    for what, x in given:
+        if holds_masked(x) and not (what == "where" and isinstance(x, np.ma.MaskedArray)):
+            raise TypeError(f"{name}: {what} is a masked array: give {'what takes part as where, and ' * takes_where}{what} filled")
+
+
 def with_derivatives(compute):
     """A public loss, with `grad` and `value_and_grad` as attributes, from a function that takes what is wanted as its last argument."""
     name = compute.__name__
@@ -161,7 +166,9 @@ def with_derivatives(compute):
             raise TypeError(f"{full}() takes {positional} positional arguments but {len(args)} were given")
         if not names.issuperset(kwargs):
             raise TypeError(f"{full}() got an unexpected keyword argument '{next(word for word in kwargs if word not in names)}'")
-        refuse_overrides(name, [*zip((p.name for p in parameters), args, strict=False), *kwargs.items()])
+        given = [*zip((p.name for p in parameters), args, strict=False), *kwargs.items()]
+        refuse_overrides(name, given)
+        refuse_masked(name, given, "where" in names)
         return compute(*args, want=want, **kwargs)
 
     def loss(*args, **kwargs):

@@ -15,7 +15,7 @@ from inspect import Parameter, Signature
 import numpy as np
 
 from . import _core
-from ._front import in_the_name_of
+from ._front import holds_masked, in_the_name_of
 from ._registry import ISA
 
 __all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]
@@ -219,6 +219,13 @@ loss, loss_from_log_probs = UFUNCS["ctc.loss"], UFUNCS["ctc.loss_from_log_probs"
 align, posteriors, class_posteriors = UFUNCS["ctc.align"], UFUNCS["ctc.posteriors"], UFUNCS["ctc.class_posteriors"]
 
 
+def refuse_masked(name, instead, **given):
+    """Arguments by name, of which none may have a mask that making an array of it would drop; `instead` says what to give for one."""
+    for what, x in given.items():
+        if holds_masked(x):
+            raise TypeError(f"{name} takes no masked arrays: {instead}, and {what} filled")
+
+
 def feasible(labels, logit_length, label_length=None):
     """Which pairs of a label and a number of frames have any path.
 
@@ -240,7 +247,7 @@ def feasible(labels, logit_length, label_length=None):
     Raises
     ------
     TypeError
-        If labels or lengths are not integers.
+        If labels or lengths are not integers, or are masked arrays.
     ValueError
         If a length is negative, or longer than the labels.
 
@@ -250,6 +257,7 @@ def feasible(labels, logit_length, label_length=None):
     >>> ul.ctc.feasible([[1, 2], [1, 1]], 2)
     array([ True, False])
     """
+    refuse_masked("ctc.feasible", "give the labels that take part as label_length", labels=labels, logit_length=logit_length, label_length=label_length)
     labels, logit_length = np.asarray(labels), np.asarray(logit_length)
     if not labels.ndim:
         raise ValueError("ctc.feasible: labels have no axis")
@@ -294,6 +302,8 @@ def go_together(shapes):
 
 def call_with_paddings(twin, name, logits, logit_paddings, labels, label_paddings, blank_id):
     """A masked ufunc, given optax's arguments."""
+    given = {"logits": logits, "logit_paddings": logit_paddings, "labels": labels, "label_paddings": label_paddings, "blank_id": blank_id}
+    refuse_masked(name, "give what takes no part as paddings", **given)
     skipped, labels = padded(f"{name}: logit_paddings", logit_paddings), np.asarray(labels)
     beyond = padded(f"{name}: label_paddings", label_paddings)
     logits = np.asanyarray(logits)
@@ -349,6 +359,8 @@ def ctc_loss(logits, logit_paddings, labels, label_paddings, blank_id=0):
     ------
     ValueError
         If paddings are not 0 or 1, or those of labels not on the right; and where `ctc.loss` does.
+    TypeError
+        If an argument is a masked array; and where `ctc.loss` does.
 
     Notes
     -----
