@@ -545,3 +545,38 @@ def test_a_plain_function_of_an_empty_batch():
     assert loss(np.zeros((3, 0)), np.zeros((3, 0)), axis=0).shape == (0,)
     with pytest.raises(np.exceptions.AxisError, match="fenchel_young_loss: axis 5"):
         loss(np.zeros((2, 3)), np.zeros((2, 3)), axis=5)
+
+
+@pytest.mark.parametrize("spoilt", [np.nan, np.inf])
+@pytest.mark.parametrize("apply", [True, False])
+def test_a_class_that_weighs_nothing_is_not_looked_at(apply, spoilt):
+    x = SCORES if apply else softmax(SCORES)
+    parameters = {"smooth": np.array([spoilt, 1, 2]), "alpha": np.array([-1, 0.5, 0.3])}
+    for leave_out in ({"ignore_background": True}, {"class_weights": [0, 1, 1]}, {"class_weights": [spoilt, 2, 1], "ignore_background": True}):
+        for options in ({"reduction": "none"}, {"reduction": "sum"}, {"reduction": "mean", "axis": (0, 2)}, {"where": rng.random((2, 4, 5, 1)) < 0.8}):
+            words = {"apply_softmax": apply, **leave_out, **options}
+            for given in ({}, {name: a[None] for name, a in parameters.items()}):
+                plain = {name: np.where(np.arange(3) == 0, 1, a) for name, a in given.items()}
+                value, grad = ul.dice_loss.value_and_grad(x, LABELS, **words, **plain)
+                for t in (LABELS, np.where(np.arange(3) == 0, spoilt, LABELS)):
+                    got, slope = ul.dice_loss.value_and_grad(x, t, **words, **given)
+                    np.testing.assert_array_equal(got, value)
+                    np.testing.assert_array_equal(slope, grad)
+                    np.testing.assert_array_equal(ul.dice_loss(x, t, **words, **given), value)
+
+
+def test_predictions_of_a_class_that_weighs_nothing_are_not_looked_at():
+    p, t = np.array([[[np.nan, 0.5], [np.nan, 0.4]]]), np.array([[[1.0, 0], [0, 1]]])
+    want, slope = ul.dice_loss.value_and_grad(p, t, apply_softmax=False, where=[False, True])
+    for options in ({"class_weights": [0, 1]}, {"ignore_background": True, "reduction": "sum"}):
+        value, grad = ul.dice_loss.value_and_grad(p, t, apply_softmax=False, **options)
+        assert value == pytest.approx(0.14102564, abs=1e-8) if "class_weights" in options else value == 2 * want
+        np.testing.assert_array_equal(grad, slope * (1 if "class_weights" in options else 2))
+    for apply in (True, False):
+        value, grad = ul.dice_loss.value_and_grad(np.full((1, 2, 1), np.nan), t[..., :1], apply_softmax=apply, class_weights=[0])
+        assert value == 0
+        assert (grad == 0).all()
+    value, grad = ul.dice_loss.value_and_grad(p, t, class_weights=[0, 0])
+    assert value == 0
+    assert (grad == 0).all()
+    assert np.isnan(ul.dice_loss.grad(p, t, class_weights=[0, 1])).all()      # one score that is NaN leaves no probability

@@ -119,24 +119,28 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
     where = True if where is None else check_mask(where, name)
+    counted = weights != 0
     value = grad = None
     inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient")
     with np.errstate(all="ignore"), inner:
         taking_part = spread(where, x.shape, name, "where", "predictions")
         at = Probabilities(x, apply_softmax, taking_part, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, taking_part)))
+        if not counted.all() and not all(np.isfinite(a[..., ~counted]).all() for a in sums):      # a class that weighs nothing spoils nothing
+            where = where & counted
+            taking_part = np.broadcast_to(where, x.shape)
         right, false_positive, false_negative = (a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums)
         right, wrong = right + smooth, alpha * false_positive + beta * false_negative
         whole = right + wrong
         inverse = np.where(whole == 0, 0.0, 1 / whole)      # an empty region without predictions is no loss
         inverse = np.where((smooth >= 0) & (alpha >= 0) & (beta >= 0), inverse, np.nan)
         if "value" in want:
-            value = (np.squeeze(wrong * inverse, pixels) * weights)[..., first:]
+            value = np.where(counted, np.squeeze(wrong * inverse, pixels) * weights, 0.0)[..., first:]
             value = value if reduction == "none" else value.sum(None if reduction == "all" else -1) * share
             value = value.astype(result)
         if "grad" in want:
             scaled = inverse * (weights * share)
-            changes = (a.astype(x.dtype) for a in (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled))
+            changes = (np.where(counted, a, 0.0).astype(x.dtype) for a in (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled))
             if np.shape(where)[-1:] not in ((), (1,)):      # else all classes of a pixel take part, or none
                 t, *changes = (np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
             grad = at.back(t, *changes).astype(result, copy=False)
@@ -202,7 +206,7 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     targets : array_like
         One-hot labels of the same shape. Of either, an axis of one class may be missing.
     class_weights : array_like, optional
-        Weights of the classes, of shape (classes,).
+        Weights of the classes, of shape (classes,). A class of weight 0 is not looked at, whatever its loss.
     smooth, alpha, beta : array_like, optional
         As of `tversky_loss`.
     apply_softmax : bool, optional
