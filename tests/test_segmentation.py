@@ -580,3 +580,35 @@ def test_predictions_of_a_class_that_weighs_nothing_are_not_looked_at():
     assert value == 0
     assert (grad == 0).all()
     assert np.isnan(ul.dice_loss.grad(p, t, class_weights=[0, 1])).all()      # one score that is NaN leaves no probability
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i8"])
+def test_probabilities_lie_between_0_and_1(dtype):
+    several, one, t = np.array([[[2, -1], [0, 1]]], dtype), np.array([[-2, 1]], dtype), np.array([[[1, 0], [0, 1]]], dtype)
+    for f in (ul.dice_loss, ul.dice_loss.value_and_grad, ul.multiclass_generalized_dice_loss.grad):
+        with pytest.raises(ValueError, match=r"dice_loss: predictions are not probabilities, which lie between 0 and 1: one of them is 2$"):
+            f(several, t, apply_softmax=False)
+    for f, options in ((ul.binary_dice_loss, {"apply_sigmoid": False}), (ul.binary_dice_loss.grad, {"apply_sigmoid": False})):
+        with pytest.raises(ValueError, match=r"^binary_dice_loss: predictions are not probabilities, .*: one of them is -2$"):
+            f(one, t[..., 0], **options)
+    with pytest.raises(ValueError, match="^dice_loss: predictions are not probabilities, .*: one of them is -2$"):
+        ul.dice_loss(one[..., None], t[..., :1], apply_softmax=False)
+    where = np.array([[[False], [True]]])
+    for got, want in zip(*(ul.dice_loss.value_and_grad(p, t, apply_softmax=False, where=where) for p in (several, several % 2)), strict=True):
+        np.testing.assert_array_equal(got, want)
+    assert ul.binary_dice_loss(one, t[..., 0], apply_sigmoid=False, where=[[False, True]]) == pytest.approx(1 / 3, rel=1e-3)
+    assert np.isfinite(ul.dice_loss(several, t, apply_softmax=False, class_weights=[0, 0]))
+
+
+def test_probabilities_may_be_rounded():
+    for dtype, excess in (("f2", 9e-4), ("f4", 9e-6), ("f8", 9e-6)):
+        p = np.array([[[1 + excess, -excess], [0, 1]]], dtype)
+        assert np.isfinite(ul.dice_loss(p, np.eye(2)[None], apply_softmax=False))
+        with pytest.raises(ValueError, match="not probabilities"):
+            ul.dice_loss(1 + 3 * (p - 1) + 0 * p, np.eye(2)[None], apply_softmax=False)
+    p = np.array([[0.5, np.nan, 0.25]])
+    assert np.isnan(ul.binary_dice_loss(p, np.ones((1, 3)), apply_sigmoid=False))
+    with pytest.raises(ValueError, match="one of them is 1.5"):
+        ul.binary_dice_loss(np.where(p == 0.5, 1.5, p), np.ones((1, 3)), apply_sigmoid=False)
+    for shape in ((0, 3), (2, 0)):
+        assert ul.binary_dice_loss(np.zeros(shape), np.zeros(shape), apply_sigmoid=False).shape == shape[:1]

@@ -15,12 +15,11 @@ OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
 class Probabilities:
     """Probabilities p from scores along the last axis, q = 1 - p with all its digits, and gradients back to the scores."""
 
-    def __init__(self, scores, apply, taking_part, stored, name):
+    def __init__(self, scores, apply, kept, stored, name):
         self.apply, self.one = apply, scores.shape[-1] == 1
         if not apply:
+            check_probabilities(scores, kept, max(1e-5, float(np.finfo(stored).eps)), name)
             self.p, self.q = scores, 1 - scores
-            if not self.one:
-                check_sums(scores, taking_part, max(1e-5, float(np.finfo(stored).eps)), name)
             return
         self.p, self.q = np.empty((2, *scores.shape), scores.dtype)      # one piece of memory, which is sooner given again than two
         (SIGMOID if self.one else SOFTMAX)(scores, out=(self.p, self.q))
@@ -33,13 +32,25 @@ class Probabilities:
         return slope * (self.p * self.q) if self.apply else slope
 
 
-def check_sums(probabilities, taking_part, tolerance, name):
-    """Do they sum to 1 along the last axis, wherever an element takes part?  NaN is no mistake: it makes a loss NaN."""
-    sums = probabilities.sum(-1, dtype=float)
-    wrong = ~(np.isclose(sums, 1, rtol=tolerance) | np.isnan(sums)) & taking_part.any(-1)
-    if wrong.any():
-        lowest, highest = sums[wrong].min(), sums[wrong].max()
-        raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {lowest:g} and {highest:g}")
+def check_probabilities(p, kept, tolerance, name):
+    """Do they lie between 0 and 1, and sum to 1 along the last axis, wherever `kept` says that an element takes part?
+
+    NaN is no mistake: it makes a loss NaN.
+    """
+    if not p.size:
+        return
+    if p.shape[-1] != 1:
+        sums = p.sum(-1, dtype=float)
+        wrong = np.abs(sums - 1) > tolerance
+        if wrong.any():
+            wrong &= np.broadcast_to(kept, p.shape).any(-1)
+        if wrong.any():
+            lowest, highest = sums[wrong].min(), sums[wrong].max()
+            raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {lowest:g} and {highest:g}")
+    if not (p.min() >= -tolerance and p.max() <= 1 + tolerance):
+        wrong = ((p < -tolerance) | (p > 1 + tolerance)) & kept
+        if wrong.any():
+            raise ValueError(f"{name}: predictions are not probabilities, which lie between 0 and 1: one of them is {p[wrong][0]:g}")
 
 
 def along(a, pixels):
@@ -124,7 +135,7 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient")
     with np.errstate(all="ignore"), inner:
         taking_part = spread(where, x.shape, name, "where", "predictions")
-        at = Probabilities(x, apply_softmax, taking_part, stored, name)
+        at = Probabilities(x, apply_softmax, where if counted.all() else where & counted, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, taking_part)))
         if not counted.all() and not all(np.isfinite(a[..., ~counted]).all() for a in sums):      # a class that weighs nothing spoils nothing
             where = where & counted
@@ -210,7 +221,8 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     smooth, alpha, beta : array_like, optional
         As of `tversky_loss`.
     apply_softmax : bool, optional
-        False: predictions are probabilities already; along the class axis they sum to 1 within 1e-5, or the spacing of their type at 1.
+        False: predictions are probabilities already, between 0 and 1; along the class axis they sum to 1. Either within 1e-5, or the spacing
+        of their type at 1.
     reduction : {"mean", "sum", "none"}, optional
         What becomes of the losses of the classes.
     ignore_background : bool, optional
@@ -228,7 +240,8 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     Raises
     ------
     ValueError
-        If the shapes do not fit, the reduction is unknown, `axis` names the class axis, or probabilities of several classes do not sum to 1.
+        If the shapes do not fit, the reduction is unknown, `axis` names the class axis, or what takes part are no probabilities: not between
+        0 and 1, or of several classes without the sum 1.
 
     Notes
     -----
@@ -260,7 +273,7 @@ def binary_dice_loss(predictions, targets, *, smooth=1.0, apply_sigmoid=True, wh
     smooth : array_like, optional
         As of `tversky_loss`.
     apply_sigmoid : bool, optional
-        False: predictions are probabilities already.
+        False: predictions are probabilities already; others are a ValueError, as in `dice_loss`.
     where : array_like of bool, optional
         Pixels that take part, of the shape of the predictions.
 
@@ -300,7 +313,7 @@ def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_
     smooth : array_like, optional
         As of `tversky_loss`.
     apply_softmax : bool, optional
-        False: predictions are probabilities already.
+        False: predictions are probabilities already; others are a ValueError, as in `dice_loss`.
     ignore_background : bool, optional
         Leave out class 0, where there are others.
 

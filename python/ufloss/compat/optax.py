@@ -378,8 +378,8 @@ def dice_loss(predictions, targets, class_weights=None, smooth=1.0, alpha=0.5, b
               ignore_background=False, axis=None):  # fmt: skip
     """Dice loss of images of shape (batch, pixels..., classes).
 
-    Class weights are not normalised. Without a pixel axis each element is a region of its own. ``apply_softmax=False`` takes any values
-    of one class (optax refuses all but 1); an empty region with ``smooth=0`` gives 0 (optax: NaN).
+    Class weights are not normalised. Without a pixel axis each element is a region of its own. ``apply_softmax=False`` takes any
+    probabilities of one class (optax refuses all but 1); an empty region with ``smooth=0`` gives 0 (optax: NaN).
     """
     predictions, targets = real(predictions=predictions, targets=targets)
     class_weights = class_weights if class_weights is None else as_real("class_weights", class_weights)
