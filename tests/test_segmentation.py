@@ -612,3 +612,24 @@ def test_probabilities_may_be_rounded():
         ul.binary_dice_loss(np.where(p == 0.5, 1.5, p), np.ones((1, 3)), apply_sigmoid=False)
     for shape in ((0, 3), (2, 0)):
         assert ul.binary_dice_loss(np.zeros(shape), np.zeros(shape), apply_sigmoid=False).shape == shape[:1]
+
+
+def test_images_of_pandas_go_by_their_labels():
+    pd = pytest.importorskip("pandas")
+    x, t, where = SCORES[0, 0], LABELS[0, 0], rng.random((5, 3)) < 0.7
+    frames = [pd.DataFrame(a, index=list("abcde"), columns=["x", "y", "z"]) for a in (x, t, where)]
+    for loss in FUNCTIONS:
+        takes_where = "where" in inspect.signature(loss).parameters
+        value, grad = loss.value_and_grad(x, t, **{"where": where} if takes_where else {})
+        for turn in (lambda a: a[::-1], lambda a: a[["z", "x", "y"]], lambda a: a):
+            words = {"where": turn(frames[2])} if takes_where else {}
+            for got in (loss.value_and_grad(frames[0], turn(frames[1]), **words), loss.value_and_grad(targets=turn(frames[1]), predictions=frames[0], **words)):
+                np.testing.assert_array_equal(got[0], value)
+                np.testing.assert_array_equal(got[1], grad)
+        for other, text in ((frames[1].set_axis(list("abcdf")), "index"), (frames[1].iloc[:4], "index"), (frames[1].rename(columns={"x": "w"}), "columns")):
+            with pytest.raises(ValueError, match=f"^{loss.__name__}: operands of pandas have different {text}"):
+                loss(frames[0], other)
+    series = [pd.Series(a[:, 0], index=list("abcde")) for a in (x, t)]
+    np.testing.assert_array_equal(ul.binary_dice_loss(series[0], series[1][::-1]), ul.binary_dice_loss(x[:, 0], t[:, 0]))
+    with pytest.raises(TypeError, match="^dice_loss: Series and DataFrames do not go together"):
+        ul.dice_loss(*frames[:2], where=series[0] > 0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import _core
 from ._front import check_mask, choose, holds_masked, in_the_name_of, normalize_axes, refuse_overrides
+from ._reduce import PLAIN, align
 from ._registry import ISA
 
 OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
@@ -168,11 +169,19 @@ def refuse_masked(name, given, takes_where):
             raise TypeError(f"{name}: {what} is a masked array: give {'what takes part as where, and ' * takes_where}{what} filled")
 
 
+def align_labels(name, args, kwargs):
+    """The arguments of a call; those of pandas that lie over the pixels in the order of the predictions' labels."""
+    positional = dict(zip(("predictions", "targets"), args, strict=False))
+    given = {**positional, **kwargs}
+    laid = {what: given[what] for what in ("predictions", "targets", "where") if what in given}
+    laid = dict(zip(laid, align({"kind": "images"}, list(laid.values()), name), strict=True))
+    return [*(laid[what] for what in positional), *args[len(positional):]], {what: laid.get(what, x) for what, x in kwargs.items()}
+
+
 def with_derivatives(compute):
     """A public loss, with `grad` and `value_and_grad` as attributes, from a function that takes what is wanted as its last argument."""
     name = compute.__name__
     parameters = [p for p in inspect.signature(compute).parameters.values() if p.name != "want"]
-
     names = {p.name for p in parameters}
     positional = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
@@ -182,8 +191,10 @@ def with_derivatives(compute):
         if not names.issuperset(kwargs):
             raise TypeError(f"{full}() got an unexpected keyword argument '{next(word for word in kwargs if word not in names)}'")
         given = [*zip((p.name for p in parameters), args, strict=False), *kwargs.items()]
-        refuse_overrides(name, given)
         refuse_masked(name, given, "where" in names)
+        if not {type(x) for _, x in given} <= PLAIN:
+            refuse_overrides(name, given)
+            args, kwargs = align_labels(name, args, kwargs)
         return compute(*args, want=want, **kwargs)
 
     def loss(*args, **kwargs):
@@ -245,7 +256,8 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
 
     Notes
     -----
-    Without a pixel axis each element is a region of its own. The gradient is that of the sum of the results.
+    Without a pixel axis each element is a region of its own. The gradient is that of the sum of the results. Predictions, targets and
+    `where` of pandas with the same labels in another order are put in that of the predictions; different labels are an error.
 
     Source: Milletari et al., V-Net, 2016; optax.losses.dice_loss.
 
