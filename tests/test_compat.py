@@ -1907,3 +1907,46 @@ def test_labels_enlarge_the_batch_of_a_masked_cross_entropy():
     where[0, 2] = False  # the label's own class
     got = optax.softmax_cross_entropy_with_integer_labels(x, labels, where=where)
     np.testing.assert_array_equal(got, [optax.softmax_cross_entropy_with_integer_labels(x, row, where=where) for row in labels])
+
+
+@pytest.mark.parametrize("name", ["ctc_loss", "ctc_loss_with_forward_probs"])
+def test_arguments_of_optax_ctc_are_named(name):
+    f, args = getattr(optax, name), (np.zeros((1, 6, 5)), np.zeros((1, 6)), [[1, 2]], [[0, 0]])
+    for blank in (None, [0], np.array([0, 1]), "a", 0.0, True):
+        with pytest.raises(TypeError, match=rf"^{name}: blank_id must be an integer, not {re.escape(repr(blank))}$"):
+            f(*args, blank_id=blank)
+    with pytest.raises(ValueError, match=f"^{name}: blank_id {2**70} "):
+        f(*args, blank_id=2**70)
+    for worst in (5, 1e-300, np.nan, [-1e5, -1e5], np.array([-1.0])):
+        with pytest.raises(ValueError, match=f"^{name}: log_epsilon is a log-probability, one number of at most 0, not "):
+            f(*args, log_epsilon=worst)
+    for worst in ("a", None):
+        with pytest.raises(TypeError, match=f"^{name}: log_epsilon must be real numbers, not "):
+            f(*args, log_epsilon=worst)
+    for blank, worst in ((np.int8(0), -1e5), (np.array(0), np.float32(-1e5)), (-5, np.array(-1e5)), (np.uint64(0), -np.inf), (0, -(10**5))):
+        np.testing.assert_array_equal(f(*args, blank_id=blank, log_epsilon=worst)[0], f(*args)[0])
+
+
+@pytest.mark.parametrize(("labels", "said"), [
+    (np.array([[1, 2**64 - 1]], np.uint64), "label 18446744073709551615 at position 1 of batch index (0,) is out of range for 5 classes"),
+    ([[1, 1e30]], "label 1e+30 at position 1 of batch index (0,) is out of range for 5 classes"),
+    ([[-1e19, 1]], "label -1e+19 at position 0 of batch index (0,) is out of range for 5 classes"),
+    ([[1, 0.5]], "labels must be integers, not 0.5 at position 1 of batch index (0,)"),
+    ([[1, np.inf]], "labels must be integers, not inf at position 1 of batch index (0,)"),
+])  # fmt: skip
+def test_ctc_labels_that_are_no_classes_are_named(labels, said):
+    for f in (optax.ctc_loss, optax.ctc_loss_with_forward_probs):
+        with pytest.raises(ValueError, match=f"^{f.__name__}: {re.escape(said)}$"):
+            f(np.zeros((1, 6, 5)), np.zeros((1, 6)), labels, [[0, 0]])
+    assert np.isfinite(optax.ctc_loss(np.zeros((1, 6, 5)), np.zeros((1, 6)), [[2, labels[0][1]]], [[0, 1]]))
+    with pytest.raises(ValueError, match=r"^label: (labels must be integers, not|label) \S+ at position [01] of batch index \(0,\)( is no class)?$"):
+        gluon.CTCLoss()(np.zeros((1, 6, 5)), labels, None, np.array([2]))
+
+
+def test_masks_within_lists_are_refused():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for labels in ([[1, np.ma.masked]], [[np.ma.array([1, 2], mask=[0, 1])]], (([1, np.ma.masked],),)):
+            with pytest.raises(TypeError, match="labels has masked elements"):
+                optax.ctc_loss(np.zeros((1, 6, 5)), np.zeros((1, 6)), labels, [[0, 0]])
+    assert optax.l2_loss([[np.ma.array([3.0, 4.0])]]).tolist() == [[[4.5, 8.0]]]

@@ -6,6 +6,7 @@ import inspect
 import itertools
 import math
 import pickle
+import re
 import sys
 import warnings
 
@@ -808,3 +809,37 @@ def test_feasible_takes_no_masks():
             for mask in (masked(x), [masked(x[0])], [np.ma.masked]):
                 with pytest.raises(TypeError, match=rf"^ctc\.feasible takes no masked arrays: .* and {what} filled"):
                     ctc.feasible(**{**words, what: mask})
+
+
+def test_forward_probs_underflow_in_silence():
+    with np.errstate(all="raise"):
+        for dtype, gap in itertools.product(("f4", "f8"), (90, 100, 104, 720, 740, 745)):
+            logits = np.array([[[0, 0, 0], [0, -gap, -gap]]], dtype)
+            for order in (logits, logits[..., [1, 0, 2]]):
+                loss, blanks, _ = ul.ctc_loss_with_forward_probs(order, np.zeros((1, 2)), [[1]], [[0]])
+                assert blanks[-1, 0, 1] == pytest.approx(-loss[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, 2**70, -(2**63) - 1, -(2**70)])
+def test_numbers_beyond_int64_are_named(number):
+    logits = np.zeros((5, 4))
+    for f in (ctc.loss, ctc.loss.grad, ctc.loss_from_log_probs, ctc.align):
+        for what in ("logit_length", "label_length", "blank"):
+            for options in ({}, {"where": np.ones(5, bool)}):
+                with pytest.raises(ValueError, match=rf"^{re.escape(f.__name__)}: {what} {number} is out of range for"):
+                    f(logits, [1, 2], **{what: number}, **options)
+    for f in (ul.ctc_loss, ul.ctc_loss.grad):
+        with pytest.raises(ValueError, match=rf"^{f.__qualname__}: blank_id {number} at batch index \(0,\) is out of range for 4 classes"):
+            f(logits[None], np.zeros((1, 5)), [[1, 2]], [[0, 0]], number)
+
+
+def test_floating_labels_that_are_no_classes_are_shown_as_they_are():
+    args = np.zeros((2, 6, 5)), np.zeros((2, 6))
+    for label, said in ((1e30, r"label 1e\+30 at position 1 of batch index \(1,\) is out of range for 5 classes"),
+                        (-1e19, r"label -1e\+19 at position 1 of batch index \(1,\) is out of range for 5 classes"),
+                        (2.5, r"labels must be integers, not 2\.5 at position 1 of batch index \(1,\)"),
+                        (np.nan, r"labels must be integers, not nan at position 1 of batch index \(1,\)")):  # fmt: skip
+        for f in (ul.ctc_loss, ul.ctc_loss.value_and_grad, ul.ctc_loss_with_forward_probs):
+            with pytest.raises(ValueError, match=rf"^{f.__qualname__}: {said}$"):
+                f(*args, [[1, 2], [1, label]], [[0, 0], [0, 0]])
+        assert np.isfinite(ul.ctc_loss(*args, [[1, 2], [1, label]], [[0, 0], [0, 1]])).all()

@@ -9,6 +9,7 @@ Every function takes ``(logits, labels, logit_length=None, label_length=None, bl
 array([0.562, 1.897])
 """
 
+import contextlib
 import math
 from inspect import Parameter, Signature
 
@@ -85,12 +86,18 @@ def bind_in_order(ufunc, args, kwargs):
 def measure(ufunc, *args, **kwargs):
     """How many frames and labels the axes of a call have; 0 where it has no such axes, which NumPy refuses."""
     try:
-        logits, labels, *_ = bind_in_order(ufunc, args, kwargs)
+        logits, labels, *numbers = bind_in_order(ufunc, args, kwargs)
     except (TypeError, ValueError, IndexError):
         return 0, 0
     sizes = [*np.shape(logits)[-2:-1], 0][0], [*np.shape(labels)[-1:], 0][0]
     if any(n != n for n in sizes):
         raise ValueError(f"{ufunc.__name__}: logit_length and label_length are needed where the shapes are not known")
+    said = None
+    if any(map(exceeds_int64, numbers)):
+        with contextlib.suppress(TypeError, ValueError, IndexError):      # which the call itself raises
+            said = find_fault(ufunc.__name__, logits, labels, *(size if x is None else x for size, x in zip(sizes, numbers, strict=False)), numbers[2])
+    if said:
+        raise ValueError(said)
     return sizes
 
 
@@ -104,7 +111,7 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
     frames, classes = np.shape(logits)[-2:]
     labels, blank = np.asarray(labels), np.asarray(blank)
     logit_length, label_length = np.asarray(logit_length), np.asarray(label_length)
-    if any(x.dtype.kind not in "biu" for x in (labels, logit_length, label_length, blank)):
+    if any(x.dtype.kind not in "biu" and not (x.ndim == 0 and exceeds_int64(x[()])) for x in (labels, logit_length, label_length, blank)):
         return None      # what the call itself refuses
     n = labels.shape[-1]
     batch = np.broadcast_shapes(np.shape(logits)[:-2], labels.shape[:-1], logit_length.shape, label_length.shape, blank.shape)
@@ -129,9 +136,15 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
     return None
 
 
+def exceeds_int64(x):
+    """Is it an int of Python's that NumPy cannot hand on, and would complain about without a name?"""
+    return type(x) is int and not -(2**63) <= x < 2**63
+
+
 def refuse_wrapped(name, logits, labels, logit_length, label_length, blank):
     """A blank beyond int64 would count from the last class."""
-    if np.asarray(blank).dtype == np.uint64 and np.ndim(labels):      # labels without an axis are refused by NumPy
+    unfit = np.asarray(blank).dtype == np.uint64 or any(map(exceeds_int64, (logit_length, label_length, blank)))
+    if unfit and np.ndim(labels):      # labels without an axis are refused by NumPy
         said = find_fault(name, logits, labels, logit_length, label_length, blank)
         if said:
             raise ValueError(said)
@@ -300,6 +313,24 @@ def go_together(shapes):
     return True
 
 
+def whole_labels(labels, used, name, classes=None):
+    """Labels as int64, from numbers of any real type, and 0 where they are not used.
+
+    One that is no integer, or beyond int64 and therefore no class, is a ValueError that says where; `name` begins what is said.
+    """
+    with np.errstate(all="ignore"):      # NaN as a padding
+        whole = labels.astype(np.int64)
+        wrong = used & (whole != labels)
+    if not wrong.any():
+        return np.where(used, whole, 0)
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    label = np.broadcast_to(labels, wrong.shape)[at]
+    place = f" at position {at[-1]}" + f" of batch index {at[:-1]}" * (len(at) > 1)
+    if not np.isfinite(label) or label != np.floor(label):
+        raise ValueError(f"{name}labels must be integers, not {label}{place}")
+    raise ValueError(f"{name}label {label}{place} is " + ("no class" if classes is None else f"out of range for {classes} classes"))
+
+
 def call_with_paddings(twin, name, logits, logit_paddings, labels, label_paddings, blank_id):
     """A masked ufunc, given optax's arguments."""
     given = {"logits": logits, "logit_paddings": logit_paddings, "labels": labels, "label_paddings": label_paddings, "blank_id": blank_id}
@@ -318,11 +349,9 @@ def call_with_paddings(twin, name, logits, logit_paddings, labels, label_padding
         at = tuple(int(i) for i in np.argwhere(gap)[0])
         raise ValueError(f"{name}: label_paddings must be on the right" + f"; those of batch index {at[:-1]} are not" * (len(at) > 1))
     if np.issubdtype(labels.dtype, np.floating):      # which optax takes
-        if not (np.isfinite(labels) & (labels == np.floor(labels)) | beyond).all():
-            raise ValueError(f"{name}: labels must be integers")
-        labels = np.clip(np.where(beyond, 0, labels), -(2.0**62), 2.0**62).astype(np.int64)
+        labels = whole_labels(labels, ~beyond, f"{name}: ", logits.shape[-1])
     length = np.subtract(labels.shape[-1], beyond.sum(-1))
-    if np.asarray(blank_id).dtype.kind not in "iu":
+    if np.asarray(blank_id).dtype.kind not in "iu" and not exceeds_int64(blank_id):
         raise TypeError(f"{name}: blank_id must be an integer, not {np.asarray(blank_id).dtype}")
     call = (labels, logits.shape[-2], length, blank_id)
     try:
@@ -417,7 +446,7 @@ def ctc_loss_with_forward_probs(logits, logit_paddings, labels, label_paddings, 
     value, blanks, letters = call_with_paddings(twin, "ctc_loss_with_forward_probs", logits, logit_paddings, labels, label_paddings, blank_id)
     blanks, letters = np.moveaxis(blanks, -2, 0), np.moveaxis(letters, -2, 0)
     if len(blanks):
-        with np.errstate(invalid="ignore"):
+        with np.errstate(all="ignore"):
             blanks[-1, ..., 1:] = np.logaddexp(blanks[-1, ..., 1:], letters[-1])
     return value, blanks, letters
 

@@ -10,7 +10,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
 from ufloss import _core
+from ufloss._front import holds_masked
 from ufloss._reduce import everywhere
+from ufloss.ctc import whole_labels
 
 WEIGHTED_SUM = _core.make_sum(_core.choose_isa())
 
@@ -40,14 +42,18 @@ def quiet(function):
     return call
 
 
+def hides(x):
+    """Does a mask hide elements of an array, or of an array within lists?"""
+    return holds_masked(x) and (any(map(hides, x)) if isinstance(x, list | tuple) else bool(np.any(np.ma.getmaskarray(x))))
+
+
 def as_array(name, x):
     """A plain array in the machine's order of bytes: of a series its values by position, of a matrix two axes that are multiplied by elements.
 
     A mask would be lost, so that what has masked elements is refused.
     """
-    for part in x if isinstance(x, list | tuple) else (x,):
-        if isinstance(part, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(part)):
-            raise TypeError(f"{name} has masked elements, which have no meaning here: fill them or leave them out")
+    if hides(x):
+        raise TypeError(f"{name} has masked elements, which have no meaning here: fill them or leave them out")
     try:
         x = np.asarray(x)
     except ValueError as error:  # rows of several lengths
@@ -190,14 +196,12 @@ def as_lengths(name, lengths, shape, limit, counts=True):
     return whole
 
 
-def as_labels(name, labels, used):
-    """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used."""
-    labels = as_integers(name, labels)
-    with np.errstate(invalid="ignore"):  # NaN as a padding
-        whole = labels.astype(np.int64)
-    if np.any(used & (whole != labels)):
-        raise ValueError(f"{name} must be integers")
-    return np.where(used, whole, 0)
+def as_labels(name, labels, used, function="", classes=None):
+    """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used.
+
+    What is said of a wrong one begins with the name of the `function`, or of the argument.
+    """
+    return whole_labels(as_integers(name, labels), used, f"{function or name}: ", classes)
 
 
 class BlankApart:
