@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import ufloss as ul
 from ufloss._registry import ALL
 
 ROOT = Path(__file__).parent.parent
@@ -71,3 +72,21 @@ def test_examples_of_the_page_on_ctc_run():
     test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
     assert len(test.examples) > 10
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0
+
+
+def test_docstrings_say_what_predictions_outside_their_domain_do():
+    counted = set()
+    for loss in ALL:
+        wrong = {"unit": 2.0, "nonnegative": -1.0, "positive": -1.0}.get(loss["args"][0]["domain"])
+        if wrong is None or loss["args"][0]["role"] != "prediction":
+            continue
+        f = getattr(ul, loss["name"])
+        rest = [0 if a["role"] == "label" else [1.0] if a["along"] else 1.0 for a in loss["args"][1:] if a["default"] is None]
+        value = f([wrong], *rest)
+        said = f.__doc__[f.__doc__.index("Parameters"):].split(" : ")[1]
+        if "counts as it stands" in said:
+            counted.add(loss["name"])
+        else:
+            assert "NaN outside" in said
+        assert (value == value).all() == ("counts as it stands" in said), loss["name"]
+    assert counted == {"tversky_loss", "smooth_labels"}      # the losses over rows that the README speaks of

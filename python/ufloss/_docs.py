@@ -57,8 +57,8 @@ SUMMARY_TEXT = {
 
 def argument_text(arg):
     """What an argument is, and what happens outside its domain."""
-    text = DOMAIN_TEXT[arg["domain"]]
-    return " ".join(filter(None, [arg["doc"], text and text + ("; NaN outside." if arg["checked"] else ".")]))
+    text, outside = DOMAIN_TEXT[arg["domain"]], "; what lies outside counts as it stands." if arg["role"] == "prediction" else "."
+    return " ".join(filter(None, [arg["doc"], text and text + ("; NaN outside." if arg["checked"] else outside)]))
 
 
 def shape_text(loss, arg):
