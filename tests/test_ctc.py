@@ -843,3 +843,14 @@ def test_floating_labels_that_are_no_classes_are_shown_as_they_are():
             with pytest.raises(ValueError, match=rf"^{f.__qualname__}: {said}$"):
                 f(*args, [[1, 2], [1, label]], [[0, 0], [0, 0]])
         assert np.isfinite(ul.ctc_loss(*args, [[1, 2], [1, label]], [[0, 0], [0, 1]])).all()
+
+
+def test_feasible_takes_any_integer():
+    for number in (2**62, 2**63, 2**64 - 1, 2**70):
+        assert ctc.feasible([[1, 2], [1, 1]], number).tolist() == [True, True]
+        for words, said in (({"logit_length": -number - 1}, f"logit_length {-number - 1} is negative"),
+                            ({"logit_length": 3, "label_length": number}, f"label_length {number} is out of range for 2 labels")):  # fmt: skip
+            with pytest.raises(ValueError, match=rf"^ctc\.feasible: {said}"):
+                ctc.feasible([1, 2], **words)
+    with pytest.raises(TypeError, match="logit_length must be integers, not object"):
+        ctc.feasible([1, 2], None)

@@ -336,7 +336,8 @@ def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_
 
     Notes
     -----
-    A class of frequency f weighs 1 / (f**2 + 1e-7).
+    A class of frequency f weighs 1 / (f**2 + 1e-7). The background counts in the weights' mean also where it is left out, so that its
+    targets are read.
 
     Source: Sudre et al., Generalised Dice overlap, 2017; optax.losses.multiclass_generalized_dice_loss.
 

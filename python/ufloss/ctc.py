@@ -277,7 +277,7 @@ def feasible(labels, logit_length, label_length=None):
     n = labels.shape[-1]
     label_length = np.asarray(n if label_length is None else label_length)
     for what, numbers in (("labels", labels), ("logit_length", logit_length), ("label_length", label_length)):
-        if not np.issubdtype(numbers.dtype, np.integer) and numbers.size:
+        if not np.issubdtype(numbers.dtype, np.integer) and numbers.size and not (numbers.ndim == 0 and exceeds_int64(numbers[()])):
             raise TypeError(f"ctc.feasible: {what} must be integers, not {numbers.dtype}")
     for what, wrong, numbers in (
         ("logit_length", logit_length < 0, logit_length),
