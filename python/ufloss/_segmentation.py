@@ -132,13 +132,14 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
     where = True if where is None else check_mask(where, name)
     counted = weights != 0
+    counted = None if counted.all() else counted
     value = grad = None
     inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient")
     with np.errstate(all="ignore"), inner:
         taking_part = spread(where, x.shape, name, "where", "predictions")
-        at = Probabilities(x, apply_softmax, where if counted.all() else where & counted, stored, name)
+        at = Probabilities(x, apply_softmax, where if counted is None else where & counted, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, taking_part)))
-        if not counted.all() and not all(np.isfinite(a[..., ~counted]).all() for a in sums):      # a class that weighs nothing spoils nothing
+        if counted is not None and not all(np.isfinite(a[..., ~counted]).all() for a in sums):      # a class that weighs nothing spoils nothing
             where = where & counted
             taking_part = np.broadcast_to(where, x.shape)
         right, false_positive, false_negative = (a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums)
@@ -147,12 +148,14 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
         inverse = np.where(whole == 0, 0.0, 1 / whole)      # an empty region without predictions is no loss
         inverse = np.where((smooth >= 0) & (alpha >= 0) & (beta >= 0), inverse, np.nan)
         if "value" in want:
-            value = np.where(counted, np.squeeze(wrong * inverse, pixels) * weights, 0.0)[..., first:]
+            value = np.squeeze(wrong * inverse, pixels) * weights
+            value = (value if counted is None else np.where(counted, value, 0.0))[..., first:]
             value = value if reduction == "none" else value.sum(None if reduction == "all" else -1) * share
             value = value.astype(result)
         if "grad" in want:
             scaled = inverse * (weights * share)
-            changes = (np.where(counted, a, 0.0).astype(x.dtype) for a in (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled))
+            changes = (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled)
+            changes = ((a if counted is None else np.where(counted, a, 0.0)).astype(x.dtype) for a in changes)
             if np.shape(where)[-1:] not in ((), (1,)):      # else all classes of a pixel take part, or none
                 t, *changes = (np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
             grad = at.back(t, *changes).astype(result, copy=False)
