@@ -613,9 +613,9 @@ def test_axon_pairs_are_anything_of_two():
     assert np.array_equal(axon.margin_ranking(y[0], frame, margin=0.5), ranked[0])
     named = {0: first, 1: second}
     for bad in (named, named.keys(), "ab", b"ab", iter([first]), iter([first] * 3), [first], np.stack([first] * 3), None, 1.0):
-        with pytest.raises(ValueError, match=r"^y_pred must be a pair of arrays, not "):
+        with pytest.raises(ValueError, match=r"^margin_ranking: y_pred must be a pair of arrays, not "):
             axon.margin_ranking(y, bad)
-        with pytest.raises(ValueError, match=r"^y_true must be a pair of arrays, lengths and targets, not "):
+        with pytest.raises(ValueError, match=r"^connectionist_temporal_classification: y_true must be a pair of arrays, lengths and targets, not "):
             axon.connectionist_temporal_classification(bad, frames)
 
 
@@ -926,7 +926,7 @@ def test_migration_page_names_what_the_core_has():
         (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([-1, 2], L), X)),
         (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([1, 4], L), X)),
         (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([1], L), X)),
-        (r"y_true\[1\]", lambda: axon.connectionist_temporal_classification(([1, 2], L + 0.5), X)),
+        (r"connectionist_temporal_classification: labels must be integers, not", lambda: axon.connectionist_temporal_classification(([1, 2], L + 0.5), X)),
         ("weight", lambda: gluon.L1Loss(weight=[1.0])),
         ("weight", lambda: gluon.L2Loss(weight=None)),
         ("batch_axis", lambda: gluon.L1Loss(batch_axis=3)(X, T)),
@@ -1619,7 +1619,7 @@ def test_gluon_operators_name_what_is_wrong(name, args, options, error, said):
 )  # fmt: skip
 def test_gluon_options_that_are_arrays_are_named(loss, word):
     for bad in (np.array(["mean", "sum"]), ["mean"], None):
-        with pytest.raises(ValueError, match=f"^{word} must be '"):
+        with pytest.raises(ValueError, match=rf"^\w+: {word} must be '"):
             loss(**{word: bad})
 
 
@@ -1939,7 +1939,7 @@ def test_ctc_labels_that_are_no_classes_are_named(labels, said):
         with pytest.raises(ValueError, match=f"^{f.__name__}: {re.escape(said)}$"):
             f(np.zeros((1, 6, 5)), np.zeros((1, 6)), labels, [[0, 0]])
     assert np.isfinite(optax.ctc_loss(np.zeros((1, 6, 5)), np.zeros((1, 6)), [[2, labels[0][1]]], [[0, 1]]))
-    with pytest.raises(ValueError, match=r"^label: (labels must be integers, not|label) \S+ at position [01] of batch index \(0,\)( is no class)?$"):
+    with pytest.raises(ValueError, match=f"^CTCLoss: {re.escape(said)}$"):
         gluon.CTCLoss()(np.zeros((1, 6, 5)), labels, None, np.array([2]))
 
 

@@ -313,7 +313,7 @@ def go_together(shapes):
     return True
 
 
-def whole_labels(labels, used, name, classes=None):
+def whole_labels(labels, used, name, classes):
     """Labels as int64, from numbers of any real type, and 0 where they are not used.
 
     One that is no integer, or beyond int64 and therefore no class, is a ValueError that says where; `name` begins what is said.
@@ -328,7 +328,7 @@ def whole_labels(labels, used, name, classes=None):
     place = f" at position {at[-1]}" + f" of batch index {at[:-1]}" * (len(at) > 1)
     if not np.isfinite(label) or label != np.floor(label):
         raise ValueError(f"{name}labels must be integers, not {label}{place}")
-    raise ValueError(f"{name}label {label}{place} is " + ("no class" if classes is None else f"out of range for {classes} classes"))
+    raise ValueError(f"{name}label {label}{place} is out of range for {classes} classes")
 
 
 def call_with_paddings(twin, name, logits, logit_paddings, labels, label_paddings, blank_id):

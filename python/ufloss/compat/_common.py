@@ -196,12 +196,9 @@ def as_lengths(name, lengths, shape, limit, counts=True):
     return whole
 
 
-def as_labels(name, labels, used, function="", classes=None):
-    """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used.
-
-    What is said of a wrong one begins with the name of the `function`, or of the argument.
-    """
-    return whole_labels(as_integers(name, labels), used, f"{function or name}: ", classes)
+def as_labels(name, labels, used, classes):
+    """Labels as int64, given as integers or as floating-point numbers; 0 where they are not used."""
+    return whole_labels(as_integers(name, labels), used, "", classes)
 
 
 class BlankApart:

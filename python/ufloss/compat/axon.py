@@ -304,7 +304,7 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
         raise ValueError(f"y_true of shape {labels.shape} and y_pred of shape {y_pred.shape}: (batch, labels) and (batch, frames, classes) are needed")
     lengths = as_lengths("y_true[0]", lengths, labels.shape[:1], labels.shape[1])
     used = np.arange(labels.shape[1]) < lengths[:, None]
-    problem = BlankApart(y_pred, as_labels("y_true[1]", labels, used), used, blank)
+    problem = BlankApart(y_pred, as_labels("y_true[1]", labels, used, y_pred.shape[-1]), used, blank)
     loss = ul.ctc.loss_from_log_probs(problem.scores, problem.labels, None, lengths, problem.blank)
     if reduction == "mean":
         loss = divide(loss, lengths)  # a length of 0 has no meaning here

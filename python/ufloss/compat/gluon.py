@@ -646,7 +646,7 @@ class CTCLoss(Loss):
             label_lengths = np.argmax(np.concatenate([label == -1, np.ones((n, 1), bool)], 1), 1)
         label_lengths = as_lengths("label_lengths", label_lengths, (n,), width, counts)
         used = np.arange(width) < label_lengths[:, None]
-        label = as_labels("label", label, used)
+        label = as_labels("label", label, used, pred.shape[-1])
         problem = BlankApart(pred, label, used, pred.shape[2] - 1)
         possible = ul.ctc.feasible(label, pred_lengths, label_lengths)
         args = problem.scores, problem.labels, pred_lengths, label_lengths, problem.blank

@@ -433,7 +433,7 @@ def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilo
     worst = as_real(f"{name}: log_epsilon", log_epsilon)
     if worst.ndim or not worst <= 0:
         raise ValueError(f"{name}: log_epsilon is a log-probability, one number of at most 0, not {log_epsilon!r}")
-    problem = BlankApart(logits, as_labels("labels", labels, used, name, logits.shape[-1]), used, blank_id, "blank_id")
+    problem = BlankApart(logits, as_labels("labels", labels, used, logits.shape[-1]), used, blank_id, "blank_id")
     results = compute(problem.scores, logit_paddings, problem.labels, ~used, problem.blank)
     return results, problem.surplus(logit_paddings == 0), logits.dtype.type(worst)
 
