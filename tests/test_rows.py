@@ -902,3 +902,39 @@ def test_too_short_an_output_is_blamed_on_its_shape(call, short, shape):
     with pytest.raises(ValueError, match=rf"output has shape {re.escape(str(short))}, the result {re.escape(str(shape))}"):
         call(np.arange(12.0).reshape(3, 4), out)
     assert (out == 7).all()
+
+
+# DataFrames of pandas, arrays of many axes
+
+
+@by_ufunc
+def test_dataframes_have_rows_as_arrays_have(loss, attribute):
+    pd = pytest.importorskip("pandas")
+    ufunc, args = ufunc_of(loss, attribute), draw(loss, (3, 3))
+    frame = pd.DataFrame(args[0], index=list("abc"), columns=list("xyz"))
+    for words in ({}, {"axis": 0}, {"axis": 1}, {"axis": (1,)}, {"axis": None}, {"keepdims": True}, {"axis": 0, "keepdims": True}):
+        rest = [a if lies else a[0] for a, lies in zip(args[1:], along(loss)[1:], strict=True)] if words.get("axis", 1) is None else args[1:]
+        for got, wanted in zip(results(ufunc, frame, *rest, **words), results(ufunc, args[0], *rest, **words), strict=True):
+            np.testing.assert_array_equal(np.asarray(got), wanted, strict=True)
+    shaped = [isinstance(r, pd.DataFrame) and r.axes[0].equals(frame.axes[0]) and r.axes[1].equals(frame.axes[1]) for r in results(ufunc, frame, *args[1:])]
+    assert shaped == [p != "value" or loss["row_value"] for p in loss["outputs"][attribute][1]]
+
+
+def test_dataframes_of_one_operand():
+    pd = pytest.importorskip("pandas")
+    x = np.array([[1.0, 2, 3], [0, 0, 1]])
+    frame = pd.DataFrame(x, index=["a", "b"], columns=list("xyz"))
+    assert ul.softmax(frame).equals(pd.DataFrame(ul.softmax(x), index=["a", "b"], columns=list("xyz")))
+    assert ul.softmax(logits=frame).equals(ul.softmax(frame))
+    np.testing.assert_array_equal(ul.softmax(frame, axes=[0, 0]), ul.softmax(x, axis=0))
+    np.testing.assert_array_equal(ul.logsumexp(frame.astype({"x": "float32", "y": "int64"})), ul.logsumexp(x))
+    np.testing.assert_array_equal(ul.softmax(frame["x"]), ul.softmax(x[:, 0]))
+    for by in ("position", "keyword"):
+        out = np.full(2, -1.0)
+        ul.logsumexp(frame, out) if by == "position" else ul.logsumexp(frame, out=out)
+        np.testing.assert_array_equal(out, ul.logsumexp(x))
+    out = np.full((2, 1), -1.0)
+    assert ul.logsumexp(frame, keepdims=True, out=out) is out
+    np.testing.assert_array_equal(out, ul.logsumexp(x, keepdims=True))
+    with pytest.raises(ValueError, match=r"logsumexp: output has shape \(2, 1\), the result \(1, 3\)"):
+        ul.logsumexp(frame, axis=0, keepdims=True, out=out)

@@ -69,8 +69,24 @@ def refuse_overrides(name, operands):
             raise TypeError(f"{name}: {what} is a {type(x).__name__}, which handles ufuncs itself (__array_ufunc__), and {name} is none: give an array")
 
 
-def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs):
-    """What an operand that handles ufuncs itself makes of the call; NotImplemented: there is none."""
+def is_frame(x):
+    """Is it a DataFrame of pandas?"""
+    return hasattr(x, "columns") and any(c.__module__.partition(".")[0] == "pandas" for c in type(x).__mro__)
+
+
+def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs, row_result=()):
+    """What an operand that handles ufuncs itself makes of the call; NotImplemented: there is none.
+
+    A DataFrame hands a ufunc of one operand its transposed blocks unless there is a keyword, and takes each result of two axes for one of its own
+    shape, which what keepdims gives is not.
+    """
+    if row_result and any(map(is_frame, inputs)):
+        if kwargs.get("keepdims"):
+            return keep_axes(ufunc, loss, name, inputs, outputs(row_result, by_position, out, name), kwargs, row_result)
+        if len(inputs) == 1 and not kwargs:
+            kwargs = {"axis": -1}
+    if out is None and 0 < len(by_position) <= ufunc.nout:  # as NumPy has them when it asks
+        by_position, out = (), (*by_position, *[None] * (ufunc.nout - len(by_position)))
     given = out if isinstance(out, tuple) else (out,)
     others = overrides([*inputs, *by_position, *given])
     filled = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
@@ -81,6 +97,24 @@ def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs):
     if others:
         raise TypeError(f"{name}: no operand takes the call: {', '.join(sorted({type(x).__name__ for x in others}))}")
     return NotImplemented
+
+
+def keep_axes(ufunc, loss, name, inputs, outs, kwargs, row_result):
+    """The results of a call with keepdims for a DataFrame, which knows nothing of it: those without, with the axes put back."""
+    axis, filled = kwargs.get("axis", -1), [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
+    results = ufunc(*filled, **{**kwargs, "keepdims": False})
+    results = results if isinstance(results, tuple) else (results,)
+    rank = max(np.ndim(x) for x, a in zip(inputs, loss["args"], strict=True) if a["along"])
+    lost = tuple(range(rank)) if axis is None else tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    shaped = [r if is_row else np.expand_dims(r, lost) for r, is_row in zip(results, row_result, strict=True)]
+    for o, result in zip(outs, shaped, strict=True):
+        if o is not None:
+            check_output(o, result.shape, np.asarray(result).dtype, kwargs.get("casting", "same_kind"), name)
+    for o, result in zip(outs, shaped, strict=True):
+        if o is not None:
+            np.copyto(o, result, casting="unsafe")
+    shaped = [result if o is None else o for o, result in zip(outs, shaped, strict=True)]
+    return tuple(shaped) if len(shaped) > 1 else shaped[0]
 
 
 def normalize_axes(axis, ndim, name="", what="axis", many=True):
@@ -306,7 +340,7 @@ def make_slow(loss, attribute, parts, masked):
     def slow(ufunc, *args, **kwargs):
         inputs, by_position = bind(loss, full_name, args, kwargs)
         out = kwargs.pop("out", None)
-        if (result := call_overrides(ufunc, loss, full_name, inputs, by_position, out, kwargs)) is not NotImplemented:
+        if (result := call_overrides(ufunc, loss, full_name, inputs, by_position, out, kwargs, row_result)) is not NotImplemented:
             return result
         axis, where, keepdims = kwargs.pop("axis", -1), kwargs.pop("where", True), kwargs.pop("keepdims", False)
         outs = outputs(parts, by_position, out, full_name)

@@ -68,6 +68,20 @@ inline bool has_masked_input(Py_ssize_t nin, PyObject* const* args, Py_ssize_t n
     if (is_masked(args[n + k]) && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, k), "out") != 0) return true;
   return false;
 }
+/// Does it handle ufuncs itself?  Subclasses of arrays, for which NumPy asks, are left to it.
+inline bool may_override(PyObject* o) {
+  return !PyArray_Check(o) && !PyList_Check(o) && !PyTuple_Check(o) && !PyFloat_Check(o) && !PyLong_Check(o) &&
+         PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__array_ufunc__");
+}
+/// A ufunc of one operand is taken for elementwise by a DataFrame of pandas, which calls it for its transposed blocks: the slow way has it called
+/// for rows.
+inline bool has_only_input_that_overrides(const front& f, Py_ssize_t nin, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (nin != 1) return false;
+  if (n) return may_override(args[0]);
+  for (Py_ssize_t k = 0; kwnames && k < PyTuple_Size(kwnames); ++k)
+    if (PyUnicode_Compare(PyTuple_GetItem(kwnames, k), PyTuple_GetItem(f.names, 0)) == 0) return may_override(args[k]);
+  return false;
+}
 /// f(ufunc, *args, **kwargs)
 inline PyObject* ask(PyObject* f, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   PyObject *tuple = PyTuple_New(n + 1), *kw = PyDict_New(), *result = nullptr;
@@ -121,7 +135,8 @@ inline PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyOb
   const auto& f = *reinterpret_cast<const front*>(u->data);
   // The top bit of nargsf is a flag; PyVectorcall_NARGS, which takes it off, came to the stable ABI with 3.12.
   const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1)), nin = u->nin, nkw = kwnames ? PyTuple_Size(kwnames) : 0;
-  if (f.slow && has_masked_input(nin, args, n, kwnames)) return ask(f.slow, self, args, n, kwnames);
+  if (f.slow && (has_masked_input(nin, args, n, kwnames) || has_only_input_that_overrides(f, nin, args, n, kwnames)))
+    return ask(f.slow, self, args, n, kwnames);
   if (n >= nin && nkw == 0) {
     PyObject* result = numpy_call(self, args, nargsf, kwnames);
     return result || !f.slow || !PyErr_ExceptionMatches(PyExc_ValueError) ? result : call_broadcast(f, self, args, n, kwnames);
