@@ -938,3 +938,21 @@ def test_dataframes_of_one_operand():
     np.testing.assert_array_equal(out, ul.logsumexp(x, keepdims=True))
     with pytest.raises(ValueError, match=r"logsumexp: output has shape \(2, 1\), the result \(1, 3\)"):
         ul.logsumexp(frame, axis=0, keepdims=True, out=out)
+
+
+@pytest.mark.parametrize("ndim", [33, 64])
+def test_arrays_of_many_axes(ndim):
+    x, labels = np.zeros((2, *(1,) * (ndim - 2), 3)), np.zeros((2, *(1,) * (ndim - 2)), int)
+    plain, ce = ul.logsumexp(x), ul.softmax_cross_entropy_with_integer_labels
+    np.testing.assert_array_equal(ul.logsumexp(x, keepdims=True), plain[..., None], strict=True)
+    np.testing.assert_array_equal(ul.logsumexp(x, where=np.ones(x.shape, bool)), plain, strict=True)
+    np.testing.assert_array_equal(ul.softmax_cross_entropy(x, np.zeros((2,) + (1,) * (ndim - 1))), 0 * plain, strict=True)
+    assert ul.logsumexp(x, axis=None) == pytest.approx(math.log(6))
+    assert ul.logsumexp.mean(x) == pytest.approx(math.log(3))
+    assert ce.mean(x, labels, where=np.ones(x.shape, bool)) == pytest.approx(math.log(3))
+    value, grad = ce.mean.value_and_grad(x, labels)
+    assert value == pytest.approx(math.log(3))
+    assert grad.shape == x.shape
+    assert ul.squared_error.mean(x, np.ones(3), axis=0).shape == x.shape[1:]
+    with pytest.raises(ValueError, match=r"squared_error.mean: operands could not be broadcast together with shapes"):
+        ul.squared_error.mean(x, np.ones(2))

@@ -8,6 +8,7 @@ mask, does the rest.
 import contextlib
 import math
 import re
+from itertools import zip_longest
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -156,14 +157,14 @@ class Rows:
         self.as_they_lie = type(axis) is int and axis == -1
         moved = [self.move(a).shape for a in operands]
         try:
-            full = np.broadcast_shapes(*moved)
+            full = broadcast_shapes(*moved)
         except ValueError:
             shapes = " ".join(str(a.shape) for a in operands)
             raise ValueError(f"{name}: operands could not be broadcast together with shapes {shapes}{signature and f' (signature {signature})'}") from None
         mask = None
         for mask in () if where is None else self.readings(where, ranks[0]):
             try:
-                full = np.broadcast_shapes(full, mask.shape)
+                full = broadcast_shapes(full, mask.shape)
                 break
             except ValueError:
                 continue
@@ -235,7 +236,7 @@ class Rows:
         heads = [None if o is None else o.shape[: max(0, o.ndim - len(core))] for o, core in zip(laid, cores, strict=True)]
         laid = [o if o is not None and o.shape == head + core else None for o, head, core in zip(laid, heads, cores, strict=True)]
         with contextlib.suppress(ValueError):
-            self.place(np.broadcast_shapes(self.whole, *[head for o, head in zip(laid, heads, strict=True) if o is not None]))
+            self.place(broadcast_shapes(self.whole, *[head for o, head in zip(laid, heads, strict=True) if o is not None]))
         return [o if o is not None and (1,) * (len(self.whole) - len(head)) + head == self.whole else None for o, head in zip(laid, heads, strict=True)]
 
     def shape_of(self, along, keepdims):
@@ -243,11 +244,24 @@ class Rows:
         return self.full if along else tuple(1 if i in self.axes else n for i, n in enumerate(self.full)) if keepdims else self.whole
 
 
+def broadcast_shapes(*shapes):
+    """np.broadcast_shapes, which stops at 32 axes, where arrays may have 64."""
+    if max(map(len, shapes), default=0) <= 32:
+        return np.broadcast_shapes(*shapes)
+    found = []
+    for lengths in zip_longest(*[shape[::-1] for shape in shapes], fillvalue=1):
+        others = {n for n in lengths if n != 1}
+        if len(others) > 1:
+            raise ValueError("shape mismatch: objects cannot be broadcast to a single shape")
+        found.append(others.pop() if others else 1)
+    return tuple(found[::-1])
+
+
 def common_shape(shapes, name):
     if len(arrays := {s for s in shapes if s}) == 1:  # NumPy takes ten times as long
         return arrays.pop()
     try:
-        return np.broadcast_shapes(*shapes)
+        return broadcast_shapes(*shapes)
     except ValueError:
         raise ValueError(f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}") from None
 
