@@ -956,3 +956,12 @@ def test_arrays_of_many_axes(ndim):
     assert ul.squared_error.mean(x, np.ones(3), axis=0).shape == x.shape[1:]
     with pytest.raises(ValueError, match=r"squared_error.mean: operands could not be broadcast together with shapes"):
         ul.squared_error.mean(x, np.ones(2))
+
+
+def test_labels_that_are_no_class_are_found_with_axes():
+    x = np.zeros((2, 3))
+    ce = ul.softmax_cross_entropy_with_integer_labels
+    with pytest.raises(ValueError, match=r"label 9 is out of range for 3 classes, at index 1$"):
+        ce(x, [0, 9], axes=[(1,), (), ()])
+    with pytest.raises(ValueError, match=r"label 2 is out of range for 2 classes, at index 1$"):
+        ce.value_and_grad(x, [0, 2, 9], axes=[0, (), (), 0])

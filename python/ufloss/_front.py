@@ -409,9 +409,11 @@ def make_explain(loss, name):
 
     def explain(ufunc, *args, **kwargs):
         inputs, _ = bind(loss, name, args, kwargs)
-        if "axes" in kwargs:
-            return None
-        return find_bad_label(loss, loss["name"], as_arrays(loss, inputs), kwargs.get("axis", -1), kwargs.get("where", True))
+        inputs, axis = as_arrays(loss, inputs), kwargs.get("axis", -1)
+        if "axes" in kwargs:  # each operand's own; labels have none
+            own = [entry if isinstance(entry, tuple | list) else (entry,) for entry in kwargs["axes"]]
+            inputs = [np.moveaxis(x, axes, (-1,)) if a["along"] else x for x, a, axes in zip(inputs, loss["args"], own, strict=False)]
+        return find_bad_label(loss, loss["name"], inputs, axis, kwargs.get("where", True))
 
     return explain
 
