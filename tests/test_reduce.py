@@ -742,3 +742,37 @@ def test_a_label_without_weight_is_not_the_one_that_is_named():
             mean(logits, labels, **words)
     with pytest.raises(ValueError, match=r"label 7 .*at index \(1, 2\)"):
         mean(logits, np.ma.array(labels, mask=labels == 9))
+
+
+# One row alone, and batches without any
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy_with_integer_labels", "multiclass_hinge_loss", "nll_loss_with_integer_labels"])
+def test_the_label_of_one_row_alone_may_be_left_out(name):
+    loss, x = UFUNCS[name], np.array([[1.0, 2, 3], [0, 0, 1]])
+    for label in (-77, 9):
+        for rows, axis in ((x[0], -1), (x, None), (x, (0, 1))):
+            hidden = np.ma.array(label, mask=True)
+            assert loss.sum(rows, label, axis=axis, weights=0) == loss.sum(rows, label, axis=axis, where=False) == loss.sum(rows, hidden, axis=axis) == 0
+            assert np.isnan(loss.mean(rows, label, axis=axis, weights=0))
+            assert np.isnan(loss.mean(rows, label, axis=axis, where=False))
+            value, grad = loss.sum.value_and_grad(rows, label, axis=axis, weights=0)
+            assert value == 0
+            assert grad.shape == rows.shape
+            assert not grad.any()
+            with pytest.raises(ValueError, match=f"label {label} is out of range"):
+                loss.mean(rows, label, axis=axis)
+
+
+def test_an_empty_batch_takes_no_time():
+    rows, labels, many = np.broadcast_to(0.0, (2**40, 0, 3)), np.broadcast_to(0, (2**40, 0)), np.broadcast_to(0.0, (2**40, 0))
+    kept = np.broadcast_to(True, (2**40, 0))
+    for words in ({}, {"where": kept}, {"weights": many}):
+        assert np.isnan(CE.mean(rows, labels, **words))
+        assert np.isnan(ul.huber_loss.mean(many, **words))
+        value, grad = CE.sum.value_and_grad(rows, labels, **words)
+        assert value == 0
+        assert grad.shape == rows.shape
+        assert ul.huber_loss.sum.value_and_grad(many, **words)[0] == 0
+    assert ul.huber_loss.sum(np.zeros((3, 0)), axis=1).tolist() == [0, 0, 0]
+    assert ul.huber_loss.sum(np.zeros((0, 3)), axis=0).tolist() == [0, 0, 0]

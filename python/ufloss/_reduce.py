@@ -33,7 +33,9 @@ def split_of(shape, limit):
 
 
 def blocks(shape, limit):
-    """Slices that cut an array into blocks of at most `limit` elements (at least one step of an axis), in C order."""
+    """Slices that cut an array into blocks of at most `limit` elements (at least one step of an axis), in C order; none of an empty one."""
+    if 0 in shape:
+        return
     split, inner = split_of(shape, limit)
     if split == len(shape):
         yield ()
@@ -146,9 +148,9 @@ class RowsOfLoss:
         self.mask = None if self.mask is None else self.mask.transpose(rowwise)
 
     def dtype(self, ufunc):
-        none = (slice(0, 0),) * len(self.shape)
-        with np.errstate(all="ignore"):
-            return ufunc(*[x[none] for x in self.inputs]).dtype
+        none = (slice(0, 0),) * max(1, len(self.shape))
+        with np.errstate(all="ignore"):  # one row alone gets an axis, or it would be computed and its label asked for
+            return ufunc(*[(x if self.shape else x[None])[none] for x in self.inputs]).dtype
 
     def lay_grad(self, grad, order):
         """A view of the gradient in the form of the rows, or None where several axes make one row."""
@@ -382,7 +384,7 @@ class Pass:
 
     def by_lines(self):
         """Long lines in one call each, where all arrays are aligned, in even steps and in one type; says whether it was done."""
-        if self.rows or self.exponents is not None or self.source.mask is not None:
+        if self.rows or self.exponents is not None or self.source.mask is not None or 0 in self.shape:
             return False
         shape, kind = self.shape, self.kind
         split, inner = split_of(shape, self.limit)
@@ -408,7 +410,7 @@ class Pass:
             views = [x if x is None or x.ndim == 0 else x[*outer, ...] for x in operands]
             here, begin = outer[: self.kept], 0
             by = 1.0 if self.divisor is None else self.divisor[here]
-            while begin < n or n == 0:
+            while begin < n:
                 total[here], summed[here], begin = _core.add_line(ISA, record, of, views, steps, begin, n, segment, by, total[here], summed[here])
                 if begin >= n:
                     break
