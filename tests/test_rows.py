@@ -965,3 +965,28 @@ def test_labels_that_are_no_class_are_found_with_axes():
         ce(x, [0, 9], axes=[(1,), (), ()])
     with pytest.raises(ValueError, match=r"label 2 is out of range for 2 classes, at index 1$"):
         ce.value_and_grad(x, [0, 2, 9], axes=[0, (), (), 0])
+
+
+def test_fenchel_young_losses_say_what_is_wrong():
+    loss, x = ul.make_fenchel_young_loss(ul.logsumexp), np.array([[1.0, 2, 3], [0, 0, 1]])
+    for f in (loss, loss.grad, loss.value_and_grad):
+        with pytest.raises(np.exceptions.AxisError, match="fenchel_young_loss: axis 5 is out of bounds"):
+            f(x, x, axis=5)
+    with pytest.raises(TypeError, match=r"max_fun must give one number for each row, and softmax, of signature \(n\)->\(n\), does not"):
+        ul.make_fenchel_young_loss(ul.softmax)
+    with pytest.raises(TypeError, match="exp, an elementwise ufunc, does not"):
+        ul.make_fenchel_young_loss(np.exp)
+
+
+@pytest.mark.parametrize("max_fun", [ul.logsumexp, lambda row: np.log(np.exp(row).sum())])
+def test_fenchel_young_losses_take_dataframes(max_fun):
+    pd = pytest.importorskip("pandas")
+    loss, x = ul.make_fenchel_young_loss(max_fun), np.array([[1.0, 2, 3], [0, 0, 1]])
+    frame, other = pd.DataFrame(x), pd.DataFrame(x[::-1] / 2)
+    np.testing.assert_array_equal(loss(frame, other), loss(x, x[::-1] / 2))
+    np.testing.assert_array_equal(loss(frame, other[::-1]), loss(x, x[::-1] / 2))
+    if max_fun is ul.logsumexp:
+        np.testing.assert_array_equal(loss(frame, other, keepdims=True), loss(x, x[::-1] / 2, keepdims=True))
+        np.testing.assert_array_equal(loss.grad(frame, other[::-1]), loss.grad(x, x[::-1] / 2))
+        with pytest.raises(ValueError, match="fenchel_young_loss: operands of pandas have different index"):
+            loss(frame, other.rename(index={0: 7}))

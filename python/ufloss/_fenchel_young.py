@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ._front import as_array, in_the_name_of, normalize_axes
+from ._reduce import align
 from ._registry import UFUNCS
 
 logsumexp, softmax, softmax_cross_entropy, nll_loss = [UFUNCS[name] for name in ("logsumexp", "softmax", "softmax_cross_entropy", "nll_loss")]
@@ -42,6 +43,9 @@ def make_fenchel_young_loss(max_fun):
     """
     if not callable(max_fun):
         raise TypeError(f"make_fenchel_young_loss: {max_fun!r} is not callable")
+    if isinstance(max_fun, np.ufunc) and not (max_fun.signature or "").endswith("->()"):
+        given = f"of signature {max_fun.signature}" if max_fun.signature else "an elementwise ufunc"
+        raise TypeError(f"make_fenchel_young_loss: max_fun must give one number for each row, and {max_fun.__name__}, {given}, does not")
     return FenchelYoungLoss(max_fun)
 
 
@@ -69,7 +73,7 @@ class FenchelYoungLoss:
             return self._value(scores, targets, *args, **kwargs)
 
     def _value(self, scores, targets, *args, **kwargs):
-        refuse_masked(scores, targets)
+        scores, targets = take(scores, targets)
         if self._max_fun is logsumexp:
             only(kwargs, "axis", "where", "keepdims")
             surplus, log_sum = missing(scores, targets, **kwargs), logsumexp(scores, *args, **kwargs)
@@ -84,12 +88,12 @@ class FenchelYoungLoss:
             return self._slope(scores, targets, *args, **kwargs)
 
     def _slope(self, scores, targets, *args, **kwargs):
-        refuse_masked(scores, targets)
+        scores, targets = take(scores, targets)
         if self._max_fun is logsumexp:
             only(kwargs, "axis", "where")
             surplus, slope = missing(scores, targets, keepdims=True, **kwargs), softmax_cross_entropy.grad(scores, targets, **kwargs)
             with np.errstate(all="ignore"):
-                return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(slope.dtype)
+                return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(np.asarray(slope).dtype)
         shared = {word: kwargs[word] for word in ("axis", "where") if word in kwargs}
         return add(self._grad_of(scores, *args, **{"axis": -1, **kwargs}), nll_loss.grad(scores, targets, **shared))
 
@@ -115,14 +119,18 @@ def by_rows(f, signature):
 def missing(scores, targets, **kwargs):
     """1 - sum(targets) of each row, 0 where no element of it takes part."""
     ones = -np.ones_like(scores, dtype=float)
+    if (axis := kwargs.get("axis")) is not None:
+        normalize_axes(axis, ones.ndim, "fenchel_young_loss")
     kept = nll_loss(ones, 1.0, **kwargs)
     with np.errstate(all="ignore"):
         return np.where(kept > 0, 1 - nll_loss(ones, targets, **kwargs), 0.0)
 
 
-def refuse_masked(*arrays):
+def take(*arrays):
+    """Scores and targets, those of pandas in the same order, since their terms are added by position."""
     if any(isinstance(a, np.ma.MaskedArray) for a in arrays):
         raise TypeError("fenchel_young_loss takes no masked arrays: give what takes part as where, and filled ones")
+    return align({"kind": "row"}, arrays, "fenchel_young_loss")
 
 
 def only(kwargs, *words):
