@@ -16,7 +16,7 @@ from inspect import Parameter, Signature
 import numpy as np
 
 from . import _core
-from ._front import holds_masked, in_the_name_of
+from ._front import broadcast_shapes, holds_masked, in_the_name_of
 from ._registry import ISA
 
 __all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]
@@ -114,7 +114,7 @@ def find_fault(name, logits, labels, logit_length, label_length, blank):
     if any(x.dtype.kind not in "biu" and not (x.ndim == 0 and exceeds_int64(x[()])) for x in (labels, logit_length, label_length, blank)):
         return None      # what the call itself refuses
     n = labels.shape[-1]
-    batch = np.broadcast_shapes(np.shape(logits)[:-2], labels.shape[:-1], logit_length.shape, label_length.shape, blank.shape)
+    batch = broadcast_shapes(np.shape(logits)[:-2], labels.shape[:-1], logit_length.shape, label_length.shape, blank.shape)
     labels = np.broadcast_to(labels, (*batch, n))
     logit_length, label_length, blank = (np.broadcast_to(x, batch) for x in (logit_length, label_length, blank))
     looked_at = n if n * math.prod(batch) <= MANY_LABELS else 0      # copies of more could be more than there is memory for
@@ -307,7 +307,7 @@ def padded(name, paddings):
 
 def go_together(shapes):
     try:
-        np.broadcast_shapes(*shapes)
+        broadcast_shapes(*shapes)
     except ValueError:
         return False
     return True
