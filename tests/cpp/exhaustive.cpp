@@ -95,8 +95,11 @@ template <class F> void floats(const char* name, double bound, std::uint64_t beg
   check(w.ulp <= bound + slack + 0.005, "float %s: %.4f ulp, bound %.2f", name, w.ulp, bound + slack);      // the header rounds its bounds
   check(w.specials == 0, "float %s: %lld wrong specials, first at %a", name, w.specials, double(w.special_at));
 }
-template <class V> V tail_value(V x) { return with_exp_tail(x, [](auto t) { return value(t); }); }
-template <class V> V tail_value(two<V> x) { return value(exp_tail(x)); }
+template <class V> V tail_value(V x) { return with_exp_tail(x, [](auto t) { return rescale(t, t.big); }); }
+template <class V> V tail_value(two<V> x) {
+  const auto t = exp_tail(x);
+  return rescale(t, t.big);
+}
 double ref_softplus_tail(double x) { return std::log1p(std::exp(-std::fabs(x))); }
 double ref_softplus(double x) { return x > 0 ? x + ref_softplus_tail(x) : std::log1p(std::exp(x)); }
 double ref_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
