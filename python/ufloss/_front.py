@@ -66,13 +66,17 @@ def refuse_overrides(name, operands):
     `operands` are pairs of an argument's name and its value.
     """
     for what, x in operands:
-        if overrides([x]) and not any(c.__module__.partition(".")[0] == "pandas" for c in type(x).__mro__):
+        if overrides([x]) and not is_of_pandas(x):
             raise TypeError(f"{name}: {what} is a {type(x).__name__}, which handles ufuncs itself (__array_ufunc__), and {name} is none: give an array")
+
+
+def is_of_pandas(x):
+    return any(c.__module__.partition(".")[0] == "pandas" for c in type(x).__mro__)
 
 
 def is_frame(x):
     """Is it a DataFrame of pandas?"""
-    return hasattr(x, "columns") and any(c.__module__.partition(".")[0] == "pandas" for c in type(x).__mro__)
+    return hasattr(x, "columns") and is_of_pandas(x)
 
 
 def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs, row_result=()):

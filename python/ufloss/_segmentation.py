@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from . import _core
-from ._front import check_mask, choose, holds_masked, in_the_name_of, normalize_axes, refuse_overrides
+from ._front import as_array, check_mask, choose, holds_masked, in_the_name_of, normalize_axes, refuse_overrides
 from ._reduce import PLAIN, align
 from ._registry import ISA
 
@@ -58,11 +58,6 @@ def along(a, pixels):
     """Those axes as the last one, in the order of the array."""
     others = [i for i in range(a.ndim) if i not in pixels]
     return a.transpose(*others, *sorted(pixels)).reshape(*(a.shape[i] for i in others), math.prod(a.shape[i] for i in pixels))
-
-
-def as_array(x):
-    """The values alone, a matrix as the array that it is; a masked array as it is, for it counts as `where` and is refused elsewhere."""
-    return x if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
 
 
 def images(predictions, targets, name):

@@ -210,8 +210,9 @@ class BlankApart:
 
     def __init__(self, scores, labels, used, blank, name="blank"):
         classes = scores.shape[-1]
+        value = as_array(name, blank)[()]
         try:
-            blank = operator.index(None if np.asarray(blank).dtype == np.bool_ else blank)
+            blank = operator.index(None if isinstance(value, np.bool_) else value)
         except TypeError:
             raise TypeError(f"{name} must be an integer, not {blank!r}") from None
         blank = blank + classes if -classes <= blank < 0 else blank

@@ -407,14 +407,6 @@ def binary_dice_loss(predictions, targets, smooth=1.0, apply_sigmoid=True):
 # CTC
 
 
-def as_integer(name, x):
-    """A number that is an integer, of Python's or NumPy's, as one of Python's."""
-    value = as_array(name, x)[()]
-    if type(x) is int or (isinstance(value, np.integer) and value.ndim == 0):
-        return int(value)
-    raise TypeError(f"{name} must be an integer, not {x!r}")
-
-
 def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilon, compute):
     """The results of one of the core's functions with optax's arguments, and what must be added to each frame's log-probabilities."""
     logits, labels = widen(as_floats(logits, "logits")), as_array("labels", labels)  # float32 is the type of optax's result for float16
@@ -428,11 +420,9 @@ def forward(logits, logit_paddings, labels, label_paddings, blank_id, log_epsilo
     if not np.all((padded == 0) | (padded == 1)):
         raise ValueError("label_paddings must be 0 or 1")
     used = np.arange(n) < n - np.count_nonzero(padded, 1)[:, None]
-    name = compute.__name__
-    blank_id = as_integer(f"{name}: blank_id", blank_id)
-    worst = as_real(f"{name}: log_epsilon", log_epsilon)
+    worst = as_real("log_epsilon", log_epsilon)
     if worst.ndim or not worst <= 0:
-        raise ValueError(f"{name}: log_epsilon is a log-probability, one number of at most 0, not {log_epsilon!r}")
+        raise ValueError(f"log_epsilon is a log-probability, one number of at most 0, not {log_epsilon!r}")
     problem = BlankApart(logits, as_labels("labels", labels, used, logits.shape[-1]), used, blank_id, "blank_id")
     results = compute(problem.scores, logit_paddings, problem.labels, ~used, problem.blank)
     return results, problem.surplus(logit_paddings == 0), logits.dtype.type(worst)
