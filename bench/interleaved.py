@@ -1,6 +1,8 @@
-"""What the benchmarks of rows, CTC, means and NT-Xent share: peers on one thread, and rounds that run every contender in a new order.
+"""What the benchmarks of rows, CTC, means and NT-Xent share: peers on one thread, and rounds that run every
+contender in a new order.
 
-Import it before jax and torch: it says how many threads they may have.  torch is left out where it is not installed.
+Import it before jax and torch: it says how many threads they may have.  torch is left out where it is not
+installed.
 """
 
 import functools
@@ -10,7 +12,9 @@ import statistics
 import time
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
-os.environ.update(XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", JAX_PLATFORMS="cpu")
+os.environ.update(
+    XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", JAX_PLATFORMS="cpu"
+)
 
 import jax
 import numpy as np
@@ -28,7 +32,9 @@ else:
 
 def versions():
     """What the figures belong to."""
-    peers = f"optax {optax.__version__}, jax {jax.__version__}" + (f", torch {torch.__version__}" if torch else "")
+    peers = f"optax {optax.__version__}, jax {jax.__version__}" + (
+        f", torch {torch.__version__}" if torch else ""
+    )
     return f"{ufloss.show_config('dicts')}\n{peers}"
 
 
@@ -48,7 +54,10 @@ def under_jit(loss, *args):
         found, back = jax.vjp(lambda z: loss(z, *rest), x)
         return found, *back(jax.numpy.ones_like(found))
 
-    return {"value": lambda: value(*given).block_until_ready(), "value_and_grad": lambda: jax.block_until_ready(both(*given))}
+    return {
+        "value": lambda: value(*given).block_until_ready(),
+        "value_and_grad": lambda: jax.block_until_ready(both(*given)),
+    }
 
 
 def in_torch(loss, *args):
@@ -72,7 +81,8 @@ def in_torch(loss, *args):
 def compiled_by_torch(loss, *args):
     """{output: call} of a loss under torch.compile."""
     given = [torch.from_numpy(a) for a in args]
-    torch._dynamo.reset()  # else the eighth loss would count as the eighth attempt to compile the same function
+    # else the eighth loss would count as the eighth attempt to compile the same function
+    torch._dynamo.reset()
 
     def vjp(x, *rest):
         found, back = torch.func.vjp(lambda z: loss(z, *rest), x)

@@ -2,9 +2,10 @@
 
     python bench/ntxent.py [--rounds 15] [--slow-rounds 2]
 
-A round runs every contender once, in a new order; the table shows medians of processor time, and the ratio of minima beside that of medians,
-since on a shared machine other work slows one contender more than another.  Labels are pairs (each label twice) and seven
-classes.  Results are compared before anything is timed.  optax's gradient takes seconds and has rounds of its own.
+A round runs every contender once, in a new order; the table shows medians of processor time, and the ratio of
+minima beside that of medians, since on a shared machine other work slows one contender more than another.
+Labels are pairs (each label twice) and seven classes.  Results are compared before anything is timed.
+optax's gradient takes seconds and has rounds of its own.
 """
 
 import argparse
@@ -28,7 +29,9 @@ def peak():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--slow-rounds", type=int, default=2)
     options = parser.parse_args()
@@ -38,7 +41,10 @@ def main():
     before = peak()
     ul.ntxent_loss.value_and_grad(x, labels, out=out)
     print(f"extra memory of value_and_grad at {SHAPES[-1]}: {(peak() - before) / 1e6:.1f} MB")
-    print(f"{'shape':>12} {'labels':8} {'output':15} {'ufloss ms':>10} {'optax ms':>10} {'ratio':>6} {'minima':>7} {'GFLOP/s':>8}")
+    print(
+        f"{'shape':>12} {'labels':8} {'output':15} {'ufloss ms':>10} {'optax ms':>10} {'ratio':>6} "
+        f"{'minima':>7} {'GFLOP/s':>8}"
+    )
     for shape in SHAPES:
         for kind in ("pairs", "classes"):
             x, labels = draw(shape, kind)
@@ -47,12 +53,18 @@ def main():
                 theirs = peer[output]
                 check(ours(), theirs(), 1e-4, 1e-6)
                 slow = output == "value_and_grad" and shape[0] > 128
-                (a, least_a), (b, least_b) = times_of([ours, theirs], options.slow_rounds if slow else options.rounds)
+                (a, least_a), (b, least_b) = times_of(
+                    [ours, theirs], options.slow_rounds if slow else options.rounds
+                )
                 if slow:  # a median of two says little
                     ((a, least_a),) = times_of([ours], options.rounds)
                 work = shape[0] ** 2 * shape[1] * (1 if output == "value" else 4)
                 ratios = f"{b / a:6.1f} {least_b / least_a:7.1f}"
-                print(f"{shape!s:>12} {kind:8} {output:15} {a * 1e3:10.3f} {b * 1e3:10.1f} {ratios} {work / least_a / 1e9:8.0f}", flush=True)
+                print(
+                    f"{shape!s:>12} {kind:8} {output:15} {a * 1e3:10.3f} {b * 1e3:10.1f} {ratios} "
+                    f"{work / least_a / 1e9:8.0f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """How other libraries spell each loss, element by element, with ufloss's default parameters.
 
-PEERS is the list: one entry a loss.  Its formula uses only what torch, jax.numpy, numexpr and NumPy have in common, so one line serves
-all four; where a library has the loss under a name of its own, that name is used instead.  x is the prediction, y (and z) what follows.
-Derivatives come from the peer itself: torch's and JAX's by automatic differentiation, as their users get them.
+PEERS is the list: one entry a loss.  Its formula uses only what torch, jax.numpy, numexpr and NumPy have in
+common, so one line serves all four; where a library has the loss under a name of its own, that name is used
+instead.  x is the prediction, y (and z) what follows. Derivatives come from the peer itself: torch's and
+JAX's by automatic differentiation, as their users get them.
 
 contenders() turns an entry into calls.  A package that is not installed is left out; ABSENT names it.
 """
@@ -40,11 +41,24 @@ CONSTANTS = {"half": 0.5, "ln2": math.log(2), "ln2pi": math.log(2 * math.pi)}
 class Peers:
     """One loss: the formula, and what the libraries call it.
 
-    sklearn is (class, arguments).  Its losses leave out terms that are constant in x: shifted=True says that its value then differs.
-    Its "hessian" is 1 for piecewise linear losses: bound=True says that it is ufloss's hess_bound.
+    sklearn is (class, arguments).  Its losses leave out terms that are constant in x: shifted=True says that
+    its value then differs. Its "hessian" is 1 for piecewise linear losses: bound=True says that it is
+    ufloss's hess_bound.
     """
 
-    def __init__(self, formula, *, torch=None, optax=None, jax=None, sklearn=None, scipy=None, numpy=None, shifted=False, bound=False):
+    def __init__(
+        self,
+        formula,
+        *,
+        torch=None,
+        optax=None,
+        jax=None,
+        sklearn=None,
+        scipy=None,
+        numpy=None,
+        shifted=False,
+        bound=False,
+    ):
         self.formula, self.torch, self.optax, self.jax, self.sklearn = formula, torch, optax, jax, sklearn
         self.scipy, self.numpy, self.shifted, self.bound = scipy, numpy, shifted, bound
 
@@ -55,7 +69,9 @@ class Peers:
 
 
 def in_place(o, first, *others):
-    """NumPy without temporaries: each step is (ufunc, operands), o stands for the array that holds the result."""
+    """NumPy without temporaries: each step is (ufunc, operands), o stands for the array that holds the
+    result.
+    """
     for ufunc, *operands in (first, *others):
         ufunc(*operands, out=o)
 
@@ -66,71 +82,132 @@ def focal(x, y, gamma=2.0):
     return ce * (1 - (p * y + (1 - p) * (1 - y))) ** gamma
 
 
-# fmt: off
 PEERS = {
     "squared_error": Peers(
-        "(x - y)**2", torch=lambda x, y: F.mse_loss(x, y, reduction="none"), optax="squared_error",
-        numpy=lambda x, y, o: in_place(o, (np.subtract, x, y), (np.multiply, o, o))),
+        "(x - y)**2",
+        torch=lambda x, y: F.mse_loss(x, y, reduction="none"),
+        optax="squared_error",
+        numpy=lambda x, y, o: in_place(o, (np.subtract, x, y), (np.multiply, o, o)),
+    ),
     "l2_loss": Peers(
-        "(x - y)**2 / 2", torch=lambda x, y: 0.5 * F.mse_loss(x, y, reduction="none"), optax="l2_loss", sklearn=("HalfSquaredError", {}),
-        numpy=lambda x, y, o: in_place(o, (np.subtract, x, y), (np.multiply, o, o), (np.multiply, o, 0.5))),
+        "(x - y)**2 / 2",
+        torch=lambda x, y: 0.5 * F.mse_loss(x, y, reduction="none"),
+        optax="l2_loss",
+        sklearn=("HalfSquaredError", {}),
+        numpy=lambda x, y, o: in_place(o, (np.subtract, x, y), (np.multiply, o, o), (np.multiply, o, 0.5)),
+    ),
     "absolute_error": Peers(
-        "abs(x - y)", torch=lambda x, y: F.l1_loss(x, y, reduction="none"), sklearn=("AbsoluteError", {}), bound=True,
-        numpy=lambda x, y, o: in_place(o, (np.subtract, x, y), (np.abs, o))),
+        "abs(x - y)",
+        torch=lambda x, y: F.l1_loss(x, y, reduction="none"),
+        sklearn=("AbsoluteError", {}),
+        bound=True,
+        numpy=lambda x, y, o: in_place(o, (np.subtract, x, y), (np.abs, o)),
+    ),
     "huber_loss": Peers(
-        "where(abs(x - y) <= 1, (x - y)**2 / 2, abs(x - y) - half)", torch=lambda x, y: F.huber_loss(x, y, reduction="none"),
-        optax="huber_loss", sklearn=("HuberLoss", {"delta": 1.0}), scipy=lambda x, y, o: special.huber(1, np.subtract(x, y, out=o), out=o)),
+        "where(abs(x - y) <= 1, (x - y)**2 / 2, abs(x - y) - half)",
+        torch=lambda x, y: F.huber_loss(x, y, reduction="none"),
+        optax="huber_loss",
+        sklearn=("HuberLoss", {"delta": 1.0}),
+        scipy=lambda x, y, o: special.huber(1, np.subtract(x, y, out=o), out=o),
+    ),
     "smooth_l1_loss": Peers(
-        "where(abs(x - y) <= 1, (x - y)**2 / 2, abs(x - y) - half)", torch=lambda x, y: F.smooth_l1_loss(x, y, reduction="none")),
+        "where(abs(x - y) <= 1, (x - y)**2 / 2, abs(x - y) - half)",
+        torch=lambda x, y: F.smooth_l1_loss(x, y, reduction="none"),
+    ),
     "log_cosh": Peers("abs(x - y) + log1p(exp(-2*abs(x - y))) - ln2", optax="log_cosh"),
-    "pseudo_huber_loss": Peers("sqrt(1 + (x - y)**2) - 1", scipy=lambda x, y, o: special.pseudo_huber(1, np.subtract(x, y, out=o), out=o)),
-    "pinball_loss": Peers("where(x < y, y - x, x - y) / 2", sklearn=("PinballLoss", {"quantile": 0.5}), bound=True),
+    "pseudo_huber_loss": Peers(
+        "sqrt(1 + (x - y)**2) - 1",
+        scipy=lambda x, y, o: special.pseudo_huber(1, np.subtract(x, y, out=o), out=o),
+    ),
+    "pinball_loss": Peers(
+        "where(x < y, y - x, x - y) / 2", sklearn=("PinballLoss", {"quantile": 0.5}), bound=True
+    ),
     "hinge_loss": Peers(
-        "where(x*y < 1, 1 - x*y, 0)", torch=lambda x, y: F.relu(1 - x * y), optax="hinge_loss",
-        numpy=lambda x, y, o: in_place(o, (np.multiply, x, y), (np.subtract, 1, o), (np.maximum, o, 0))),
+        "where(x*y < 1, 1 - x*y, 0)",
+        torch=lambda x, y: F.relu(1 - x * y),
+        optax="hinge_loss",
+        numpy=lambda x, y, o: in_place(o, (np.multiply, x, y), (np.subtract, 1, o), (np.maximum, o, 0)),
+    ),
     "squared_hinge_loss": Peers(
-        "where(x*y < 1, 1 - x*y, 0)**2", torch=lambda x, y: F.relu(1 - x * y) ** 2,
-        numpy=lambda x, y, o: in_place(o, (np.multiply, x, y), (np.subtract, 1, o), (np.maximum, o, 0), (np.multiply, o, o))),
+        "where(x*y < 1, 1 - x*y, 0)**2",
+        torch=lambda x, y: F.relu(1 - x * y) ** 2,
+        numpy=lambda x, y, o: in_place(
+            o, (np.multiply, x, y), (np.subtract, 1, o), (np.maximum, o, 0), (np.multiply, o, o)
+        ),
+    ),
     "perceptron_loss": Peers(
-        "where(x*y < 0, -x*y, 0)", torch=lambda x, y: F.relu(-x * y), optax="perceptron_loss",
-        numpy=lambda x, y, o: in_place(o, (np.multiply, x, y), (np.minimum, o, 0), (np.negative, o))),
+        "where(x*y < 0, -x*y, 0)",
+        torch=lambda x, y: F.relu(-x * y),
+        optax="perceptron_loss",
+        numpy=lambda x, y, o: in_place(o, (np.multiply, x, y), (np.minimum, o, 0), (np.negative, o)),
+    ),
     "logistic_loss": Peers(
-        "where(x*y < 0, -x*y, 0) + log1p(exp(-abs(x*y)))", torch=lambda x, y: F.soft_margin_loss(x, y, reduction="none"),
+        "where(x*y < 0, -x*y, 0) + log1p(exp(-abs(x*y)))",
+        torch=lambda x, y: F.soft_margin_loss(x, y, reduction="none"),
         jax=lambda x, y: jax.nn.softplus(-x * y),
-        scipy=lambda x, y, o: in_place(o, (np.multiply, x, y), (special.log_expit, o), (np.negative, o))),
+        scipy=lambda x, y, o: in_place(o, (np.multiply, x, y), (special.log_expit, o), (np.negative, o)),
+    ),
     "sigmoid_binary_cross_entropy": Peers(
-        "where(x > 0, x, 0) - x*y + log1p(exp(-abs(x)))", torch=lambda x, y: F.binary_cross_entropy_with_logits(x, y, reduction="none"),
-        optax="sigmoid_binary_cross_entropy", sklearn=("HalfBinomialLoss", {})),
+        "where(x > 0, x, 0) - x*y + log1p(exp(-abs(x)))",
+        torch=lambda x, y: F.binary_cross_entropy_with_logits(x, y, reduction="none"),
+        optax="sigmoid_binary_cross_entropy",
+        sklearn=("HalfBinomialLoss", {}),
+    ),
     "binary_cross_entropy": Peers(
-        "-y*log(x) - (1 - y)*log(1 - x)", torch=lambda x, y: F.binary_cross_entropy(x, y, reduction="none"),
-        scipy=lambda x, y, o: in_place(o, (special.xlogy, y, x), (np.add, o, special.xlog1py(1 - y, -x)), (np.negative, o))),
+        "-y*log(x) - (1 - y)*log(1 - x)",
+        torch=lambda x, y: F.binary_cross_entropy(x, y, reduction="none"),
+        scipy=lambda x, y, o: in_place(
+            o, (special.xlogy, y, x), (np.add, o, special.xlog1py(1 - y, -x)), (np.negative, o)
+        ),
+    ),
     "sigmoid_focal_loss": Peers(
-        "(y + (1 - 2*y)/(1 + exp(-x)))**2 * (where(x > 0, x, 0) - x*y + log1p(exp(-abs(x))))", torch=focal, optax="sigmoid_focal_loss"),
+        "(y + (1 - 2*y)/(1 + exp(-x)))**2 * (where(x > 0, x, 0) - x*y + log1p(exp(-abs(x))))",
+        torch=focal,
+        optax="sigmoid_focal_loss",
+    ),
     "sparsemax_loss": Peers(
-        "where((1 - 2*y)*x > 1, (1 - 2*y)*x, where((1 - 2*y)*x < -1, 0*x, ((1 - 2*y)*x + 1)**2 / 4))", optax="sparsemax_loss"),
+        "where((1 - 2*y)*x > 1, (1 - 2*y)*x, where((1 - 2*y)*x < -1, 0*x, ((1 - 2*y)*x + 1)**2 / 4))",
+        optax="sparsemax_loss",
+    ),
     "poisson_nll_loss": Peers(
-        "exp(x) - y*x", torch=lambda x, y: F.poisson_nll_loss(x, y, log_input=True, full=False, reduction="none"),
-        sklearn=("HalfPoissonLoss", {})),
+        "exp(x) - y*x",
+        torch=lambda x, y: F.poisson_nll_loss(x, y, log_input=True, full=False, reduction="none"),
+        sklearn=("HalfPoissonLoss", {}),
+    ),
     "poisson_loss": Peers(
-        "x - y*log(x)", torch=lambda x, y: F.poisson_nll_loss(x, y, log_input=False, full=False, eps=0.0, reduction="none"),
-        scipy=lambda x, y, o: in_place(o, (special.xlogy, y, x), (np.subtract, x, o))),
+        "x - y*log(x)",
+        torch=lambda x, y: F.poisson_nll_loss(x, y, log_input=False, full=False, eps=0.0, reduction="none"),
+        scipy=lambda x, y, o: in_place(o, (special.xlogy, y, x), (np.subtract, x, o)),
+    ),
     "stirling_term": Peers("where(x > 1, x*log(x) - x + (log(x) + ln2pi) / 2, 0)"),
     "half_poisson_deviance": Peers(
-        "exp(x) - y - y*x + where(y > 0, y*log(y), 0)", torch=lambda x, y: torch.exp(x) - y - y * x + torch.xlogy(y, y),
-        jax=lambda x, y: jax.numpy.exp(x) - y - y * x + jax.scipy.special.xlogy(y, y), sklearn=("HalfPoissonLoss", {}), shifted=True,
-        scipy=lambda x, y, o: in_place(o, (special.xlogy, y, y), (np.subtract, o, y * x), (np.subtract, o, y), (np.add, o, np.exp(x)))),
+        "exp(x) - y - y*x + where(y > 0, y*log(y), 0)",
+        torch=lambda x, y: torch.exp(x) - y - y * x + torch.xlogy(y, y),
+        jax=lambda x, y: jax.numpy.exp(x) - y - y * x + jax.scipy.special.xlogy(y, y),
+        sklearn=("HalfPoissonLoss", {}),
+        shifted=True,
+        scipy=lambda x, y, o: in_place(
+            o, (special.xlogy, y, y), (np.subtract, o, y * x), (np.subtract, o, y), (np.add, o, np.exp(x))
+        ),
+    ),
     "half_gamma_deviance": Peers("x - log(y) + y*exp(-x) - 1", sklearn=("HalfGammaLoss", {}), shifted=True),
     "half_tweedie_deviance": Peers(
-        "2*exp(x/2) + 2*y*exp(-x/2) - 4*sqrt(y)", sklearn=("HalfTweedieLoss", {"power": 1.5}), shifted=True),
+        "2*exp(x/2) + 2*y*exp(-x/2) - 4*sqrt(y)", sklearn=("HalfTweedieLoss", {"power": 1.5}), shifted=True
+    ),
     "kl_div": Peers(
-        "where(y > 0, y*log(y), 0) - y*x", torch=lambda x, y: F.kl_div(x, y, reduction="none"),
+        "where(y > 0, y*log(y), 0) - y*x",
+        torch=lambda x, y: F.kl_div(x, y, reduction="none"),
         jax=lambda x, y: jax.scipy.special.xlogy(y, y) - y * x,
-        scipy=lambda x, y, o: in_place(o, (special.xlogy, y, y), (np.subtract, o, y * x))),
+        scipy=lambda x, y, o: in_place(o, (special.xlogy, y, y), (np.subtract, o, y * x)),
+    ),
     "margin_ranking_loss": Peers(
-        "where(z*(x - y) < 0, -z*(x - y), 0)", torch=lambda x, y, z: F.margin_ranking_loss(x, y, z, reduction="none"),
-        numpy=lambda x, y, z, o: in_place(o, (np.subtract, x, y), (np.multiply, o, z), (np.minimum, o, 0), (np.negative, o))),
+        "where(z*(x - y) < 0, -z*(x - y), 0)",
+        torch=lambda x, y, z: F.margin_ranking_loss(x, y, z, reduction="none"),
+        numpy=lambda x, y, z, o: in_place(
+            o, (np.subtract, x, y), (np.multiply, o, z), (np.minimum, o, 0), (np.negative, o)
+        ),
+    ),
 }
-# fmt: on
 
 JETS = [("value",), ("grad",), ("hess",), ("value", "grad"), ("grad", "hess")]
 
@@ -158,7 +235,9 @@ def torch_eager(peer, parts, inputs, outs):
 
 
 def torch_compiled(peer, parts, inputs, outs):
-    """One compiled function that writes into reused outputs: the fastest that torch.compile was found to do."""
+    """One compiled function that writes into reused outputs: the fastest that torch.compile was found
+    to do.
+    """
     f = peer.torch or peer.function(torch)
     tensors, targets = list(map(torch.from_numpy, inputs)), list(map(torch.from_numpy, outs))
 
@@ -166,7 +245,8 @@ def torch_compiled(peer, parts, inputs, outs):
         value, back = torch.func.vjp(f, x)
         return value, back(torch.ones_like(value))[0]
 
-    torch._dynamo.reset()  # else the eighth loss would count as the eighth attempt to compile the same function
+    # else the eighth loss would count as the eighth attempt to compile the same function
+    torch._dynamo.reset()
 
     @torch.compile(fullgraph=True, dynamic=False)
     def run(targets, x, *rest):
@@ -216,7 +296,9 @@ def jax_jit(peer, parts, inputs, outs):
 
 
 def sklearn_loss(peer, parts, inputs, outs):
-    """The Cython losses behind scikit-learn's gradient boosting and generalised linear models, one thread, outputs reused."""
+    """The Cython losses behind scikit-learn's gradient boosting and generalised linear models, one thread,
+    outputs reused.
+    """
     if not peer.sklearn or inputs[0].dtype == np.float16 or (peer.shifted and "value" in parts):
         return None
     name, arguments = peer.sklearn
@@ -238,8 +320,12 @@ def numexpr_evaluate(peer, parts, inputs, outs):
     """The formula in one pass.  Integers and typed constants keep it in float32."""
     if parts != ("value",) or inputs[0].dtype == np.float16:
         return None
-    names = dict(zip("xyz", inputs, strict=False)) | {name: inputs[0].dtype.type(value) for name, value in CONSTANTS.items()}
-    return lambda: (numexpr.evaluate(peer.formula, local_dict=names, global_dict={}, out=outs[0], casting="no"),)
+    names = dict(zip("xyz", inputs, strict=False)) | {
+        name: inputs[0].dtype.type(value) for name, value in CONSTANTS.items()
+    }
+    return lambda: (
+        numexpr.evaluate(peer.formula, local_dict=names, global_dict={}, out=outs[0], casting="no"),
+    )
 
 
 def scipy_special(peer, parts, inputs, outs):
@@ -262,16 +348,26 @@ def numpy_formula(peer, parts, inputs, outs):
 def contenders(loss, parts, inputs, outs):
     """(peer, preparation) of every installed library that spells this loss with these outputs.
 
-    A preparation gives a call without arguments that returns the outputs, or None where the library does not have them.
+    A preparation gives a call without arguments that returns the outputs, or None where the library does not
+    have them.
     """
     if loss not in PEERS:
         return
     peer = PEERS[loss]
     label = "optax" if optax and peer.optax else "jax"
-    makers = [("scikit-learn", sklearn, sklearn_loss), ("numexpr", numexpr, numexpr_evaluate), ("scipy", special, scipy_special),
-              ("numpy", np, numpy_formula)]
+    makers = [
+        ("scikit-learn", sklearn, sklearn_loss),
+        ("numexpr", numexpr, numexpr_evaluate),
+        ("scipy", special, scipy_special),
+        ("numpy", np, numpy_formula),
+    ]
     if parts in JETS:
-        makers = [("torch", torch, torch_eager), ("torch.compile", torch, torch_compiled), (label, jax, jax_jit), *makers]
+        makers = [
+            ("torch", torch, torch_eager),
+            ("torch.compile", torch, torch_compiled),
+            (label, jax, jax_jit),
+            *makers,
+        ]
     for name, module, make in makers:
         if module:
             yield name, lambda make=make: make(peer, parts, inputs, outs)

@@ -1,10 +1,11 @@
-"""Time row losses beside optax under jit, torch, torch.compile and SimSIMD, as far as they are installed: one process, one thread, interleaved.
+"""Time row losses beside optax under jit, torch, torch.compile and SimSIMD, as far as they are installed: one
+process, one thread, interleaved.
 
     python bench/rows.py [--rounds 15]
 
-A round runs every contender once, in a new order; the table shows medians of processor time in nanoseconds per logit, the ratio to the best
-peer, and the ratio of minima, since on a shared machine other work slows one contender more than another.  Results are compared before
-anything is timed.
+A round runs every contender once, in a new order; the table shows medians of processor time in nanoseconds
+per logit, the ratio to the best peer, and the ratio of minima, since on a shared machine other work slows one
+contender more than another.  Results are compared before anything is timed.
 """
 
 import argparse
@@ -18,7 +19,11 @@ try:
 except ImportError:
     simsimd = None
 
-INTEGER, DENSE, DIVERGENCE = ul.softmax_cross_entropy_with_integer_labels, ul.softmax_cross_entropy, ul.kl_divergence
+INTEGER, DENSE, DIVERGENCE = (
+    ul.softmax_cross_entropy_with_integer_labels,
+    ul.softmax_cross_entropy,
+    ul.kl_divergence,
+)
 F = torch and torch.nn.functional
 IN_TORCH = {
     INTEGER: lambda x, y: F.cross_entropy(x, y, reduction="none"),
@@ -29,7 +34,10 @@ IN_TORCH = {
     ul.triplet_margin_loss: lambda a, p, n: F.triplet_margin_loss(a, p, n, reduction="none"),
 }
 CASES = [
-    *[(shape, INTEGER, optax.losses.softmax_cross_entropy_with_integer_labels) for shape in [(65536, 10), (4096, 1000), (256, 32000)]],
+    *[
+        (shape, INTEGER, optax.losses.softmax_cross_entropy_with_integer_labels)
+        for shape in [(65536, 10), (4096, 1000), (256, 32000)]
+    ],
     ((4096, 1000), DENSE, optax.losses.softmax_cross_entropy),
     ((4096, 1000), DIVERGENCE, optax.losses.kl_divergence),
     ((65536, 128), ul.cosine_similarity, optax.losses.cosine_similarity),
@@ -55,11 +63,15 @@ def arguments(shape, loss):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     print(versions())
-    print(f"{'loss':45} {'output':15} {'shape':>14} {'ufloss':>8} {'best peer':>22} {'ratio':>6} {'minima':>7}")
+    print(
+        f"{'loss':45} {'output':15} {'shape':>14} {'ufloss':>8} {'best peer':>22} {'ratio':>6} {'minima':>7}"
+    )
     for shape, loss, theirs in CASES:
         args = arguments(shape, loss)
         peers = peers_of(theirs, IN_TORCH.get(loss), args)
@@ -71,7 +83,11 @@ def main():
                 check(call(), other(), 1e-3, 1e-4)
             a, name, b, minima = compare(call, others, rounds)
             a, b = (t / args[0].size * 1e9 for t in (a, b))
-            print(f"{loss.__name__:45} {output:15} {shape!s:>14} {a:8.3f} {name:>13} {b:8.3f} {b / a:6.2f} {minima:7.2f}", flush=True)
+            print(
+                f"{loss.__name__:45} {output:15} {shape!s:>14} {a:8.3f} {name:>13} {b:8.3f} {b / a:6.2f} "
+                f"{minima:7.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

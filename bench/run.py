@@ -1,14 +1,15 @@
-"""Time every registered loss beside the fastest peer and the machine's limits: one process, one thread, one core, interleaved.
+"""Time every registered loss beside the fastest peer and the machine's limits: one process, one thread, one
+core, interleaved.
 
     python bench/run.py                                     every loss: value, value_and_grad, grad_and_hess
     python bench/run.py --loss huber_loss --output value --json huber.json --plot huber.png
     python bench/run.py --small                             the cost of a call on 3 elements
 
-A round runs every contender once, in a new order, so that a slow moment of the machine meets them all; the table shows medians.  The
-clock is the processor time of all threads: it stands still while other work has the core, and it sees who uses more threads.  Each
-peer's result is compared with ufloss's before it is timed.  The limits are plain loops that read and write as many arrays as the loss,
-timed in the same rounds: no code that touches memory can be faster.  Losses and data come from the registry, so a new loss needs no
-line here.
+A round runs every contender once, in a new order, so that a slow moment of the machine meets them all; the
+table shows medians.  The clock is the processor time of all threads: it stands still while other work has the
+core, and it sees who uses more threads.  Each peer's result is compared with ufloss's before it is timed.
+The limits are plain loops that read and write as many arrays as the loss, timed in the same rounds: no code
+that touches memory can be faster.  Losses and data come from the registry, so a new loss needs no line here.
 """
 
 import argparse
@@ -28,10 +29,23 @@ import warnings
 from pathlib import Path
 
 # Before the libraries are loaded, since most read these once.
-os.environ.update(dict.fromkeys(
-    ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS", "UFLOSS_NUM_THREADS",
-     "TORCHINDUCTOR_COMPILE_THREADS"], "1"))  # fmt: skip
-os.environ.update(XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", JAX_PLATFORMS="cpu")
+os.environ.update(
+    dict.fromkeys(
+        [
+            "OMP_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "NUMEXPR_NUM_THREADS",
+            "NUMEXPR_MAX_THREADS",
+            "UFLOSS_NUM_THREADS",
+            "TORCHINDUCTOR_COMPILE_THREADS",
+        ],
+        "1",
+    )
+)
+os.environ.update(
+    XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", JAX_PLATFORMS="cpu"
+)
 
 import numpy as np
 
@@ -101,7 +115,9 @@ def limit_library():
         source, library = Path(folder, "limits.c"), Path(folder, "limits.so")
         source.write_text(LIMITS_C)
         flags = ["-O3", "-march=native", "-shared", "-fPIC", "-Wno-psabi"]
-        built = subprocess.run([*compiler, *flags, str(source), "-o", str(library)], capture_output=True, text=True)
+        built = subprocess.run(
+            [*compiler, *flags, str(source), "-o", str(library)], capture_output=True, text=True
+        )
         if built.returncode:
             print("skipped: compiled memory limits:", built.stderr.strip().splitlines()[0])
             return None
@@ -126,7 +142,9 @@ def limit_calls(library, inputs, outs):
 
 
 def measure(calls, rounds, target=2e-3):
-    """Nanoseconds a call, `rounds` samples each, interleaved; a sample repeats short calls until it takes about `target` seconds."""
+    """Nanoseconds a call, `rounds` samples each, interleaved; a sample repeats short calls until it takes
+    about `target` seconds.
+    """
     rng = np.random.default_rng(0)
     names, repeats, samples = list(calls), {}, {name: [] for name in calls}
     for name, call in calls.items():
@@ -149,10 +167,11 @@ def measure(calls, rounds, target=2e-3):
 
 
 def aligned(size, dtype):
-    """An empty array on a whole page, so that rows do not differ by where the allocator happens to put things.
+    """An empty array on a whole page, so that rows do not differ by where the allocator happens to put
+    things.
 
-    Stores a few cache lines ahead of loads, modulo a page, cost up to 15 %: adjacent pieces of a heap are placed like that, big mapped
-    arrays are not.
+    Stores a few cache lines ahead of loads, modulo a page, cost up to 15 %: adjacent pieces of a heap are
+    placed like that, big mapped arrays are not.
     """
     raw = np.empty(size * dtype.itemsize + 4096, np.uint8)
     start = -raw.ctypes.data % 4096
@@ -160,7 +179,9 @@ def aligned(size, dtype):
 
 
 def draw(loss, size, dtype, soft, rng):
-    """Typical inputs of a loss, by the domain of each argument, and in words; parameters keep their defaults."""
+    """Typical inputs of a loss, by the domain of each argument, and in words; parameters keep their
+    defaults.
+    """
     inputs = [a for a in loss["args"] if a["role"] != "parameter"]
     binary = any(a["role"] == "target" and a["domain"] in ("unit", "sign", "truth") for a in inputs)
     arrays, words = [], []
@@ -169,7 +190,11 @@ def draw(loss, size, dtype, soft, rng):
             label = soft and a["domain"] == "unit"
             drawn, word = {
                 "real": lambda: (rng.standard_normal(size, np.float32), "normal"),
-                "unit": lambda: (rng.uniform(1e-3, 1 - 1e-3, size), "(0, 1)") if label else (rng.integers(0, 2, size), "0/1"),  # noqa: B023
+                "unit": lambda: (
+                    (rng.uniform(1e-3, 1 - 1e-3, size), "(0, 1)")
+                    if label  # noqa: B023
+                    else (rng.integers(0, 2, size), "0/1")
+                ),
                 "truth": lambda: (rng.integers(0, 2, size), "0/1"),
                 "sign": lambda: (2 * rng.integers(0, 2, size) - 1, "-1/1"),
                 "nonnegative": lambda: (rng.poisson(2.0, size), "Poisson counts"),
@@ -178,7 +203,10 @@ def draw(loss, size, dtype, soft, rng):
             }[a["domain"]]()
         else:
             drawn, word = {
-                "real": lambda: (rng.standard_normal(size, np.float32) * (3 if binary else 1), "normal x 3" if binary else "normal"),
+                "real": lambda: (
+                    rng.standard_normal(size, np.float32) * (3 if binary else 1),
+                    "normal x 3" if binary else "normal",
+                ),
                 "unit": lambda: (rng.uniform(1e-3, 1 - 1e-3, size), "(0, 1)"),
                 "nonnegative": lambda: (rng.poisson(2.0, size), "Poisson counts"),
                 "positive": lambda: (np.exp(rng.standard_normal(size, np.float32)), "log-normal"),
@@ -203,10 +231,15 @@ def differs(found, expected, dtype):
             return f"output {i} is {f.dtype} {f.shape}"
         f, e = f.astype(np.float64), e.astype(np.float64)
         coarse = 1e-2 if half else 1e-3
-        wrong = ~np.isclose(f, e, rtol=coarse, atol=coarse / 10 * np.mean(np.abs(e[np.isfinite(e)])), equal_nan=True)
+        wrong = ~np.isclose(
+            f, e, rtol=coarse, atol=coarse / 10 * np.mean(np.abs(e[np.isfinite(e)])), equal_nan=True
+        )
         if np.count_nonzero(wrong) > (1e-3 if half else 1e-5) * wrong.size:
             j = np.flatnonzero(wrong)[0]
-            return f"output {i} differs in {np.mean(wrong):.2%} of the elements: element {j} is {f[j]!r}, ufloss has {e[j]!r}"
+            return (
+                f"output {i} differs in {np.mean(wrong):.2%} of the elements: element {j} is {f[j]!r}, "
+                f"ufloss has {e[j]!r}"
+            )
     return None
 
 
@@ -231,7 +264,8 @@ def bench(loss, output, arguments, library, peers, skipped):
         try:
             call = prepare()
             why = differs(call(), outs, dtype) if call else None
-        except Exception as error:  # a peer's failure must not end the run; main() reports it and fails in the end
+        # a peer's failure must not end the run; main() reports it and fails in the end
+        except Exception as error:
             call, why = None, f"{type(error).__name__}: {error}".splitlines()[0]
         if why:
             row["problems"].append(f"{name}: {why}")
@@ -242,13 +276,18 @@ def bench(loss, output, arguments, library, peers, skipped):
             key = f"{name} has no such loss or output"
             skipped[key] = skipped.get(key, 0) + 1
     samples = measure(calls | limits, arguments.repeat)
-    per = {name: {"median": float(np.median(s)) / arguments.size, "min": min(s) / arguments.size} for name, s in samples.items()}
+    per = {
+        name: {"median": float(np.median(s)) / arguments.size, "min": min(s) / arguments.size}
+        for name, s in samples.items()
+    }
     row["ns_per_element"] = per
     row["ufloss"], row["fresh"] = per["ufloss"]["median"], per["ufloss, fresh"]["median"]
     best = min((n for n in calls if not n.startswith("ufloss")), key=lambda n: per[n]["median"], default=None)
     row["best"], row["best_ns"] = best, best and per[best]["median"]
     row["ratio"] = best and row["best_ns"] / row["ufloss"]
-    row["ratio_of_minima"] = best and min(per[n]["min"] for n in calls if not n.startswith("ufloss")) / per["ufloss"]["min"]
+    row["ratio_of_minima"] = (
+        best and min(per[n]["min"] for n in calls if not n.startswith("ufloss")) / per["ufloss"]["min"]
+    )
     quickest = min(limits, key=lambda n: per[n]["median"], default=None)
     row["limit"], row["limit_ns"] = quickest, quickest and per[quickest]["median"]
     row["of_limit"] = quickest and row["limit_ns"] / row["ufloss"]
@@ -256,8 +295,10 @@ def bench(loss, output, arguments, library, peers, skipped):
 
 
 HEADER = (
-    f"{'':29}{'':16}{'ufloss':>8}{'':>8}  {'best peer':14}{'':>8}{'best peer / ufloss':>26}{'memory limit':>18}\n"
-    f"{'loss':29}{'output':16}{'out=':>8}{'fresh':>8}  {'':14}{'':>8}{'out=':>10}{'minima':>8}{'fresh':>8}{'':>9}{'/ ufloss':>9}"
+    f"{'':29}{'':16}{'ufloss':>8}{'':>8}  "
+    f"{'best peer':14}{'':>8}{'best peer / ufloss':>26}{'memory limit':>18}\n"
+    f"{'loss':29}{'output':16}{'out=':>8}{'fresh':>8}  "
+    f"{'':14}{'':>8}{'out=':>10}{'minima':>8}{'fresh':>8}{'':>9}{'/ ufloss':>9}"
 )
 
 
@@ -266,10 +307,15 @@ def show(row):
     best, limit = f"  {'-':14}{'-':>8}{'-':>10}{'-':>8}{'-':>8}", ""
     if row["best"]:
         fresh = row["best_ns"] / row["fresh"]
-        best = f"  {row['best']:14}{row['best_ns']:8.3f}{row['ratio']:10.2f}{row['ratio_of_minima']:8.2f}{fresh:8.2f}"
+        best = (
+            "  "
+            f"{row['best']:14}{row['best_ns']:8.3f}{row['ratio']:10.2f}{row['ratio_of_minima']:8.2f}{fresh:8.2f}"
+        )
     if row["limit"]:
         limit = f"{row['limit_ns']:9.3f}{row['of_limit']:9.2f}"
-    print(f"{row['loss']:29}{row['output']:16}{row['ufloss']:8.3f}{row['fresh']:8.3f}{best}{limit}", flush=True)
+    print(
+        f"{row['loss']:29}{row['output']:16}{row['ufloss']:8.3f}{row['fresh']:8.3f}{best}{limit}", flush=True
+    )
 
 
 def environment(arguments, core):
@@ -296,7 +342,9 @@ def environment(arguments, core):
         "pinned to core": core,
         "load average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         "time": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "arguments": {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()},
+        "arguments": {
+            name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()
+        },
     }
 
 
@@ -322,7 +370,10 @@ def memory_limits(library, size, dtype, rounds):
     found = {}
     for (nin, nout, name), samples in measure(calls, rounds).items():
         median = float(np.median(samples))
-        found[f"{nin} read, {nout} written, {name}"] = {"ns_per_element": median / size, "GB/s": (nin + nout) * arrays[0].nbytes / median}
+        found[f"{nin} read, {nout} written, {name}"] = {
+            "ns_per_element": median / size,
+            "GB/s": (nin + nout) * arrays[0].nbytes / median,
+        }
     return found
 
 
@@ -335,12 +386,21 @@ def plot(rows, env, path):
     from matplotlib.ticker import FuncFormatter
 
     rows = [row for row in rows if row["ratio"]]
-    outputs, losses = list(dict.fromkeys(r["output"] for r in rows)), list(dict.fromkeys(r["loss"] for r in rows))
+    outputs, losses = (
+        list(dict.fromkeys(r["output"] for r in rows)),
+        list(dict.fromkeys(r["loss"] for r in rows)),
+    )
     if not rows:
         print("nothing to plot: no peer was timed")
         return
-    fig, axes = plt.subplots(1, len(outputs), sharey=True, squeeze=False, layout="constrained",
-                             figsize=(3.0 + 4.0 * len(outputs), 1.8 + 0.27 * len(losses)))  # fmt: skip
+    fig, axes = plt.subplots(
+        1,
+        len(outputs),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+        figsize=(3.0 + 4.0 * len(outputs), 1.8 + 0.27 * len(losses)),
+    )
     top = max(r["ratio"] for r in rows)
     for ax, output in zip(axes[0], outputs, strict=True):
         mine = [r for r in rows if r["output"] == output]
@@ -348,7 +408,9 @@ def plot(rows, env, path):
             ratio, y = r["ratio"], losses.index(r["loss"])
             ax.barh(y, ratio - 1, left=1, height=0.72, color="#4878a8" if ratio >= 1 else "#c44e52")
             digits = f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.95 else f"{ratio:.2f}"
-            ax.text(max(ratio, 1) * 1.06, y, f"{digits}  {r['best']}", va="center", fontsize=8, color="#333333")
+            ax.text(
+                max(ratio, 1) * 1.06, y, f"{digits}  {r['best']}", va="center", fontsize=8, color="#333333"
+            )
         ax.axvline(1, color="black", linewidth=1)
         ax.set_xscale("log")
         ax.set_xlim(min(0.7, *(r["ratio"] * 0.9 for r in rows)), top * 4.5)
@@ -367,8 +429,10 @@ def plot(rows, env, path):
     axes[0][0].set_ylim(len(losses) - 0.4, -0.6)
     arguments = env["arguments"]
     fig.suptitle(
-        f"ufloss beside the fastest of torch, torch.compile, optax/jax.jit, scikit-learn, numexpr, SciPy, NumPy\n"
-        f"{arguments['size']:,} elements, {arguments['dtype']}, one thread, out= reused; {env['cpu']}, {env['config']['instruction set']}",
+        "ufloss beside the fastest of torch, torch.compile, optax/jax.jit, scikit-learn, numexpr, "
+        "SciPy, NumPy\n"
+        f"{arguments['size']:,} elements, {arguments['dtype']}, one thread, out= reused; "
+        f"{env['cpu']}, {env['config']['instruction set']}",
         fontsize=10,
     )
     fig.savefig(path, dpi=130)
@@ -392,7 +456,11 @@ def small(arguments):
     from ufloss._registry import UFUNCS
 
     dtype = np.dtype(arguments.dtype)
-    operands = {"a": np.array([0.5, -1.0, 2.0], dtype), "b": np.array([0.0, 1.0, 1.0], dtype), "d": np.ones(3, dtype)}
+    operands = {
+        "a": np.array([0.5, -1.0, 2.0], dtype),
+        "b": np.array([0.0, 1.0, 1.0], dtype),
+        "d": np.ones(3, dtype),
+    }
     calls = {}
     for name, (f, statement) in SMALL.items():
         scope = {"case": (UFUNCS[f] if isinstance(f, str) else f, *operands.values())}
@@ -406,10 +474,14 @@ def small(arguments):
         for name in names:
             samples[name].append(calls[name]() * 1e6)
     add, literal = (
-        {"median": float(np.median(samples[name])), "min": min(samples[name])} for name in ("np.add(a, b)", "np.add(a, 1.0)")
+        {"median": float(np.median(samples[name])), "min": min(samples[name])}
+        for name in ("np.add(a, b)", "np.add(a, 1.0)")
     )
     print(f"\nns a call on 3 elements, {dtype.name}; {rounds} interleaved rounds of 1000 calls\n")
-    print(f"{'call':36}{'median':>8}{'min':>8}{'of np.add(a, b)':>18}{'of np.add(a, 1.0)':>19}    (ratios of medians, of minima)")
+    print(
+        f"{'call':36}{'median':>8}{'min':>8}{'of np.add(a, b)':>18}{'of np.add(a, 1.0)':>19}    "
+        "(ratios of medians, of minima)"
+    )
     rows = []
     for name, s in samples.items():
         median, least = float(np.median(s)), min(s)
@@ -421,14 +493,20 @@ def small(arguments):
 
 def main():
     """Parse, measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--loss", nargs="+", metavar="NAME", help="losses (default: all)")
     known = f"outputs (default: {' '.join(OUTPUTS)}; also grad, hess, grad_and_hess_bound, ...)"
     parser.add_argument("--output", nargs="+", default=OUTPUTS, metavar="NAME", help=known)
     parser.add_argument("--size", type=int, default=1 << 22, help="elements (default: 4194304)")
     parser.add_argument("--dtype", default="float32", choices=["float16", "float32", "float64"])
     parser.add_argument("--repeat", type=int, default=41, metavar="N", help="rounds (default: 41)")
-    parser.add_argument("--soft-labels", action="store_true", help="labels in (0, 1) where the loss takes them, instead of 0 and 1")
+    parser.add_argument(
+        "--soft-labels",
+        action="store_true",
+        help="labels in (0, 1) where the loss takes them, instead of 0 and 1",
+    )
     parser.add_argument("--small", action="store_true", help="time calls on 3 elements instead")
     parser.add_argument("--no-peers", action="store_true", help="ufloss and the limits only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all medians and the environment")
@@ -440,7 +518,10 @@ def main():
     from ufloss._registry import LOSSES
 
     env = environment(arguments, core)
-    print(f"ufloss {env['config']['ufloss']} ({env['config']['instruction set']}), {env['cpu']}, one thread on core {core}")
+    print(
+        f"ufloss {env['config']['ufloss']} ({env['config']['instruction set']}), {env['cpu']}, one "
+        f"thread on core {core}"
+    )
     if arguments.small:
         result = {"environment": env, "calls": small(arguments)}
         if arguments.json:
@@ -463,8 +544,14 @@ def main():
     for name, value in limits.items():
         print(f"  {name:42}{value['ns_per_element']:8.3f} ns/element{value['GB/s']:8.1f} GB/s")
     labels = "(0, 1) where the loss takes them" if arguments.soft_labels else "0/1 or -1/1"
-    print(f"\nns per element, medians of {arguments.repeat} interleaved rounds; labels of binary losses: {labels}; default parameters")
-    print("best peer / ufloss: medians with out= reused, minima, medians with a fresh result; limit: the best loop over as many arrays\n")
+    print(
+        f"\nns per element, medians of {arguments.repeat} interleaved rounds; labels of binary "
+        f"losses: {labels}; default parameters"
+    )
+    print(
+        "best peer / ufloss: medians with out= reused, minima, medians with a fresh result; limit: "
+        "the best loop over as many arrays\n"
+    )
     print(HEADER)
     rows = []
     for loss in LOSSES:
@@ -480,12 +567,18 @@ def main():
         print(f"skipped, {times} x: {why}")
     problems = [f"{r['loss']} {r['output']}: {p}" for r in rows for p in r["problems"]]
     if arguments.json:
-        arguments.json.write_text(json.dumps({"environment": env, "limits": limits, "rows": rows, "skipped": skipped}, indent=1))
+        arguments.json.write_text(
+            json.dumps({"environment": env, "limits": limits, "rows": rows, "skipped": skipped}, indent=1)
+        )
         print("wrote", arguments.json)
     if arguments.plot:
         plot(rows, env, arguments.plot)
     if problems:
-        print(f"\n{len(problems)} PROBLEMS: a peer that failed or disagreed was not timed", *problems, sep="\n  ")
+        print(
+            f"\n{len(problems)} PROBLEMS: a peer that failed or disagreed was not timed",
+            *problems,
+            sep="\n  ",
+        )
     return bool(problems)
 
 

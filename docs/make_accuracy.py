@@ -1,14 +1,17 @@
 """Measure every loss against many digits and write docs/accuracy.md.
 
-    python docs/make_accuracy.py [POINTS]        # 10**7 points for each loss and type: about half an hour on two cores
+    python docs/make_accuracy.py [POINTS]        # 10**7 points for each loss and type: about half an hour on
+    two cores
 
 50 digits for every point would take days. So points are screened first, and only the worst are measured:
 
 float32  by the same loss in float64, of which the float32 points are arguments as they are;
-float64  by the difference between instruction sets with and without fused multiply-add, whose roundings differ, where this build has both
+float64  by the difference between instruction sets with and without fused multiply-add, whose roundings
+differ, where this build has both
          (the other runs in a process of its own); else a sample is measured itself.
 
-From the worst a climb follows: neighbours, some units in the last place away in one argument, replace them as long as they are worse.
+From the worst a climb follows: neighbours, some units in the last place away in one argument, replace them as
+long as they are worse.
 """
 
 import itertools
@@ -106,7 +109,7 @@ cmake -S . -B build/cpp -G Ninja && cmake --build build/cpp && ctest --test-dir 
 """
 
 
-SAMPLE, FINALISTS = 400, 40      # measured with many digits: at random, and of the worst that were screened
+SAMPLE, FINALISTS = 400, 40  # measured with many digits: at random, and of the worst that were screened
 
 
 def results(loss, part, args):
@@ -127,8 +130,12 @@ def screened(loss, part, args):
     """An estimate of the error of float32 points, in ulp of the result."""
     got, wide = results(loss, part, args).astype(float), results(loss, part, [a.astype(float) for a in args])
     with np.errstate(all="ignore"):
-        unit = np.spacing(np.minimum(np.maximum(abs(wide), np.finfo("f4").tiny), np.finfo("f4").max).astype("f4")).astype(float)
-        error = np.where(np.isfinite(got) & np.isfinite(wide), abs(got - wide) / unit, 0) / leniency(loss, args)
+        unit = np.spacing(
+            np.minimum(np.maximum(abs(wide), np.finfo("f4").tiny), np.finfo("f4").max).astype("f4")
+        ).astype(float)
+        error = np.where(np.isfinite(got) & np.isfinite(wide), abs(got - wide) / unit, 0) / leniency(
+            loss, args
+        )
     return np.where(abs(wide) < float(np.finfo("f4").max), error, 0)
 
 
@@ -137,7 +144,8 @@ def measured(loss, part, args):
     _, component, term, wrt = PARTS[part]
     found = []
     for point in zip(*args, results(loss, part, args), strict=True):
-        outside = np.isnan(point[-1]) or not np.isfinite(point[:-1]).all()       # a step of the climb may leave the domain
+        # a step of the climb may leave the domain
+        outside = np.isnan(point[-1]) or not np.isfinite(point[:-1]).all()
         exact = None if outside else evaluate(loss["name"], point[:-1], wrt)
         if exact is None:
             found.append(0.0)
@@ -149,10 +157,15 @@ def measured(loss, part, args):
 
 
 def neighbours(rng, loss, args, count):
-    """`count` of each point, up to 2^12 units in the last place away in one argument or two, inside the domain."""
+    """`count` of each point, up to 2^12 units in the last place away in one argument or two, inside the
+    domain.
+    """
     points = [np.repeat(a, count) for a in args]
     for _ in range(2):
-        which, steps = rng.integers(0, len(points), len(points[0])), np.rint(np.exp2(rng.uniform(0, 12, len(points[0]))) * rng.choice([-1, 1], len(points[0])))
+        which, steps = (
+            rng.integers(0, len(points), len(points[0])),
+            np.rint(np.exp2(rng.uniform(0, 12, len(points[0]))) * rng.choice([-1, 1], len(points[0]))),
+        )
         for i, a in enumerate(points):
             with np.errstate(all="ignore"):
                 moved = (a + np.where(a == 0, 0, steps * np.spacing(a))).astype(a.dtype)
@@ -172,12 +185,18 @@ def climb(rng, loss, error, args, rounds, count):
     errors = error(args)
     for _ in range(rounds):
         near = neighbours(rng, loss, args, count)
-        errors, args = worst_of(np.concatenate([errors, error(near)]), [np.concatenate(pair) for pair in zip(args, near, strict=True)], len(args[0]))
+        errors, args = worst_of(
+            np.concatenate([errors, error(near)]),
+            [np.concatenate(pair) for pair in zip(args, near, strict=True)],
+            len(args[0]),
+        )
     return errors, args
 
 
 def largest_error(loss, part, args, other):
-    """The largest error found from the points `args`, and where it is; `other` has the results of another instruction set."""
+    """The largest error found from the points `args`, and where it is; `other` has the results of another
+    instruction set.
+    """
     rng = np.random.default_rng(4)
     sample = [a[:SAMPLE] for a in args]
     if args[0].dtype == np.float32:
@@ -186,7 +205,11 @@ def largest_error(loss, part, args, other):
     elif other is not None:
         got = results(loss, part, args)
         with np.errstate(all="ignore"):
-            differ = abs(got - other) / np.spacing(np.maximum(abs(got), np.finfo(float).tiny)) / leniency(loss, args)
+            differ = (
+                abs(got - other)
+                / np.spacing(np.maximum(abs(got), np.finfo(float).tiny))
+                / leniency(loss, args)
+            )
         _, top = worst_of(np.where(np.isfinite(differ), differ, 0), args, 4 * FINALISTS)
     else:
         top = [a[SAMPLE : 3 * SAMPLE] for a in args]
@@ -198,17 +221,29 @@ def largest_error(loss, part, args, other):
 
 
 def without_fma():
-    """The name of an instruction set without fused multiply-add that this build has and the machine runs, or None."""
+    """The name of an instruction set without fused multiply-add that this build has and the machine runs, or
+    None.
+    """
     config = ufloss.show_config(mode="dicts")
     names = [n for n in config["usable instruction sets"] if n in config["built instruction sets"]]
-    return next((n for n in names if n.endswith("v2")), None) if not config["instruction set"].endswith("v2") else None
+    return (
+        next((n for n in names if n.endswith("v2")), None)
+        if not config["instruction set"].endswith("v2")
+        else None
+    )
 
 
 def results_elsewhere(isa, name, n):
-    """The results of one loss in float64 on another instruction set: part by part, from a process of its own."""
+    """The results of one loss in float64 on another instruction set: part by part, from a process of
+    its own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "results.npz")
-        subprocess.run([sys.executable, __file__, "--results", name, str(n), path], check=True, env={**os.environ, "UFLOSS_ISA": isa})
+        subprocess.run(
+            [sys.executable, __file__, "--results", name, str(n), path],
+            check=True,
+            env={**os.environ, "UFLOSS_ISA": isa},
+        )
         return dict(np.load(path))
 
 
@@ -224,7 +259,10 @@ def table(n, isa):
                 found[part] += [f"{error:.2f}", ", ".join(map(repr, point)) if error else ""]
         for part in parts:
             print(loss["name"], part, *found[part], flush=True)
-            yield f"| `{loss['name']}` | {part}{'*' if part in loss['vanishing'] else ''} | {' | '.join(found[part])} |\n"
+            yield (
+                f"| `{loss['name']}` | {part}{'*' if part in loss['vanishing'] else ''} | "
+                f"{' | '.join(found[part])} |\n"
+            )
 
 
 def row_table():
@@ -235,12 +273,26 @@ def row_table():
             row = []
             for dtype in (np.float32, np.float64):
                 worst = 0
-                for n, kind in itertools.product((1, 2, 7, 16, 31, 33, 100, 300 if part == "value" else 50), kinds):
+                for n, kind in itertools.product(
+                    (1, 2, 7, 16, 31, 33, 100, 300 if part == "value" else 50), kinds
+                ):
                     args = draw(loss, (2, n), dtype, seed=n + 1000, kind=kind)
-                    worst = max([worst, *(e for r in range(2) for e in row_errors(loss, part, [a[r] for a in args], dtype))])
+                    worst = max(
+                        [
+                            worst,
+                            *(
+                                e
+                                for r in range(2)
+                                for e in row_errors(loss, part, [a[r] for a in args], dtype)
+                            ),
+                        ]
+                    )
                 row.append(f"{worst:.2f}")
             print(loss["name"], part, *row, flush=True)
-            yield f"| `{loss['name']}` | {part}{'*' if part in loss['vanishing'] else ''} | {' | '.join(row)} |\n"
+            yield (
+                f"| `{loss['name']}` | {part}{'*' if part in loss['vanishing'] else ''} | {' | '.join(row)} "
+                "|\n"
+            )
 
 
 def main():
@@ -254,7 +306,13 @@ def main():
     wide = f"in float64 only a sample of {3 * SAMPLE} points was measured"
     if other:
         wide = f"in float64 with the results of {other}, which has no fused multiply-add"
-    text = HEAD.format(n=f"{n:,}", isa=isa, wide=wide) + "".join(table(n, other)) + ROWS + "".join(row_table()) + TAIL
+    text = (
+        HEAD.format(n=f"{n:,}", isa=isa, wide=wide)
+        + "".join(table(n, other))
+        + ROWS
+        + "".join(row_table())
+        + TAIL
+    )
     (ROOT / "docs" / "accuracy.md").write_text(text)
 
 

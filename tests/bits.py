@@ -1,11 +1,12 @@
 """The bits of every ufunc, as hashes: one committed file says what every instruction set must compute.
 
-    python tests/bits.py --write          write tests/bits.json anew, from the instruction sets that this processor runs
-    python tests/bits.py --print SET      the hashes of one set, as JSON
-    python tests/bits.py --compare A B    where two sets differ, ufunc by ufunc
+    python tests/bits.py --write          write tests/bits.json anew, from the instruction sets that this
+    processor runs python tests/bits.py --print SET      the hashes of one set, as JSON python tests/bits.py
+    --compare A B    where two sets differ, ufunc by ufunc
 
-Instruction sets with fused multiply-add give the same bits, so they share one column; x86-64-v2 has its own.  Inputs are made of integers
-and exact operations, so that no version of NumPy or of a mathematical library changes them.  Every NaN counts as the same NaN.
+Instruction sets with fused multiply-add give the same bits, so they share one column; x86-64-v2 has its own.
+Inputs are made of integers and exact operations, so that no version of NumPy or of a mathematical library
+changes them.  Every NaN counts as the same NaN.
 """
 
 import argparse
@@ -23,7 +24,21 @@ FILE = Path(__file__).with_name("bits.json")
 WITHOUT_FMA = ("x86-64-v2",)
 NAN = {2: 0x7E00, 4: 0x7FC00000, 8: 0x7FF8000000000000}
 LENGTHS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 203)
-ROW_SHAPES = ((5, 1), (3, 2), (67, 3), (19, 10), (33, 16), (6, 31), (5, 32), (4, 33), (3, 100), (2, 1023), (2, 1025), (2, 2049), (1, 5001))
+ROW_SHAPES = (
+    (5, 1),
+    (3, 2),
+    (67, 3),
+    (19, 10),
+    (33, 16),
+    (6, 31),
+    (5, 32),
+    (4, 33),
+    (3, 100),
+    (2, 1023),
+    (2, 1025),
+    (2, 2049),
+    (1, 5001),
+)
 TYPES = ("f2", "f4", "f8")
 
 
@@ -60,7 +75,22 @@ class Numbers:
         return x
 
     def special(self, shape):
-        ends = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 2.0**-149, -(2.0**-140), 2.0**-1074, 2.0**127, -(2.0**1023)])
+        ends = np.array(
+            [
+                0.0,
+                -0.0,
+                1.0,
+                -1.0,
+                np.inf,
+                -np.inf,
+                np.nan,
+                2.0**-149,
+                -(2.0**-140),
+                2.0**-1074,
+                2.0**127,
+                -(2.0**1023),
+            ]
+        )
         return ends[self.below(len(ends), shape)]
 
     def draw(self, argument, shape):
@@ -87,7 +117,9 @@ class Numbers:
 
 
 def seed_of(*words):
-    return int.from_bytes(hashlib.blake2b(" ".join(map(str, words)).encode(), digest_size=7).digest(), "little")
+    return int.from_bytes(
+        hashlib.blake2b(" ".join(map(str, words)).encode(), digest_size=7).digest(), "little"
+    )
 
 
 class Digest:
@@ -100,7 +132,9 @@ class Digest:
         for r in results if isinstance(results, tuple | list) else (results,):
             a = np.array(r)
             if a.dtype.kind == "f":
-                bits = a.view(f"u{a.itemsize}") if a.ndim else np.array(a.reshape(1).view(f"u{a.itemsize}")[0])
+                bits = (
+                    a.view(f"u{a.itemsize}") if a.ndim else np.array(a.reshape(1).view(f"u{a.itemsize}")[0])
+                )
                 a = np.where(np.isnan(a), np.array(NAN[a.itemsize], bits.dtype), bits)
             self.hash.update(f"{a.dtype.str}{a.shape}".encode())
             self.hash.update(np.ascontiguousarray(a).tobytes())
@@ -112,7 +146,9 @@ def typed(x, dtype):
 
 
 def strided(a, step):
-    """The same numbers, `step` elements apart along the last axis; a negative step runs backwards in memory."""
+    """The same numbers, `step` elements apart along the last axis; a negative step runs backwards in
+    memory.
+    """
     room = np.zeros((*a.shape[:-1], a.shape[-1] * abs(step)), a.dtype)
     view = room[..., ::step][..., : a.shape[-1]]
     view[...] = a
@@ -132,7 +168,7 @@ def elementwise(loss, attribute, dtype, digest):
         if n in (17, 203):
             digest.add(ufunc(*[strided(x, 3 if i % 2 else -2) for i, x in enumerate(args)]))
             digest.add(ufunc(args[0], *[x[:1] for x in args[1:]]))
-    if len(loss["args"]) > 1:      # a table of residuals and parameters
+    if len(loss["args"]) > 1:  # a table of residuals and parameters
         x = typed(numbers.draw(loss["args"][0], (9, 1)), dtype)
         digest.add(ufunc(x, *[typed(numbers.draw(a, (1, 21)), dtype) for a in loss["args"][1:]]))
 
@@ -145,7 +181,7 @@ def row_arguments(loss, shape, dtype, numbers, special):
             args.append(numbers.below(shape[-1], shape[:-1]))
             continue
         x = numbers.draw(a, shape if lies else shape[:-1])
-        if lies and a["domain"] == "unit" and a["role"] == "target":      # a few classes share the weight
+        if lies and a["domain"] == "unit" and a["role"] == "target":  # a few classes share the weight
             x = np.where(numbers.below(4, shape) == 0, x, 0.0)
         if lies and special:
             x = np.where(numbers.below(9, shape) == 0, numbers.special(shape), x)
@@ -170,7 +206,7 @@ def rows(loss, attribute, dtype, digest):
             digest.add(ufunc(*[np.asfortranarray(x) for x in args]))
             digest.add(ufunc(*args, where=numbers.below(3, shape) > 0))
             digest.add(ufunc(*args, where=numbers.below(2, shape[:-1]) > 0))
-        if shape[-1] in (10, 1025):      # far from 0, and blocks far from each other
+        if shape[-1] in (10, 1025):  # far from 0, and blocks far from each other
             far = args[0] + typed(numbers.below(7, shape[:-1])[..., None] * 512.0 - 2000, dtype)
             far[..., -1] -= typed(4096, dtype)
             digest.add(ufunc(far, *args[1:]))
@@ -190,7 +226,13 @@ def batches(loss, attribute, dtype, digest):
 
 
 def sequences(name, ufunc, dtype, digest):
-    for batch, frames, classes, labels in ((1, 1, 2, 1), (3, 7, 4, 2), (3, 50, 11, 9), (2, 133, 33, 40), (2, 300, 6, 100)):
+    for batch, frames, classes, labels in (
+        (1, 1, 2, 1),
+        (3, 7, 4, 2),
+        (3, 50, 11, 9),
+        (2, 133, 33, 40),
+        (2, 300, 6, 100),
+    ):
         numbers = Numbers(seed_of(name, dtype, frames))
         for scale in (1.0, 30.0):
             x = (sum(numbers.unit((batch, frames, classes)) for _ in range(4)) - 2) * scale
@@ -199,8 +241,22 @@ def sequences(name, ufunc, dtype, digest):
             y = 1 + numbers.below(classes - 1, (batch, labels))
             used = numbers.below(labels + 1, (batch,))
             digest.add(ufunc(typed(x, dtype), y))
-            digest.add(ufunc(typed(x, dtype), y, label_length=used, logit_length=np.maximum(1, frames - numbers.below(5, (batch,)))))
-            digest.add(ufunc(typed(x, dtype)[:, ::-1], y, label_length=used, where=numbers.below(9, (batch, frames)) > 0))
+            digest.add(
+                ufunc(
+                    typed(x, dtype),
+                    y,
+                    label_length=used,
+                    logit_length=np.maximum(1, frames - numbers.below(5, (batch,))),
+                )
+            )
+            digest.add(
+                ufunc(
+                    typed(x, dtype)[:, ::-1],
+                    y,
+                    label_length=used,
+                    where=numbers.below(9, (batch, frames)) > 0,
+                )
+            )
 
 
 def reductions(loss, kind, dtype, digest):
@@ -208,9 +264,11 @@ def reductions(loss, kind, dtype, digest):
 
     reduction = getattr(UFUNCS[loss["name"]], kind)
     over = "over" if loss["kind"] == "row" else "axis"
-    for shape in ((7,), (203,), (6, 65), (5, 3, 70001)) if loss["kind"] != "row" else ((7, 10), (6, 5, 33), (3, 2100)):
+    for shape in (
+        ((7,), (203,), (6, 65), (5, 3, 70001)) if loss["kind"] != "row" else ((7, 10), (6, 5, 33), (3, 2100))
+    ):
         if shape[-1] > 70000 and loss["name"] not in ("squared_error", "log_cosh", "half_poisson_deviance"):
-            continue      # of these the operands alone would take the most time
+            continue  # of these the operands alone would take the most time
         numbers = Numbers(seed_of(loss["name"], kind, shape))
         if loss["kind"] == "row":
             args, losses = row_arguments(loss, shape, dtype, numbers, False), shape[:-1]
@@ -221,14 +279,22 @@ def reductions(loss, kind, dtype, digest):
         for f in [reduction] + ([reduction.value_and_grad] if hasattr(reduction, "value_and_grad") else []):
             digest.add(f(*args))
             digest.add(f(*args, **{name: weights}))
-            digest.add(f(*args, **{name: weights, over: 0, "where": where if loss["kind"] != "row" else where[..., None]}))
+            digest.add(
+                f(
+                    *args,
+                    **{name: weights, over: 0, "where": where if loss["kind"] != "row" else where[..., None]},
+                )
+            )
 
 
 def functions(digest, dtype):
     import ufloss as ul
 
     numbers = Numbers(seed_of("dice", dtype))
-    scores, targets = typed(numbers.real((2, 9, 7, 4)), dtype), typed(np.round(numbers.unit((2, 9, 7, 4))), dtype)
+    scores, targets = (
+        typed(numbers.real((2, 9, 7, 4)), dtype),
+        typed(np.round(numbers.unit((2, 9, 7, 4))), dtype),
+    )
     for f in (ul.dice_loss, ul.multiclass_generalized_dice_loss):
         digest.add(f(scores, targets))
         digest.add(f.value_and_grad(scores, targets))
@@ -265,7 +331,12 @@ def all_hashes():
 
 def hashes_of(isa):
     """All hashes from a process that is made to use one instruction set."""
-    run = subprocess.run([sys.executable, __file__, "--print", isa], env={**os.environ, "UFLOSS_ISA": isa}, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, __file__, "--print", isa],
+        env={**os.environ, "UFLOSS_ISA": isa},
+        capture_output=True,
+        text=True,
+    )
     if run.returncode:
         raise RuntimeError(f"{isa}: {run.stderr}")
     return json.loads(run.stdout)
@@ -294,7 +365,10 @@ def write():
             sys.exit(f"{isa} differs from the sets before it: {differing(columns[column_of(isa)], found)}")
     old = json.loads(FILE.read_text()) if FILE.exists() else {}
     names = sorted(next(iter(columns.values())))
-    kept = {name: {c: columns.get(c, {}).get(name, old.get(name, {}).get(c)) for c in ("fma", *WITHOUT_FMA)} for name in names}
+    kept = {
+        name: {c: columns.get(c, {}).get(name, old.get(name, {}).get(c)) for c in ("fma", *WITHOUT_FMA)}
+        for name in names
+    }
     lines = [f"  {json.dumps(name)}: {json.dumps(hashes)}" for name, hashes in kept.items()]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     print(f"{len(names)} ufuncs and types, from {', '.join(runnable())}")

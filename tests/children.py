@@ -1,4 +1,6 @@
-"""Python code in a process of its own, which must not die: for tests of what could take its process with it."""
+"""Python code in a process of its own, which must not die: for tests of what could take its process
+with it.
+"""
 
 import os
 import subprocess
@@ -21,9 +23,13 @@ def run_child(code, *before, timeout=300):
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}
     command = [sys.executable, "-c", program]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=environment)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, check=False, env=environment
+        )
     except subprocess.TimeoutExpired as late:
-        raise AssertionError(f"still running after {timeout} s, at {(late.stdout or b'').decode()[-2000:]}") from None
+        raise AssertionError(
+            f"still running after {timeout} s, at {(late.stdout or b'').decode()[-2000:]}"
+        ) from None
     assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr[-4000:])
     return done.stdout
 
@@ -33,5 +39,7 @@ def limit_addresses(size):
     import resource  # POSIX has it
 
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (min(n for n in (size, *before) if n != resource.RLIM_INFINITY), before[1]))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (min(n for n in (size, *before) if n != resource.RLIM_INFINITY), before[1])
+    )
     return before

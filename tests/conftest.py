@@ -1,6 +1,8 @@
-"""Fixtures that run a test over the whole registry: over every loss, or over every ufunc, derivatives included.
+"""Fixtures that run a test over the whole registry: over every loss, or over every ufunc, derivatives
+included.
 
-And `--only-allowed-skips`, for continuous integration: a skip that allowed_skips.txt does not list fails the run.
+And `--only-allowed-skips`, for continuous integration: a skip that allowed_skips.txt does not list fails the
+run.
 """
 
 import re
@@ -76,7 +78,9 @@ def cases_that(have):
 
 def families_that(have):
     """Those losses as the lists of their ufuncs, as `family`, to which something applies."""
-    return pytest.mark.parametrize("family", [cases for cases in FAMILIES if have(cases[0].loss)], ids=lambda cases: cases[0].name)
+    return pytest.mark.parametrize(
+        "family", [cases for cases in FAMILIES if have(cases[0].loss)], ids=lambda cases: cases[0].name
+    )
 
 
 @pytest.fixture(scope="session", params=CASES, ids=lambda case: case.name)
@@ -110,7 +114,11 @@ def is_allowed(nodeid, reason):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--only-allowed-skips", action="store_true", help="fail where a test is skipped that tests/allowed_skips.txt does not list")
+    parser.addoption(
+        "--only-allowed-skips",
+        action="store_true",
+        help="fail where a test is skipped that tests/allowed_skips.txt does not list",
+    )
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -121,12 +129,21 @@ def pytest_terminal_summary(terminalreporter, config):
 
 def pytest_sessionfinish(session):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.getoption("--only-allowed-skips") and reporter and unlisted_skips(reporter) and session.exitstatus == 0:
+    if (
+        session.config.getoption("--only-allowed-skips")
+        and reporter
+        and unlisted_skips(reporter)
+        and session.exitstatus == 0
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def reason_of(report):
-    return report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return (
+        report.longrepr[2].removeprefix("Skipped: ")
+        if isinstance(report.longrepr, tuple)
+        else str(report.longrepr)
+    )
 
 
 def unlisted_skips(reporter):

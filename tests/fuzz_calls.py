@@ -1,12 +1,15 @@
-"""A fuzzer of the Python face: random calls of everything public, with arrays of every kind, layout and type, and with wrong things.
+"""A fuzzer of the Python face: random calls of everything public, with arrays of every kind, layout and type,
+and with wrong things.
 
     python tests/fuzz_calls.py --calls 1000000 --seed 0
     python tests/fuzz_calls.py --replay 0:4711
 
-A call is drawn from its seed and number alone. Calls run in child processes, so that a crash is one more finding. What must hold:
+A call is drawn from its seed and number alone. Calls run in child processes, so that a crash is one more
+finding. What must hold:
 
-- nothing crashes or hangs; what is raised is a TypeError, ValueError, IndexError (AxisError), MemoryError or, for Python integers out of
-  range, NumPy's OverflowError; the message names the function or an argument, except where it is NumPy's own: those are listed below;
+- nothing crashes or hangs; what is raised is a TypeError, ValueError, IndexError (AxisError), MemoryError or,
+  for Python integers out of range, NumPy's OverflowError; the message names the function or an argument,
+  except where it is NumPy's own: those are listed below;
 - no input is written, and no output by a call that raises before it computes;
 - the same call gives the same bits again, and so do contiguous copies of its arrays;
 - there are no warnings.
@@ -34,7 +37,8 @@ from ufloss._registry import ALL
 from ufloss.compat import axon, gluon, optax
 
 ALLOWED = (TypeError, ValueError, IndexError, MemoryError, OverflowError)
-# How messages begin that NumPy or Python has by itself for the words and operands of a call, before a loss is asked: no name is in them.
+# How messages begin that NumPy or Python has by itself for the words and operands of a call, before a loss is
+# asked: no name is in them.
 NAMELESS = re.compile(
     r"operands could not be broadcast together with (remapped )?shapes|output array is read-only|setting an array element with a sequence"
     r"|(order|casting) must be one of|data type .* not understood|the signature object to ufunc|axis -?\d+ is out of bounds for array of dimension"
@@ -50,7 +54,8 @@ DIRECT = re.compile(
     r"|Cannot cast array data from .* to dtype\('bool'\)|float\(\) argument must be"
 )
 OF_METHODS = re.compile(
-    DIRECT.pattern + r"|(reduceat|accumulate|reduce|outer product) only supported for binary functions|Only unary and binary ufuncs supported"
+    DIRECT.pattern
+    + r"|(reduceat|accumulate|reduce|outer product) only supported for binary functions|Only unary and binary ufuncs supported"
     r"|array is not broadcastable to correct shape|exactly two arguments expected|first operand must be array|second operand needed for ufunc"
     r"|index -?\d+ is out of bounds for axis|cannot (reduceat|accumulate|reduce) on a scalar|too many indices for array"
 )
@@ -68,7 +73,7 @@ class Subclass(np.ndarray):
     """Of no behaviour of its own."""
 
 
-# --- arrays --------------------------------------------------------------------------------------------------------------------------
+# --- arrays -------------------------------------------------------------------------------------------------
 class Draw:
     """The dice of one call, and the shapes that its arguments have in common."""
 
@@ -238,10 +243,34 @@ class Draw:
 
     def other_thing(self, a):
         """What is no such array."""
-        return self.random.choice([
-            None, "text", b"bytes", {}, [], [[1.0], [2.0, 3.0]], object(), 1j, 10**400, float("nan"), True, 3, -1.5, (), np.float32(2),
-            np.array(["x"]), np.ones((2, 3, 4, 5)), np.ones(7), np.ones((0, 3)), np.matrix([[1.0, 2.0]]), ..., slice(3), np.datetime64("NaT"), 2**64,
-        ])  # fmt: skip
+        return self.random.choice(
+            [
+                None,
+                "text",
+                b"bytes",
+                {},
+                [],
+                [[1.0], [2.0, 3.0]],
+                object(),
+                1j,
+                10**400,
+                float("nan"),
+                True,
+                3,
+                -1.5,
+                (),
+                np.float32(2),
+                np.array(["x"]),
+                np.ones((2, 3, 4, 5)),
+                np.ones(7),
+                np.ones((0, 3)),
+                np.matrix([[1.0, 2.0]]),
+                ...,
+                slice(3),
+                np.datetime64("NaT"),
+                2**64,
+            ]
+        )
 
     def dress(self, a):
         """An argument as somebody might hand it over."""
@@ -254,9 +283,11 @@ class Draw:
         return a
 
 
-# --- what is called ------------------------------------------------------------------------------------------------------------------
+# --- what is called -----------------------------------------------------------------------------------------
 class Target:
-    """A callable, how to draw its arguments: draw(d) -> (args, kwargs), and what its messages name: its loss, or one of these words."""
+    """A callable, how to draw its arguments: draw(d) -> (args, kwargs), and what its messages name: its loss,
+    or one of these words.
+    """
 
     def __init__(self, name, call, draw, words=()):
         self.name, self.call, self.draw = name, call, draw
@@ -423,12 +454,16 @@ def method_target(name, ufunc, loss):
     def draw(d):
         args = elementwise_args(d, loss)[:2]
         method = d.random.choice(["reduce", "accumulate", "outer", "at", "reduceat"])
-        if method == "outer":      # of what its result has room for
+        if method == "outer":  # of what its result has room for
             args = [a.ravel()[:100] if isinstance(a, np.ndarray) else a for a in args]
         if method in ("reduce", "accumulate"):
             args = args[:1]
         elif method == "at":
-            args = [np.copy(args[0]) if isinstance(args[0], np.ndarray) else args[0], d.integers((2,), 2, 0), *args[1:]]
+            args = [
+                np.copy(args[0]) if isinstance(args[0], np.ndarray) else args[0],
+                d.integers((2,), 2, 0),
+                *args[1:],
+            ]
         elif method == "reduceat":
             args = [args[0], [0, 1]]
         return [method, *args], {}
@@ -493,8 +528,28 @@ INTEGER = (
     "multiclass_logistic",
     "ntxent",
 )
-SCORES = ["y_pred", "pred", "predictions", "logits", "scores", "log_predictions", "log_targets", "predictor_outputs"]
-SCORES += ["embeddings", "anchors", "positives", "negatives", "positive", "negative", "input1", "input2", "x1", "x2"]
+SCORES = [
+    "y_pred",
+    "pred",
+    "predictions",
+    "logits",
+    "scores",
+    "log_predictions",
+    "log_targets",
+    "predictor_outputs",
+]
+SCORES += [
+    "embeddings",
+    "anchors",
+    "positives",
+    "negatives",
+    "positive",
+    "negative",
+    "input1",
+    "input2",
+    "x1",
+    "x2",
+]
 FLAGS = {
     "from_logits",
     "sparse",
@@ -578,8 +633,11 @@ def named_target(name, function):
                 break
         return positional, words
 
-    # A function of the other systems speaks of its arguments, or leaves the word to the loss that it is made of.
-    return Target(name, function, draw, [*(p.name for p in parameters), *map(re.escape, NAMES)] if "." in name else ())
+    # A function of the other systems speaks of its arguments, or leaves the word to the loss that it is made
+    # of.
+    return Target(
+        name, function, draw, [*(p.name for p in parameters), *map(re.escape, NAMES)] if "." in name else ()
+    )
 
 
 def gluon_target(name):
@@ -589,7 +647,10 @@ def gluon_target(name):
         loss = kind(**options)
         return (loss.grad if method else loss)(*args, **kwargs)
 
-    made, called = named_target(f"gluon.{name}", kind.__init__), named_target(f"gluon.{name}", kind.hybrid_forward)
+    made, called = (
+        named_target(f"gluon.{name}", kind.__init__),
+        named_target(f"gluon.{name}", kind.hybrid_forward),
+    )
 
     def draw(d):
         _, options = made.draw(d)
@@ -624,7 +685,12 @@ def targets():
     for name, ufunc in ctc.UFUNCS.items():
         found += [ctc_target(name, ufunc)] * 3
     found.append(
-        Target("ctc.feasible", ctc.feasible, lambda d: (ctc_args(d)[1:4] if d.chance(0.9) else [1, 2], {}), ["feasible"])
+        Target(
+            "ctc.feasible",
+            ctc.feasible,
+            lambda d: (ctc_args(d)[1:4] if d.chance(0.9) else [1, 2], {}),
+            ["feasible"],
+        )
     )
     for name in (
         "ctc_loss",
@@ -645,8 +711,19 @@ def targets():
         young.value_and_grad,
         ul.make_fenchel_young_loss(lambda x: np.max(x, axis=-1)),
     ):
-        found.append(Target("fenchel_young_loss", f, lambda d: ([d.dress(d.reals((*d.batch, d.n))), d.dress(d.reals(d.broadcastable((*d.batch, d.n)), "unit"))],
-                                                               {"axis": axis_of(d, len(d.batch) + 1)} if d.chance(0.2) else {})))  # fmt: skip
+        found.append(
+            Target(
+                "fenchel_young_loss",
+                f,
+                lambda d: (
+                    [
+                        d.dress(d.reals((*d.batch, d.n))),
+                        d.dress(d.reals(d.broadcastable((*d.batch, d.n)), "unit")),
+                    ],
+                    {"axis": axis_of(d, len(d.batch) + 1)} if d.chance(0.2) else {},
+                ),
+            )
+        )
     for name in optax.__all__:
         if name != "make_fenchel_young_loss":
             found.append(named_target(f"optax.{name}", getattr(optax, name)))
@@ -665,7 +742,7 @@ class FaultError(Exception):
     """Something that must hold does not."""
 
 
-# --- what must hold ------------------------------------------------------------------------------------------------------------------
+# --- what must hold -----------------------------------------------------------------------------------------
 def arrays_in(things):
     for x in things:
         if isinstance(x, np.ndarray):
@@ -713,7 +790,10 @@ def canonical(x):
 def plain_copy(x):
     """Arrays as contiguous copies in the native byte order; the rest as it is."""
     if isinstance(x, np.ma.MaskedArray):
-        return np.ma.array(plain_copy(x.data), mask=np.ma.getmask(x) if np.ma.getmask(x) is np.ma.nomask else np.array(x.mask, order="C"))
+        return np.ma.array(
+            plain_copy(x.data),
+            mask=np.ma.getmask(x) if np.ma.getmask(x) is np.ma.nomask else np.array(x.mask, order="C"),
+        )
     if isinstance(x, np.ndarray):
         dtype = x.dtype if x.dtype.hasobject or x.dtype.kind in "VT" else x.dtype.newbyteorder("=")
         return np.array(x, dtype=dtype, order="C", copy=True, subok=True)
@@ -777,17 +857,20 @@ def judge_error(target, error):
     frames = traceback.extract_tb(error.__traceback__)
     inside = [k for k, f in enumerate(frames) if f.filename.startswith(os.path.dirname(ul.__file__))]
     if inside and any(f.filename == __file__ for f in frames[inside[-1] :]):
-        return      # what was raised by a function that it was given
+        return  # what was raised by a function that it was given
     known = NAMELESS if inside else OF_METHODS if "(methods)" in target.name else DIRECT
     if not known.match(text) or (inside and frames[inside[-1]].line.startswith("raise")):
-        raise FaultError(f"a message without the name of the function or of an argument: {type(error).__name__}: {text}")
+        raise FaultError(
+            f"a message without the name of the function or of an argument: {type(error).__name__}: {text}"
+        )
 
 
 def judge_warnings(target, caught):
     for w in caught:
         # NumPy's, of the cast of an operand or a result inside a call of ours, whose loops leave no flags
         if re.search(
-            f"encountered in {re.escape(target.name.removesuffix(' (methods)').removesuffix('.value_and_grad').removesuffix('.mean').removesuffix('.sum'))}",
+            "encountered in "
+            f"{re.escape(target.name.removesuffix(' (methods)').removesuffix('.value_and_grad').removesuffix('.mean').removesuffix('.sum'))}",
             str(w.message),
         ):
             continue
@@ -911,7 +994,7 @@ def examine(target, d):
                 )
 
 
-# --- many of them --------------------------------------------------------------------------------------------------------------------
+# --- many of them -------------------------------------------------------------------------------------------
 def run_one(all_targets, seed, number):
     """What is wrong with a call, in words; None: nothing."""
     d = Draw(seed, number)
@@ -1031,7 +1114,8 @@ def main():
             print(target.name)
             for word, x in [*enumerate(args), *kwargs.items()]:
                 print(
-                    f"  {word}: {type(x).__name__} {getattr(x, 'dtype', '')} {getattr(x, 'shape', '')} {getattr(x, 'strides', '')}",
+                    f"  {word}: {type(x).__name__} {getattr(x, 'dtype', '')} {getattr(x, 'shape', '')} "
+                    f"{getattr(x, 'strides', '')}",
                     repr(x)[:500],
                     flush=True,
                 )

@@ -1,8 +1,9 @@
-"""What every loss is, in textbook form and 50 digits: one entry a loss, written without a look at the C++ formula.
+"""What every loss is, in textbook form and 50 digits: one entry a loss, written without a look at the C++
+formula.
 
-A formula is called with jets: numbers that carry their first and second derivative with respect to one argument, so derivatives need no
-lines of their own.  Beside each component a jet carries the size of the largest term that was added up on the way; where a result
-crosses 0, that is what its error is measured by.
+A formula is called with jets: numbers that carry their first and second derivative with respect to one
+argument, so derivatives need no lines of their own.  Beside each component a jet carries the size of the
+largest term that was added up on the way; where a result crosses 0, that is what its error is measured by.
 """
 
 import mpmath
@@ -20,12 +21,23 @@ class Jet:
 
     def __add__(self, o):
         o = jet(o)
-        return Jet(self.v + o.v, self.d + o.d, self.h + o.h, (max(self.tv, o.tv), max(self.td, o.td), max(self.th, o.th)))
+        return Jet(
+            self.v + o.v,
+            self.d + o.d,
+            self.h + o.h,
+            (max(self.tv, o.tv), max(self.td, o.td), max(self.th, o.th)),
+        )
 
     def __mul__(self, o):
         o = jet(o)
-        terms = (self.tv * o.tv, max(self.td * o.tv, self.tv * o.td), max(self.th * o.tv, 2 * self.td * o.td, self.tv * o.th))
-        return Jet(self.v * o.v, self.d * o.v + self.v * o.d, self.h * o.v + 2 * self.d * o.d + self.v * o.h, terms)
+        terms = (
+            self.tv * o.tv,
+            max(self.td * o.tv, self.tv * o.td),
+            max(self.th * o.tv, 2 * self.td * o.td, self.tv * o.th),
+        )
+        return Jet(
+            self.v * o.v, self.d * o.v + self.v * o.d, self.h * o.v + 2 * self.d * o.d + self.v * o.h, terms
+        )
 
     def apply(self, f0, f1, f2):
         """f(self), given f and its two derivatives at self."""
@@ -169,7 +181,9 @@ REFERENCE = {
     "sigmoid_binary_cross_entropy": bce,
     "binary_cross_entropy": lambda x, y, w, eps: -(w * xlogy(y, x + eps) + xlogy(1 - y, 1 - x + eps)),
     "sigmoid_focal_loss": focal,
-    "sparsemax_loss": lambda x, y: (lambda u: jet(0) if u <= -1 else u if u >= 1 else (u + 1) ** 2 / 4)(x if y == 0 else -x),
+    "sparsemax_loss": lambda x, y: (lambda u: jet(0) if u <= -1 else u if u >= 1 else (u + 1) ** 2 / 4)(
+        x if y == 0 else -x
+    ),
     "poisson_nll_loss": lambda x, y: exp(x) - y * x,
     "poisson_loss": lambda x, y, eps: x - xlogy(y, x + eps),
     "stirling_term": lambda y: y * log(y) - y + log(2 * mp.pi * y) / 2 if y > 1 else jet(0),
@@ -184,7 +198,8 @@ REFERENCE = {
 def evaluate(name, args, seed=0):
     """The jet of a loss at exact arguments, with respect to argument number `seed`; None at a singularity.
 
-    The precision covers what the textbook forms cancel: down to the smallest number of the arguments' type, and their own exponents.
+    The precision covers what the textbook forms cancel: down to the smallest number of the arguments' type,
+    and their own exponents.
     """
     sizes = [abs(mpmath.frexp(mpf(float(a)))[1]) for a in args if a]
     with mp.workprec((450 if args[0].dtype == "float32" else 2700) + 4 * max(sizes, default=0)):

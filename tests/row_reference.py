@@ -1,4 +1,6 @@
-"""What every row loss is, in textbook form and many digits: one entry a loss, on lists of jets (see reference.py)."""
+"""What every row loss is, in textbook form and many digits: one entry a loss, on lists of jets (see
+reference.py).
+"""
 
 from mpmath import mp, mpf
 
@@ -42,7 +44,9 @@ def cosine(a, b, epsilon, eps_product):
 
 def tversky(p, t, smooth, alpha, beta):
     hit = dot(p, t)
-    wrong = alpha * total(a * (1 - b) for a, b in zip(p, t, strict=True)) + beta * total((1 - a) * b for a, b in zip(p, t, strict=True))
+    wrong = alpha * total(a * (1 - b) for a, b in zip(p, t, strict=True)) + beta * total(
+        (1 - a) * b for a, b in zip(p, t, strict=True)
+    )
     return 1 - (hit + smooth) / (hit + wrong + smooth)
 
 
@@ -78,25 +82,35 @@ ROW_REFERENCE = {
     "log_softmax": log_softmax,
     "softmax": lambda x: [exp(a) for a in log_softmax(x)],
     "softmax_cross_entropy": cross_entropy,
-    "softmax_cross_entropy_with_integer_labels": lambda x, label, s: logsumexp(x) - (1 - s) * x[label] - s * total(x) / len(x),
+    "softmax_cross_entropy_with_integer_labels": lambda x, label, s: (
+        logsumexp(x) - (1 - s) * x[label] - s * total(x) / len(x)
+    ),
     "poly_loss_cross_entropy": poly,
     "softmax_kl_divergence": lambda x, y: total(xlogy(b, b) for b in y) + cross_entropy(x, y),
     "kl_divergence": lambda x, y: total(xlogy(b, b) - b * a for a, b in zip(x, y, strict=True)),
     "kl_divergence_with_log_targets": lambda x, t: total(exp(b) * (b - a) for a, b in zip(x, t, strict=True)),
-    "generalized_kl_divergence": lambda x, y: total(xlogy(b, b) - b * a + exp(a) - b for a, b in zip(x, y, strict=True)),
+    "generalized_kl_divergence": lambda x, y: total(
+        xlogy(b, b) - b * a + exp(a) - b for a, b in zip(x, y, strict=True)
+    ),
     "cross_entropy": lambda x, y: -total(xlogy(b, a) for a, b in zip(x, y, strict=True)),
     "cross_entropy_with_integer_labels": lambda x, label: -log(x[label]),
     "nll_loss": lambda x, y: -dot(x, y),
     "nll_loss_with_integer_labels": lambda x, label: -x[label],
     "cosine_similarity": cosine,
     "cosine_distance": lambda a, b, epsilon, eps_product: 1 - cosine(a, b, epsilon, eps_product),
-    "cosine_embedding_loss": lambda a, b, label, margin, eps: 1 - cosine(a, b, 0, eps) if label == 1 else positive(cosine(a, b, 0, eps) - margin),
+    "cosine_embedding_loss": lambda a, b, label, margin, eps: (
+        1 - cosine(a, b, 0, eps) if label == 1 else positive(cosine(a, b, 0, eps) - margin)
+    ),
     "multiclass_hinge_loss": lambda x, label: rival(x, label, 1),
     "multiclass_perceptron_loss": lambda x, label: rival(x, label, 0),
-    "categorical_hinge": lambda x, y: positive(1 + max((1 - b) * a for a, b in zip(x, y, strict=True)) - dot(x, y)),
+    "categorical_hinge": lambda x, y: positive(
+        1 + max((1 - b) * a for a, b in zip(x, y, strict=True)) - dot(x, y)
+    ),
     "multiclass_sparsemax_loss": sparsemax_loss,
     "ranking_softmax_loss": lambda x, y, w: cross_entropy(x, [a * b for a, b in zip(y, w, strict=True)]),
-    "triplet_margin_loss": lambda a, p, n, margin, degree, eps: positive(distance(a, p, degree, eps) - distance(a, n, degree, eps) + margin),
+    "triplet_margin_loss": lambda a, p, n, margin, degree, eps: positive(
+        distance(a, p, degree, eps) - distance(a, n, degree, eps) + margin
+    ),
     "squared_triplet_loss": lambda a, p, n, margin: positive(squares(p, a) - squares(n, a) + margin),
     "tversky_loss": tversky,
     "smooth_labels": lambda y, alpha: [(1 - alpha) * a + alpha / len(y) for a in y],
@@ -104,7 +118,9 @@ ROW_REFERENCE = {
 
 
 def evaluate_row(name, args, along, seed=None):
-    """The jet of one row; seed = (argument, element) that derivatives are taken of.  Arguments along the row are sequences of numbers."""
+    """The jet of one row; seed = (argument, element) that derivatives are taken of.  Arguments along the row
+    are sequences of numbers.
+    """
     with mp.workprec(250):
         jets = []
         for i, (a, lies) in enumerate(zip(args, along, strict=True)):

@@ -12,8 +12,18 @@ from reference import REFERENCE, evaluate
 from ufloss._registry import LOSSES, UFUNCS
 
 # component of the reference's jet, its largest term, and the argument that it is a derivative with respect to
-PARTS = {"value": ("", "v", "tv", 0), "grad": ("grad", "d", "td", 0), "hess": ("hess", "h", "th", 0), "grad2": ("grads", "d", "td", 1)}
-CASES = [pytest.param(loss, part, id=f"{loss['name']}-{part}") for loss in LOSSES for part in PARTS if part in loss["parts"]]
+PARTS = {
+    "value": ("", "v", "tv", 0),
+    "grad": ("grad", "d", "td", 0),
+    "hess": ("hess", "h", "th", 0),
+    "grad2": ("grads", "d", "td", 1),
+}
+CASES = [
+    pytest.param(loss, part, id=f"{loss['name']}-{part}")
+    for loss in LOSSES
+    for part in PARTS
+    if part in loss["parts"]
+]
 ULP = 4
 
 
@@ -25,7 +35,11 @@ def ulp_error(got, exact, term, dtype):
     if math.isnan(got):
         return math.inf
     if math.isinf(got):
-        return 0.0 if abs(exact) > largest * (1 - 2 * mpf(float(info.eps))) and got == math.copysign(math.inf, exact) else math.inf
+        return (
+            0.0
+            if abs(exact) > largest * (1 - 2 * mpf(float(info.eps))) and got == math.copysign(math.inf, exact)
+            else math.inf
+        )
     exponent = min(max(mpmath.frexp(size)[1] - 1, info.minexp), info.maxexp - 1)
     return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant))
 

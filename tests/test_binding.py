@@ -1,4 +1,6 @@
-"""The losses as Python objects: real ufuncs with named arguments, their types, errors and documentation; the package around them."""
+"""The losses as Python objects: real ufuncs with named arguments, their types, errors and documentation; the
+package around them.
+"""
 
 import doctest
 import fnmatch
@@ -40,7 +42,11 @@ CONFIG = ul.show_config(mode="dicts")
 def python(*command, **environment):
     """Run this interpreter; warnings are errors there too."""
     return subprocess.run(
-        [sys.executable, "-W", "error", *command], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+        [sys.executable, "-W", "error", *command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
     )
 
 
@@ -69,7 +75,9 @@ def test_knows_its_name_and_module(case):
 def test_derivatives_that_exist_are_attributes_and_the_others_are_absent(family):
     value = family[0].ufunc
     there = {attribute for attribute in DERIVATIVES if hasattr(value, attribute)}
-    assert there == {attribute for attribute, needs in DERIVATIVES.items() if needs <= set(family[0].loss["parts"])}
+    assert there == {
+        attribute for attribute, needs in DERIVATIVES.items() if needs <= set(family[0].loss["parts"])
+    }
     for attribute in there:
         assert type(getattr(value, attribute)) is np.ufunc
         assert not any(hasattr(getattr(value, attribute), other) for other in DERIVATIVES)
@@ -94,8 +102,11 @@ def test_package_lists_every_loss(family):
 def test_all_names_exist_and_are_the_only_public_ones():
     assert ul.__all__ == sorted(set(ul.__all__)) == dir(ul)
     # In a process of its own: a subpackage that another test has imported is a name of the package too.
-    public = python("-c", "import ufloss as ul; print(*sorted(name for name in vars(ul) if not name.startswith('_')))").stdout.split()
-    assert public == [name for name in ul.__all__ if not name.startswith("_") and name != "compat"]  # imported when somebody asks
+    public = python(
+        "-c", "import ufloss as ul; print(*sorted(name for name in vars(ul) if not name.startswith('_')))"
+    ).stdout.split()
+    # imported when somebody asks
+    assert public == [name for name in ul.__all__ if not name.startswith("_") and name != "compat"]
 
 
 # Calls by name
@@ -117,10 +128,14 @@ def test_defaults_are_the_registered_ones(case, dtype):
     args = case.draw(7, dtype)
     defaults = [a["default"] for a in case.loss["args"]]
     for k in range(len(required(case)), case.nin):
-        full = [a if default is None or i < k else default for i, (a, default) in enumerate(zip(args, defaults, strict=True))]
+        full = [
+            a if default is None or i < k else default
+            for i, (a, default) in enumerate(zip(args, defaults, strict=True))
+        ]
         for got, want in zip(case(*args[:k]), case(*full), strict=True):
             assert got.dtype == want.dtype == dtype
-            assert got.tobytes() == want.tobytes()      # also where float16 or float32 does not have the default
+            # also where float16 or float32 does not have the default
+            assert got.tobytes() == want.tobytes()
 
 
 @pytest.mark.parametrize("default", [0.1, 1 / 3, 1e-7])
@@ -128,7 +143,9 @@ def test_defaults_are_the_registered_ones(case, dtype):
 def test_default_that_is_no_float16_or_float32(dtype, default):
     loss = next(loss for loss in LOSSES if loss["name"] == "huber_loss")
     names = tuple(a["name"] for a in loss["args"])
-    ufunc = _core.make_ufunc(ISA, loss["outputs"][""][0], "huber_loss", "", names, (..., default, default), None)
+    ufunc = _core.make_ufunc(
+        ISA, loss["outputs"][""][0], "huber_loss", "", names, (..., default, default), None
+    )
     for x in (np.linspace(-2, 2, 99, dtype=dtype), np.dtype(dtype).type(0.5), np.array(0.5, dtype)):
         got, want = ufunc(x), ul.huber_loss(x, default, default)
         assert got.dtype == want.dtype == dtype
@@ -167,7 +184,9 @@ def test_numpy_keywords_beside_named_arguments(case):
 
 def python_function(case):
     """A Python function of the same name and arguments."""
-    inputs = ", ".join(a["name"] + ("" if a["default"] is None else f"={a['default']}") for a in case.loss["args"])
+    inputs = ", ".join(
+        a["name"] + ("" if a["default"] is None else f"={a['default']}") for a in case.loss["args"]
+    )
     space = {}
     exec(f"def f({inputs}, out=None, *, where=True): pass", space)
     space["f"].__qualname__ = case.name
@@ -184,7 +203,9 @@ def test_missing_argument_message_is_pythons(case):
     for k in range(len(required(case))):
         assert type_error(case.ufunc, *[1.0] * k) == type_error(python_function(case), *[1.0] * k)
     given = required(case)[1:]
-    assert type_error(case.ufunc, **dict.fromkeys(given, 1.0)) == type_error(python_function(case), **dict.fromkeys(given, 1.0))
+    assert type_error(case.ufunc, **dict.fromkeys(given, 1.0)) == type_error(
+        python_function(case), **dict.fromkeys(given, 1.0)
+    )
 
 
 def test_doubled_argument_message_is_pythons(case):
@@ -202,13 +223,17 @@ def test_unknown_keyword_message_is_pythons(case):
 
 def test_row_keywords_are_unknown_to_elementwise_losses(case):
     for keyword in ("axis", "axes", "keepdims"):
-        assert f"unexpected keyword argument '{keyword}'" in type_error(case.ufunc, *[1.0] * case.nin, **{keyword: 0})
+        assert f"unexpected keyword argument '{keyword}'" in type_error(
+            case.ufunc, *[1.0] * case.nin, **{keyword: 0}
+        )
 
 
 def test_too_many_arguments(case):
     most = case.nin + case.nout
     for n in (most + 1, most + 2, 70):
-        assert f"{most} positional arguments but {n} were given" in type_error(case.ufunc, *[1.0] * case.nin, *[None] * (n - case.nin))
+        assert f"{most} positional arguments but {n} were given" in type_error(
+            case.ufunc, *[1.0] * case.nin, *[None] * (n - case.nin)
+        )
     many = {f"name{i}": 1.0 for i in range(100)}
     assert f"{case.name}() got" in type_error(case.ufunc, **many)
 
@@ -296,7 +321,9 @@ def test_parameter_arrays_are_rounded_to_the_loop_not_widening_it(case):
 
 def test_resolve_dtypes_agrees_with_the_call(case):
     single = (np.dtype("f4"),) * case.nin
-    assert case.ufunc.resolve_dtypes(single + (None,) * case.nout) == (np.dtype("f4"),) * (case.nin + case.nout)
+    assert case.ufunc.resolve_dtypes(single + (None,) * case.nout) == (np.dtype("f4"),) * (
+        case.nin + case.nout
+    )
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
@@ -305,7 +332,11 @@ def test_signature_in_all_its_forms(case, dtype):
     char, n = np.dtype(dtype).char, case.nin + case.nout
     with np.errstate(over="ignore"):  # of the cast to float16
         want = case(*args, dtype=dtype)
-        for signature in (char * case.nin + "->" + char * case.nout, (dtype,) * n, (None,) * case.nin + (dtype,) * case.nout):
+        for signature in (
+            char * case.nin + "->" + char * case.nout,
+            (dtype,) * n,
+            (None,) * case.nin + (dtype,) * case.nout,
+        ):
             for got, w in zip(case(*args, signature=signature), want, strict=True):
                 np.testing.assert_array_equal(got, w, strict=True)
 
@@ -323,7 +354,8 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in BAD if BAD[kind].dtype != np.float64])      # as long double is on some machines
+# as long double is on some machines
+@pytest.mark.parametrize("kind", [kind for kind in BAD if BAD[kind].dtype != np.float64])
 def test_other_types_are_refused_by_name_in_every_position(family, kind):
     for case, k in itertools.product(family, range(family[0].nin)):
         args = [BAD[kind] if i == k else np.ones(3) for i in range(case.nin)]
@@ -341,7 +373,10 @@ def test_third_party_types_are_refused(value):
     assert "does not take bfloat16" in type_error(value.ufunc, *[np.ones(3, ml_dtypes.bfloat16)] * value.nin)
 
 
-@pytest.mark.parametrize("dtype", [dtype for dtype in ("D", "O", "i4", "?", "U", "S", "M8", "V", "g") if np.dtype(dtype) != np.float64])
+@pytest.mark.parametrize(
+    "dtype",
+    [dtype for dtype in ("D", "O", "i4", "?", "U", "S", "M8", "V", "g") if np.dtype(dtype) != np.float64],
+)
 def test_dtype_without_a_loop_is_refused_by_name(family, dtype):
     for case in family:
         message = type_error(case.ufunc, *[np.ones(3)] * case.nin, dtype=dtype)
@@ -373,7 +408,10 @@ def test_array_ufunc_gets_the_ufunc_and_all_inputs(case):
         values = [duck if i == k else float(i) for i in range(case.nin)]
         want = (case.ufunc, "__call__", *values)
         assert case.ufunc(*values) == (want, {})
-        assert case.ufunc(**dict(zip(names(case), values, strict=True)), where=True) == (want, {"where": True})
+        assert case.ufunc(**dict(zip(names(case), values, strict=True)), where=True) == (
+            want,
+            {"where": True},
+        )
 
 
 def test_array_ufunc_gets_the_defaults(case):
@@ -381,7 +419,11 @@ def test_array_ufunc_gets_the_defaults(case):
     for k in range(case.nin):
         filled = [1.0 if a["default"] is None else a["default"] for a in case.loss["args"]]
         filled[k] = duck
-        given = {name: v for name, v in zip(names(case), filled, strict=True) if name in required(case) or v is duck}
+        given = {
+            name: v
+            for name, v in zip(names(case), filled, strict=True)
+            if name in required(case) or v is duck
+        }
         assert case.ufunc(**given) == ((case.ufunc, "__call__", *filled), {})
 
 
@@ -415,13 +457,15 @@ def raising(error):
 def row_ufunc(name, slow=None, explain=None):
     """A ufunc of that loss with another slow way and another explaining function."""
     loss = next(loss for loss in ROW_LOSSES if loss["name"] == name)
-    names, defaults = zip(*[(a["name"], ... if a["default"] is None else a["default"]) for a in loss["args"]], strict=True)
+    names, defaults = zip(
+        *[(a["name"], ... if a["default"] is None else a["default"]) for a in loss["args"]], strict=True
+    )
     ufunc = _core.make_ufunc(ISA, loss["outputs"][""][0], name, "", names, defaults, slow, explain)
     KEPT.append(ufunc)
     return ufunc
 
 
-KEPT = []      # ufuncs live for ever
+KEPT = []  # ufuncs live for ever
 
 
 @pytest.mark.parametrize("error", [*ORDINARY, *URGENT])
@@ -432,11 +476,13 @@ def test_only_a_refusal_of_shapes_gives_way_to_numpys(error):
     for call in (lambda: ufunc(x, y), lambda: ufunc(x, labels=y), lambda: ufunc(x, y, out=np.empty(2))):
         with pytest.raises(ValueError if issubclass(error, ValueError) else error, match=said):
             call()
-    with pytest.raises(ValueError, match="mismatch in its core dimension"):      # the slow way has no axes
+    with pytest.raises(ValueError, match="mismatch in its core dimension"):  # the slow way has no axes
         ufunc(x, y, axes=[(-1,), (-1,), ()])
-    with pytest.raises(error, match="raised on the way"):      # asked for by a keyword: there is no other error
+    # asked for by a keyword: there is no other error
+    with pytest.raises(error, match="raised on the way"):
         ufunc(x, y, keepdims=True)
-    with pytest.raises(ValueError, match="could not be broadcast"):      # shapes of the batch, which the slow way is not asked about
+    # shapes of the batch, which the slow way is not asked about
+    with pytest.raises(ValueError, match="could not be broadcast"):
         ufunc(x, y[:1].repeat(3, 0)[:, :3])
 
 
@@ -444,18 +490,37 @@ def test_only_a_refusal_of_shapes_gives_way_to_numpys(error):
 def test_only_ordinary_errors_of_an_explanation_are_passed_over(error):
     passed_over = error in ORDINARY
     ufunc = row_ufunc("softmax_cross_entropy_with_integer_labels", explain=raising(error))
-    with pytest.raises(ValueError if passed_over else error, match="label 9 is out of range" if passed_over else "raised on the way"):
+    with pytest.raises(
+        ValueError if passed_over else error,
+        match="label 9 is out of range" if passed_over else "raised on the way",
+    ):
         ufunc(np.zeros((2, 3)), [0, 9])
     np.testing.assert_array_equal(ufunc(np.zeros((2, 3)), [0, 1]), np.log(3))
 
-    record = next(r for r in _core.read_ctc(ISA) if (r["name"], r["attribute"], r["masked"]) == ("ctc.loss", "", False))
+    record = next(
+        r for r in _core.read_ctc(ISA) if (r["name"], r["attribute"], r["masked"]) == ("ctc.loss", "", False)
+    )
     names = tuple(name for name, _ in record["args"])
-    ufunc = _core.make_ctc(ISA, record["record"], "ctc.loss", "", names, ul.ctc.DEFAULTS, ul.ctc.slow, raising(error), ul.ctc.measure, 0)
+    ufunc = _core.make_ctc(
+        ISA,
+        record["record"],
+        "ctc.loss",
+        "",
+        names,
+        ul.ctc.DEFAULTS,
+        ul.ctc.slow,
+        raising(error),
+        ul.ctc.measure,
+        0,
+    )
     KEPT.append(ufunc)
     x = np.zeros((4, 3))
-    with pytest.raises(ValueError if passed_over else error, match="label 9 is out of range" if passed_over else "raised on the way"):
+    with pytest.raises(
+        ValueError if passed_over else error,
+        match="label 9 is out of range" if passed_over else "raised on the way",
+    ):
         ufunc(x, [9])
-    if passed_over:      # also where it is asked before the call
+    if passed_over:  # also where it is asked before the call
         assert ufunc(x, [1], blank=np.uint64(0)) == ufunc(x, [1])
     else:
         with pytest.raises(error, match="raised on the way"):
@@ -527,7 +592,7 @@ def test_calls_keep_no_references_and_no_memory(family):
         rounds(20)
         counts = [sys.getrefcount(a) for a in args]
         grown = []
-        for _ in range(3):      # other threads allocate too; a leak shows every time
+        for _ in range(3):  # other threads allocate too; a leak shows every time
             tracemalloc.start()
             try:
                 rounds(20)
@@ -598,7 +663,9 @@ def test_examples_of_the_docstring_run(value):
     run_examples(value.ufunc.__doc__, value.name)
 
 
-@pytest.mark.parametrize("thing", [ul, ul.show_config, ul.get_include], ids=["ufloss", "show_config", "get_include"])
+@pytest.mark.parametrize(
+    "thing", [ul, ul.show_config, ul.get_include], ids=["ufloss", "show_config", "get_include"]
+)
 def test_examples_of_the_package_run(thing):
     run_examples(thing.__doc__, thing.__name__)
 
@@ -623,7 +690,10 @@ def test_show_config_prints_what_it_returns(capsys):
 def test_show_config_tells_the_truth():
     assert CONFIG["ufloss"] == ul.__version__
     assert CONFIG["numpy"] == np.__version__
-    assert CONFIG["losses"] == len({id(getattr(ul, name)) for name in ul.__all__ if type(getattr(ul, name)) is np.ufunc})      # aliases count once
+    # aliases count once
+    assert CONFIG["losses"] == len(
+        {id(getattr(ul, name)) for name in ul.__all__ if type(getattr(ul, name)) is np.ufunc}
+    )
     assert CONFIG["instruction set"] in CONFIG["usable instruction sets"]
     assert set(CONFIG["usable instruction sets"]) <= set(CONFIG["built instruction sets"])
     beyond = CONFIG["bytes beyond which results are stored past the cache"]
@@ -643,10 +713,18 @@ def test_get_include_holds_the_headers():
 
 def test_wheels_hold_no_source_of_the_binding():
     root = Path(__file__).parent.parent
-    excluded = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["scikit-build"]["wheel"]["exclude"]
-    sources = [p.name for p in (root / "python" / "ufloss").rglob("*") if p.suffix in (".pyx", ".pxd", ".hpp", ".cpp")]
+    excluded = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["scikit-build"]["wheel"][
+        "exclude"
+    ]
+    sources = [
+        p.name
+        for p in (root / "python" / "ufloss").rglob("*")
+        if p.suffix in (".pyx", ".pxd", ".hpp", ".cpp")
+    ]
     assert {"_core.pyx", "_host.hpp", "_vectorcall.hpp"} <= set(sources)
-    assert [name for name in sources if not any(fnmatch.fnmatchcase(name, pattern) for pattern in excluded)] == []
+    assert [
+        name for name in sources if not any(fnmatch.fnmatchcase(name, pattern) for pattern in excluded)
+    ] == []
 
 
 def test_command_line_version():
@@ -662,13 +740,17 @@ def test_command_line_includes():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="quoting for a POSIX shell")
-@pytest.mark.parametrize("folder", ["/a folder with spaces/include", "/it's", '/"quoted"', "/$HOME and `pwd`", "/back\\slash"])
+@pytest.mark.parametrize(
+    "folder", ["/a folder with spaces/include", "/it's", '/"quoted"', "/$HOME and `pwd`", "/back\\slash"]
+)
 def test_command_line_includes_survive_a_shell(monkeypatch, capsys, folder):
     monkeypatch.setattr(ul, "get_include", lambda: folder)
     monkeypatch.setattr(sys, "argv", ["ufloss", "--includes"])
     importlib.import_module("ufloss.__main__").main()
     flags = capsys.readouterr().out.strip()
-    words = subprocess.run(["sh", "-c", f"printf '%s\\n' {flags}"], capture_output=True, text=True, check=True).stdout.splitlines()
+    words = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {flags}"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert len(words) == 5
     assert words[3] == f"-I{folder}"
 
@@ -690,13 +772,18 @@ def test_command_line_without_or_with_wrong_arguments():
 
 
 def test_import_is_quick():
-    program = "import time, numpy; start = time.perf_counter(); import ufloss; print(time.perf_counter() - start)"
+    program = (
+        "import time, numpy; start = time.perf_counter(); import ufloss; print(time.perf_counter() - start)"
+    )
     seconds = min(float(python("-c", program).stdout) for _ in range(3))
     assert seconds < 0.25
 
 
 def test_import_brings_no_other_package_than_numpy():
-    program = "import sys, numpy; before = set(sys.modules); import ufloss; print(*{m.split('.')[0] for m in set(sys.modules) - before})"
+    program = (
+        "import sys, numpy; before = set(sys.modules); import ufloss; print(*{m.split('.')[0] for "
+        "m in set(sys.modules) - before})"
+    )
     packages = {name for name in python("-c", program).stdout.split() if "cython" not in name}
     assert packages - set(sys.stdlib_module_names) == {"ufloss"}
 
@@ -706,7 +793,9 @@ def test_import_brings_no_other_package_than_numpy():
 
 def test_isa_asked_for_is_the_one_in_use():
     for isa in CONFIG["usable instruction sets"]:
-        run = python("-c", "import ufloss; print(ufloss.show_config('dicts')['instruction set'])", UFLOSS_ISA=isa)
+        run = python(
+            "-c", "import ufloss; print(ufloss.show_config('dicts')['instruction set'])", UFLOSS_ISA=isa
+        )
         assert run.stdout.strip() == isa
 
 
@@ -725,7 +814,10 @@ def test_unknown_isa_is_an_import_error_that_names_the_choices(wrong):
 
 
 def test_a_build_for_other_processors_is_an_import_error():
-    with pytest.raises(ImportError, match="ufloss is built for x86-64-v3 and x86-64-v4, and this processor lacks what that needs"):
+    with pytest.raises(
+        ImportError,
+        match="ufloss is built for x86-64-v3 and x86-64-v4, and this processor lacks what that needs",
+    ):
         _core.index_of_isa("", {"x86-64-v3": False, "x86-64-v4": False}, -1)
     with pytest.raises(ImportError, match=r"^UFLOSS_ISA='x86-64-v4' .* \(there is none\)$"):
         _core.index_of_isa("x86-64-v4", {"x86-64-v4": False}, -1)
@@ -735,7 +827,11 @@ def test_a_build_for_other_processors_is_an_import_error():
 
 # Masked arrays
 
-ROW_CASES = [pytest.param(loss, attribute, id=f"{loss['name']}.{attribute}".removesuffix(".")) for loss in ROW_LOSSES for attribute in loss["outputs"]]
+ROW_CASES = [
+    pytest.param(loss, attribute, id=f"{loss['name']}.{attribute}".removesuffix("."))
+    for loss in ROW_LOSSES
+    for attribute in loss["outputs"]
+]
 
 
 def rows_of(loss, rows=6, n=5):
@@ -762,12 +858,29 @@ def test_masked_arrays_count_as_where_in_rows(loss, attribute):
         want = ufunc(*[spoiled if i == k else a for i, a in enumerate(args)], where=~mask)
         where = np.random.default_rng(9).random((6, 5)) < 0.8
         both = ufunc(*args, where=(~mask if mask.ndim == 2 else ~mask[:, None]) & where)
-        filled = [a.filled(0.5 if a.dtype.kind == "f" else 0) if isinstance(a, np.ma.MaskedArray) else a for a in mixed]
+        filled = [
+            a.filled(0.5 if a.dtype.kind == "f" else 0) if isinstance(a, np.ma.MaskedArray) else a
+            for a in mixed
+        ]
         for got, right in (
-            (ufunc(*mixed), want), (ufunc(**dict(zip(names, mixed, strict=True))), want), (ufunc(*mixed, where=where), both),
-            (ufunc(*filled, where=np.ma.array(where, mask=mask if mask.ndim == 2 else np.broadcast_to(mask[:, None], (6, 5)))), both),
-        ):  # fmt: skip
-            for g, w in zip(got if isinstance(got, tuple) else (got,), right if isinstance(right, tuple) else (right,), strict=True):
+            (ufunc(*mixed), want),
+            (ufunc(**dict(zip(names, mixed, strict=True))), want),
+            (ufunc(*mixed, where=where), both),
+            (
+                ufunc(
+                    *filled,
+                    where=np.ma.array(
+                        where, mask=mask if mask.ndim == 2 else np.broadcast_to(mask[:, None], (6, 5))
+                    ),
+                ),
+                both,
+            ),
+        ):
+            for g, w in zip(
+                got if isinstance(got, tuple) else (got,),
+                right if isinstance(right, tuple) else (right,),
+                strict=True,
+            ):
                 assert type(g) is np.ndarray
                 np.testing.assert_array_equal(g, w)
 
@@ -780,8 +893,12 @@ def test_masks_that_numpy_would_ignore_are_refused(case):
 
 def test_losses_over_a_batch_refuse_masked_arrays():
     x = np.ma.array(np.random.default_rng(0).random((4, 3)), mask=np.eye(4, 3))
-    for call in (lambda: ul.ntxent_loss(x, [0, 0, 1, 1]), lambda: ul.ntxent_loss.value_and_grad(x.data, np.ma.array([0, 0, 1, 1], mask=[1, 0, 0, 0])),
-                 lambda: ul.ctc.loss(x, [1]), lambda: ul.ctc.loss.value_and_grad(x.data, np.ma.array([1], mask=[1]))):  # fmt: skip
+    for call in (
+        lambda: ul.ntxent_loss(x, [0, 0, 1, 1]),
+        lambda: ul.ntxent_loss.value_and_grad(x.data, np.ma.array([0, 0, 1, 1], mask=[1, 0, 0, 0])),
+        lambda: ul.ctc.loss(x, [1]),
+        lambda: ul.ctc.loss.value_and_grad(x.data, np.ma.array([1], mask=[1])),
+    ):
         with pytest.raises(TypeError, match="takes no masked arrays"):
             call()
 
@@ -803,7 +920,10 @@ def test_types_of_rows_list_the_loops(loss, attribute):
     assert ufunc.ntypes == len(ufunc.types) == 4
     for text in ufunc.types:
         inputs, outputs = text.split("->")
-        args = [np.zeros((2, 3) if a["along"] else 2, letters[c]) for a, c in zip(loss["args"], inputs, strict=True)]
+        args = [
+            np.zeros((2, 3) if a["along"] else 2, letters[c])
+            for a, c in zip(loss["args"], inputs, strict=True)
+        ]
         result = ufunc(*args, dtype=letters[outputs[0]])
         assert "".join(r.dtype.char for r in (result if isinstance(result, tuple) else (result,))) == outputs
 
@@ -817,7 +937,12 @@ def test_no_call_emits_a_warning(case, dtype):
         warnings.simplefilter("error")
         if case.nin < 4:
             case(*case.specials(np.dtype(dtype)))
-        case(*[np.resize(np.array([np.nan, np.inf, -np.inf, 0, 65504, -65504, 6e-8], dtype), 7) for _ in range(case.nin)])
+        case(
+            *[
+                np.resize(np.array([np.nan, np.inf, -np.inf, 0, 65504, -65504, 6e-8], dtype), 7)
+                for _ in range(case.nin)
+            ]
+        )
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])

@@ -17,7 +17,10 @@ def test_the_committed_bits(isa):
     found = bits.hashes_of(isa)
     wanted = {name: hashes[bits.column_of(isa)] for name, hashes in COMMITTED.items()}
     differ = bits.differing(found, wanted)
-    assert not differ, f"{len(differ)} of {len(wanted)} differ on {isa}; if that is meant, `python tests/bits.py --write`: {differ[:20]}"
+    assert not differ, (
+        f"{len(differ)} of {len(wanted)} differ on {isa}; if that is meant, `python tests/bits.py "
+        f"--write`: {differ[:20]}"
+    )
 
 
 def test_every_ufunc_is_there():
@@ -49,4 +52,5 @@ def test_a_changed_bit_is_seen():
 def test_inputs_do_not_change():
     numbers = bits.Numbers(3)
     assert [int(i) for i in numbers.integers(2)] == [int(i) for i in bits.Numbers(3).integers(5)[:2]]
-    assert hex(int(bits.Numbers(0).integers(1)[0])) == "0xe220a8397b1dcdaf"      # splitmix64's first number from 0
+    # splitmix64's first number from 0
+    assert hex(int(bits.Numbers(0).integers(1)[0])) == "0xe220a8397b1dcdaf"

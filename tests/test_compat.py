@@ -1,4 +1,6 @@
-"""The modules call-compatible with optax, Axon and gluon: printed examples, plain formulas in float64, and optax itself where it is installed."""
+"""The modules call-compatible with optax, Axon and gluon: printed examples, plain formulas in float64, and
+optax itself where it is installed.
+"""
 
 import doctest
 import functools
@@ -80,7 +82,10 @@ def alignments(label, frames):
     states = [s for k in label for s in (None, k)] + [None]
 
     def allowed(path):
-        steps = [b - a in (0, 1) or (b - a == 2 and states[b] is not None and states[a] != states[b]) for a, b in itertools.pairwise(path)]
+        steps = [
+            b - a in (0, 1) or (b - a == 2 and states[b] is not None and states[a] != states[b])
+            for a, b in itertools.pairwise(path)
+        ]
         return path[0] < 2 and path[-1] >= len(states) - 2 and all(steps)
 
     return states, [path for path in itertools.product(range(len(states)), repeat=frames) if allowed(path)]
@@ -99,7 +104,9 @@ def enumerate_ctc(log_probs, label, blank, normalised=True):
 # The examples that the three systems print
 
 
-@pytest.mark.parametrize("example", [e for e in EXAMPLES if "expected" in e], ids=lambda e: e["system"] + "." + e["function"])
+@pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if "expected" in e], ids=lambda e: e["system"] + "." + e["function"]
+)
 def test_printed_example(example):
     args = [np.array(a["value"], a["dtype"]) for a in example["args"]]
     if example["function"] == "margin_ranking":
@@ -121,7 +128,9 @@ def test_example_without_numbers():
     ctc, rows, weights = plain["CTCLoss"], plain["SoftmaxCrossEntropyLoss"], plain["SigmoidBCELoss"]
     label = np.array(ctc["args"][0]["value"], ctc["args"][0]["dtype"])
     loss, pred = gluon.CTCLoss(**ctc["kwargs"]), draw(3, 7, 4)
-    np.testing.assert_array_equal(loss(pred, label), loss(pred, label, label_lengths=ctc["expected_label_lengths"]))
+    np.testing.assert_array_equal(
+        loss(pred, label), loss(pred, label, label_lengths=ctc["expected_label_lengths"])
+    )
     pred, label = draw(*rows["pred_shape"]), rng.integers(0, 3, rows["label_shape"])
     assert list(gluon.SoftmaxCrossEntropyLoss(**rows["kwargs"])(pred, label).shape) == rows["expected_shape"]
     sample, positive = draw(*weights["sample_weight_shape"]), abs(draw(*weights["pos_weight_shape"]))
@@ -185,7 +194,11 @@ def cosine(a, b, axis=-1, eps=0.0, where=True):
 def focal(x, y, alpha, gamma):
     q = 1 / (1 + np.exp(-x))
     pt = q * y + (1 - q) * (1 - y)
-    return (alpha * y + (1 - alpha) * (1 - y) if alpha is not None else 1) * (y * softplus(-x) + (1 - y) * softplus(x)) * (1 - pt) ** gamma
+    return (
+        (alpha * y + (1 - alpha) * (1 - y) if alpha is not None else 1)
+        * (y * softplus(-x) + (1 - y) * softplus(x))
+        * (1 - pt) ** gamma
+    )
 
 
 def sparsemax(u):
@@ -231,7 +244,12 @@ CASES = [
     ("squared_error", (X,), {}, x**2),
     ("l2_loss", (X, T), {}, (x - t) ** 2 / 2),
     ("l2_loss", (X,), {}, x**2 / 2),
-    ("huber_loss", (X, T[:1]), {"delta": 0.7}, np.where(abs(x - t[:1]) <= 0.7, (x - t[:1]) ** 2 / 2, 0.7 * (abs(x - t[:1]) - 0.35))),
+    (
+        "huber_loss",
+        (X, T[:1]),
+        {"delta": 0.7},
+        np.where(abs(x - t[:1]) <= 0.7, (x - t[:1]) ** 2 / 2, 0.7 * (abs(x - t[:1]) - 0.35)),
+    ),
     ("huber_loss", (X,), {}, np.where(abs(x) <= 1, x**2 / 2, abs(x) - 0.5)),
     ("log_cosh", (X, T), {}, np.logaddexp(x - t, t - x) - np.log(2)),
     ("log_cosh", (X,), {}, np.logaddexp(x, -x) - np.log(2)),
@@ -257,36 +275,106 @@ CASES = [
     ("softmax_cross_entropy", (X, P), {"axis": 1, "where": W[:, 0]}, ce(x, p, 1) * W[:, 0]),
     ("softmax_cross_entropy", (X, np.array([0, 2, 1, 0])), {}, ce(x, np.array([0, 2, 1, 0]))),
     ("safe_softmax_cross_entropy", (X, P), {}, ce(x, p)),
-    ("safe_softmax_cross_entropy", (X + np.float32([0, -INF, 0, 0]), B * np.float32([1, 0, 1, 1])), {}, ce(x[..., [0, 2, 3]], b[..., [0, 2, 3]])),
+    (
+        "safe_softmax_cross_entropy",
+        (X + np.float32([0, -INF, 0, 0]), B * np.float32([1, 0, 1, 1])),
+        {},
+        ce(x[..., [0, 2, 3]], b[..., [0, 2, 3]]),
+    ),
     ("softmax_cross_entropy_with_integer_labels", (X, L), {}, ce(x, onehot(L, 4))),
     ("softmax_cross_entropy_with_integer_labels", (X, L - 4), {}, ce(x, onehot(L, 4))),
-    ("softmax_cross_entropy_with_integer_labels", (two, L.astype("i1")), {"axis": 1}, ce(np.swapaxes(two, 1, 2).astype(float), onehot(L, 4))),
-    ("softmax_cross_entropy_with_integer_labels", (X, LL), {"axis": (1, 2)}, ce(x.reshape(2, 12), onehot(LL, 12))),
-    ("softmax_cross_entropy_with_integer_labels", (X, LL), {"axis": (2, 1)}, ce(np.swapaxes(x, 1, 2).reshape(2, 12), onehot(LL, 12))),
+    (
+        "softmax_cross_entropy_with_integer_labels",
+        (two, L.astype("i1")),
+        {"axis": 1},
+        ce(np.swapaxes(two, 1, 2).astype(float), onehot(L, 4)),
+    ),
+    (
+        "softmax_cross_entropy_with_integer_labels",
+        (X, LL),
+        {"axis": (1, 2)},
+        ce(x.reshape(2, 12), onehot(LL, 12)),
+    ),
+    (
+        "softmax_cross_entropy_with_integer_labels",
+        (X, LL),
+        {"axis": (2, 1)},
+        ce(np.swapaxes(x, 1, 2).reshape(2, 12), onehot(LL, 12)),
+    ),
     ("softmax_cross_entropy_with_integer_labels", (X, L * 0), {"where": W}, ce(x, onehot(L * 0, 4), where=W)),
-    ("softmax_cross_entropy_with_integer_labels", (X, L * 0 + 1), {"where": W},
-     np.where(W.any(-1), log(np.exp(x).sum(-1, where=W)) - x[..., 1], 0)),      # the label's class is left out
-    ("softmax_cross_entropy_with_integer_labels", (X, LL), {"axis": (1, 2), "where": W},
-     np.log(np.exp(x).sum((1, 2), where=W)) - x.reshape(2, 12)[[0, 1], LL]),
-    ("softmax_cross_entropy_with_integer_labels", (X, L), {"where": W[..., 0] & (L > 0)}, ce(x, onehot(L, 4)) * (W[..., 0] & (L > 0))),
+    (
+        "softmax_cross_entropy_with_integer_labels",
+        (X, L * 0 + 1),
+        {"where": W},
+        # the label's class is left out
+        np.where(W.any(-1), log(np.exp(x).sum(-1, where=W)) - x[..., 1], 0),
+    ),
+    (
+        "softmax_cross_entropy_with_integer_labels",
+        (X, LL),
+        {"axis": (1, 2), "where": W},
+        np.log(np.exp(x).sum((1, 2), where=W)) - x.reshape(2, 12)[[0, 1], LL],
+    ),
+    (
+        "softmax_cross_entropy_with_integer_labels",
+        (X, L),
+        {"where": W[..., 0] & (L > 0)},
+        ce(x, onehot(L, 4)) * (W[..., 0] & (L > 0)),
+    ),
     ("softmax_cross_entropy_with_integer_labels", (X, L * 0 + 7), {}, np.full((2, 3), NAN)),
     ("softmax_cross_entropy_with_integer_labels", (X, L * 0 - 5), {"where": W}, np.where(W.any(-1), NAN, 0)),
     ("softmax_cross_entropy_with_integer_labels", (X, L[..., None] * 0), {"axis": ()}, np.zeros((2, 3, 4))),
     ("poly_loss_cross_entropy", (X, P), {}, ce(x, p) + 2 * (p * (1 - softmax(x))).sum(-1)),
-    ("poly_loss_cross_entropy", (X, P), {"epsilon": -0.5, "axis": (0, 1)}, ce(x, p, (0, 1)) - 0.5 * (p * (1 - softmax(x, (0, 1)))).sum((0, 1))),
-    ("poly_loss_cross_entropy", (X, P), {"where": W[:1, :1], "axis": -1},
-     ce(x, p, where=W[:1, :1]) + 2 * (p * (1 - np.exp(x) / np.exp(x).sum(-1, where=W[:1, :1], keepdims=True))).sum(-1, where=W[:1, :1])),
+    (
+        "poly_loss_cross_entropy",
+        (X, P),
+        {"epsilon": -0.5, "axis": (0, 1)},
+        ce(x, p, (0, 1)) - 0.5 * (p * (1 - softmax(x, (0, 1)))).sum((0, 1)),
+    ),
+    (
+        "poly_loss_cross_entropy",
+        (X, P),
+        {"where": W[:1, :1], "axis": -1},
+        ce(x, p, where=W[:1, :1])
+        + 2
+        * (p * (1 - np.exp(x) / np.exp(x).sum(-1, where=W[:1, :1], keepdims=True))).sum(-1, where=W[:1, :1]),
+    ),
     ("kl_divergence", (LOGP, P), {}, (p * (np.log(p) - logp)).sum(-1)),
-    ("kl_divergence", (LOGP, P * B), {"axis": 1, "where": W}, (xlogy(p * b, p * b) - p * b * logp).sum(1, where=W)),
+    (
+        "kl_divergence",
+        (LOGP, P * B),
+        {"axis": 1, "where": W},
+        (xlogy(p * b, p * b) - p * b * logp).sum(1, where=W),
+    ),
     ("kl_divergence", (LOGP, P), {"axis": None}, (p * (np.log(p) - logp)).sum()),
     ("kl_divergence_with_log_targets", (LOGP, np.log(P)), {}, (p * (np.log(p) - logp)).sum(-1)),
-    ("kl_divergence_with_log_targets", (LOGP, np.log(P)), {"axis": (0, 1), "where": W}, (p * (np.log(p) - logp)).sum((0, 1), where=W)),
+    (
+        "kl_divergence_with_log_targets",
+        (LOGP, np.log(P)),
+        {"axis": (0, 1), "where": W},
+        (p * (np.log(p) - logp)).sum((0, 1), where=W),
+    ),
     ("generalized_kl_divergence", (X, P), {}, (p * (np.log(p) - x) + np.exp(x) - p).sum(-1)),
-    ("generalized_kl_divergence", (X, P * B), {"axis": 1, "where": W}, (xlogy(p * b, p * b) - p * b * x + np.exp(x) - p * b).sum(1, where=W)),
+    (
+        "generalized_kl_divergence",
+        (X, P * B),
+        {"axis": 1, "where": W},
+        (xlogy(p * b, p * b) - p * b * x + np.exp(x) - p * b).sum(1, where=W),
+    ),
     ("multiclass_hinge_loss", (X, L), {}, (x + 1 - onehot(L, 4)).max(-1) - (x * onehot(L, 4)).sum(-1)),
     ("multiclass_perceptron_loss", (X, L), {}, x.max(-1) - (x * onehot(L, 4)).sum(-1)),
-    ("multiclass_sparsemax_loss", (X[0], L[0]), {}, [multiclass_sparsemax(s, k) for s, k in zip(x[0], L[0], strict=True)]),
-    ("multiclass_sparsemax_loss", (X[0], L[0] - 4), {}, [multiclass_sparsemax(s, k) for s, k in zip(x[0], L[0], strict=True)]),
+    (
+        "multiclass_sparsemax_loss",
+        (X[0], L[0]),
+        {},
+        [multiclass_sparsemax(s, k) for s, k in zip(x[0], L[0], strict=True)],
+    ),
+    (
+        "multiclass_sparsemax_loss",
+        (X[0], L[0] - 4),
+        {},
+        [multiclass_sparsemax(s, k) for s, k in zip(x[0], L[0], strict=True)],
+    ),
     ("smooth_labels", (P, 0.3), {}, 0.7 * p + 0.3 / 4),
     ("smooth_labels", (P, 0.3), {"axis": (0, 1)}, 0.7 * p + 0.3 / 6),
     ("smooth_labels", (P, 0.3), {"where": W[1:]}, 0.7 * p + 0.3 / 3),
@@ -298,19 +386,42 @@ CASES = [
     ("ranking_softmax_loss", (X, B), {"where": W & False}, 0.0),
     ("ranking_softmax_loss", (X, B), {"where": W & False, "reduce_fn": None}, np.zeros((2, 3))),
     ("triplet_margin_loss", (X, T, P), {}, triplet(x, t, p)),
-    ("triplet_margin_loss", (X, T, P), {"axis": 1, "norm_degree": 4, "margin": 0.2, "eps": 1e-3}, triplet(x, t, p, 1, 4, 0.2, 1e-3)),
+    (
+        "triplet_margin_loss",
+        (X, T, P),
+        {"axis": 1, "norm_degree": 4, "margin": 0.2, "eps": 1e-3},
+        triplet(x, t, p, 1, 4, 0.2, 1e-3),
+    ),
     ("dice_loss", (IMAGES, REGIONS), {}, dice_of.mean(-1)),
     ("dice_loss", (IMAGES, REGIONS), {"reduction": "sum", "ignore_background": True}, dice_of[:, 1:].sum(-1)),
-    ("dice_loss", (IMAGES, REGIONS), {"reduction": "none", "class_weights": np.float32([1, 2, 4])}, dice_of * [1, 2, 4]),
-    ("dice_loss", (images.astype("f4"), REGIONS), {"apply_softmax": False, "smooth": 0.5, "alpha": 0.3, "beta": 0.7, "axis": (0, 1, 2)},
-     tversky(images, regions, (0, 1, 2), 0.5, 0.3, 0.7).mean(-1)),
+    (
+        "dice_loss",
+        (IMAGES, REGIONS),
+        {"reduction": "none", "class_weights": np.float32([1, 2, 4])},
+        dice_of * [1, 2, 4],
+    ),
+    (
+        "dice_loss",
+        (images.astype("f4"), REGIONS),
+        {"apply_softmax": False, "smooth": 0.5, "alpha": 0.3, "beta": 0.7, "axis": (0, 1, 2)},
+        tversky(images, regions, (0, 1, 2), 0.5, 0.3, 0.7).mean(-1),
+    ),
     ("dice_loss", (X[..., 0], B[..., :1]), {}, tversky(1 / (1 + np.exp(-x[..., 0])), b[..., 0], 1)),
     ("multiclass_generalized_dice_loss", (IMAGES, REGIONS), {}, (dice_of * SHARES).mean()),
-    ("multiclass_generalized_dice_loss", (images.astype("f4"), REGIONS), {"apply_softmax": False, "ignore_background": True, "smooth": 2.0},
-     (tversky(images, regions, (1, 2), 2.0) * SHARES)[:, 1:].mean()),
+    (
+        "multiclass_generalized_dice_loss",
+        (images.astype("f4"), REGIONS),
+        {"apply_softmax": False, "ignore_background": True, "smooth": 2.0},
+        (tversky(images, regions, (1, 2), 2.0) * SHARES)[:, 1:].mean(),
+    ),
     ("binary_dice_loss", (X, B), {}, tversky(1 / (1 + np.exp(-x)), b, (1, 2))),
-    ("binary_dice_loss", (X[..., :1], B[..., :1]), {"smooth": 3.0}, tversky(1 / (1 + np.exp(-x[..., 0])), b[..., 0], 1, 3.0)),
-]  # fmt: skip
+    (
+        "binary_dice_loss",
+        (X[..., :1], B[..., :1]),
+        {"smooth": 3.0},
+        tversky(1 / (1 + np.exp(-x[..., 0])), b[..., 0], 1, 3.0),
+    ),
+]
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{'-'.join(c[2])}")
 
 
@@ -330,24 +441,58 @@ def test_optax_is_optax(case, peer):
     name, args, kwargs, _ = case
     jnp = pytest.importorskip("jax.numpy")
     theirs = {k: jnp.asarray(v) if isinstance(v, np.ndarray) else v for k, v in kwargs.items()}
-    expected = getattr(peer, name)(*[jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in args], **theirs)
+    expected = getattr(peer, name)(
+        *[jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in args], **theirs
+    )
     check(getattr(optax, name)(*args, **kwargs), np.asarray(expected), rtol=1e-5, atol=1e-6)
 
 
 def test_optax_tests_cover_every_name():
-    apart = {"binary_logistic_loss", "binary_sparsemax_loss", "multiclass_logistic_loss", "convex_kl_divergence", "ctc_loss", "ctc_loss_with_forward_probs"}
+    apart = {
+        "binary_logistic_loss",
+        "binary_sparsemax_loss",
+        "multiclass_logistic_loss",
+        "convex_kl_divergence",
+        "ctc_loss",
+        "ctc_loss_with_forward_probs",
+    }
     assert {name for name, *_ in CASES} | apart | {"make_fenchel_young_loss", "ntxent"} == set(optax.__all__)
 
 
 OPTAX_NAMES = [  # of 0.2.8
-    "binary_dice_loss", "convex_kl_divergence", "cosine_distance", "cosine_similarity", "ctc_loss", "ctc_loss_with_forward_probs",
-    "dice_loss", "generalized_kl_divergence", "hinge_loss", "huber_loss", "kl_divergence", "kl_divergence_with_log_targets",
-    "l2_loss", "log_cosh", "make_fenchel_young_loss", "multiclass_generalized_dice_loss", "multiclass_hinge_loss",
-    "multiclass_perceptron_loss", "multiclass_sparsemax_loss", "ntxent", "perceptron_loss", "poly_loss_cross_entropy",
-    "ranking_softmax_loss", "safe_softmax_cross_entropy", "sigmoid_binary_cross_entropy", "sigmoid_focal_loss", "smooth_labels",
-    "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels", "sparsemax_loss", "squared_error",
+    "binary_dice_loss",
+    "convex_kl_divergence",
+    "cosine_distance",
+    "cosine_similarity",
+    "ctc_loss",
+    "ctc_loss_with_forward_probs",
+    "dice_loss",
+    "generalized_kl_divergence",
+    "hinge_loss",
+    "huber_loss",
+    "kl_divergence",
+    "kl_divergence_with_log_targets",
+    "l2_loss",
+    "log_cosh",
+    "make_fenchel_young_loss",
+    "multiclass_generalized_dice_loss",
+    "multiclass_hinge_loss",
+    "multiclass_perceptron_loss",
+    "multiclass_sparsemax_loss",
+    "ntxent",
+    "perceptron_loss",
+    "poly_loss_cross_entropy",
+    "ranking_softmax_loss",
+    "safe_softmax_cross_entropy",
+    "sigmoid_binary_cross_entropy",
+    "sigmoid_focal_loss",
+    "smooth_labels",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_with_integer_labels",
+    "sparsemax_loss",
+    "squared_error",
     "triplet_margin_loss",
-]  # fmt: skip
+]
 
 
 def test_optax_names_are_in_the_module_and_in_the_core():
@@ -359,26 +504,46 @@ def test_optax_names_are_in_the_module_and_in_the_core():
 def test_optax_has_all_names_and_parameters(peer):
     assert [n for n in dir(peer) if not n.startswith("_")] == OPTAX_NAMES
     for name in OPTAX_NAMES:
-        theirs, ours = ([(q.name, q.default) for q in inspect.signature(getattr(m, name)).parameters.values()] for m in (peer, optax))
+        theirs, ours = (
+            [(q.name, q.default) for q in inspect.signature(getattr(m, name)).parameters.values()]
+            for m in (peer, optax)
+        )
         assert [q for q in ours if q[0] != "reduce_fn"] == [q for q in theirs if q[0] != "reduce_fn"]
 
 
 def test_optax_options_may_be_positional():
     np.testing.assert_array_equal(optax.huber_loss(X, T, 0.5), optax.huber_loss(X, T, delta=0.5))
-    np.testing.assert_array_equal(optax.cosine_distance(X, T, 9.0, 0), optax.cosine_distance(X, T, epsilon=9.0, axis=0))
-    np.testing.assert_array_equal(optax.sigmoid_focal_loss(X, B, 0.25, 1.0), optax.sigmoid_focal_loss(X, B, alpha=0.25, gamma=1.0))
+    np.testing.assert_array_equal(
+        optax.cosine_distance(X, T, 9.0, 0), optax.cosine_distance(X, T, epsilon=9.0, axis=0)
+    )
+    np.testing.assert_array_equal(
+        optax.sigmoid_focal_loss(X, B, 0.25, 1.0), optax.sigmoid_focal_loss(X, B, alpha=0.25, gamma=1.0)
+    )
     a = draw(1, 4, 3), np.zeros((1, 4)), np.array([[0, 1]]), np.zeros((1, 2))
-    np.testing.assert_array_equal(optax.ctc_loss(*a, 2, -50.0), optax.ctc_loss(*a, blank_id=2, log_epsilon=-50.0))
+    np.testing.assert_array_equal(
+        optax.ctc_loss(*a, 2, -50.0), optax.ctc_loss(*a, blank_id=2, log_epsilon=-50.0)
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "args"),
-    [("binary_logistic_loss", (X, B)), ("binary_sparsemax_loss", (X, B)), ("multiclass_logistic_loss", (X, L)), ("convex_kl_divergence", (LOGP, P, 1))],
+    [
+        ("binary_logistic_loss", (X, B)),
+        ("binary_sparsemax_loss", (X, B)),
+        ("multiclass_logistic_loss", (X, L)),
+        ("convex_kl_divergence", (LOGP, P, 1)),
+    ],
 )
 def test_optax_deprecated_names_warn(name, args):
-    new = {"binary_logistic_loss": "sigmoid_binary_cross_entropy", "binary_sparsemax_loss": "sparsemax_loss",
-           "multiclass_logistic_loss": "softmax_cross_entropy_with_integer_labels", "convex_kl_divergence": "generalized_kl_divergence"}[name]  # fmt: skip
-    with pytest.warns(DeprecationWarning, match=f"The function {name} is deprecated. Please use {new} instead.") as caught:
+    new = {
+        "binary_logistic_loss": "sigmoid_binary_cross_entropy",
+        "binary_sparsemax_loss": "sparsemax_loss",
+        "multiclass_logistic_loss": "softmax_cross_entropy_with_integer_labels",
+        "convex_kl_divergence": "generalized_kl_divergence",
+    }[name]
+    with pytest.warns(
+        DeprecationWarning, match=f"The function {name} is deprecated. Please use {new} instead."
+    ) as caught:
         old = getattr(optax, name)(*args)
     assert caught[0].filename == __file__  # where it is called, which is where Python shows it
     np.testing.assert_array_equal(old, getattr(optax, new)(*args))
@@ -386,8 +551,14 @@ def test_optax_deprecated_names_warn(name, args):
 
 def test_optax_limits():
     inf = np.float32(INF)
-    assert optax.sigmoid_binary_cross_entropy(np.float32([INF, -INF, -INF]), [1, 0, 1]).tolist() == [0, 0, INF]
-    assert optax.softmax_cross_entropy(np.float32([1, 1, -INF]), np.float32([0.5, 0.5, 0])) == pytest.approx(np.log(2))
+    assert optax.sigmoid_binary_cross_entropy(np.float32([INF, -INF, -INF]), [1, 0, 1]).tolist() == [
+        0,
+        0,
+        INF,
+    ]
+    assert optax.softmax_cross_entropy(np.float32([1, 1, -INF]), np.float32([0.5, 0.5, 0])) == pytest.approx(
+        np.log(2)
+    )
     assert optax.softmax_cross_entropy(np.float32([1, 1, -INF]), np.float32([0, 0, 1])) == INF
     assert optax.kl_divergence(-inf, np.float32(0), axis=()) == 0
     assert optax.cosine_similarity(np.zeros(3, "f4"), np.ones(3, "f4")) == 0
@@ -399,15 +570,20 @@ def test_optax_limits():
     assert np.isnan(optax.multiclass_sparsemax_loss(X[0], [4, -5, -1])).tolist() == [True, True, False]
     assert optax.triplet_margin_loss([0.0, 0.0], [1.0, -1.0], [2.0, 2.0], norm_degree=1) == 0
     assert optax.binary_dice_loss(P[..., 0], B[..., 0], apply_sigmoid=False).shape == (2,)
-    left_out = optax.softmax_cross_entropy_with_integer_labels(np.float32([1, NAN, 3, 2]), 2, where=np.array([True, False, False, True]))
-    assert left_out == pytest.approx(np.log(np.e + np.e**2) - 3)  # of what is left out only the label's logit is read
+    left_out = optax.softmax_cross_entropy_with_integer_labels(
+        np.float32([1, NAN, 3, 2]), 2, where=np.array([True, False, False, True])
+    )
+    # of what is left out only the label's logit is read
+    assert left_out == pytest.approx(np.log(np.e + np.e**2) - 3)
     assert optax.ranking_softmax_loss(X[:0], B[:0]) == 0
     kept = optax.smooth_labels(np.eye(3), 0.3, where=np.array([[True, True, False]] * 2 + [[False] * 3]))
     np.testing.assert_allclose(kept, [[0.85, 0.15, 0.15], [0.15, 0.85, 0.15], [0, 0, 1]])
 
 
 def test_optax_fenchel_young_is_the_cores():
-    np.testing.assert_allclose(optax.make_fenchel_young_loss(max_fun=np.max)(x, p), x.max(-1) - (x * p).sum(-1))
+    np.testing.assert_allclose(
+        optax.make_fenchel_young_loss(max_fun=np.max)(x, p), x.max(-1) - (x * p).sum(-1)
+    )
     check(optax.make_fenchel_young_loss(ul.logsumexp)(X, P), ce(x, p))
 
 
@@ -417,8 +593,9 @@ def test_optax_ntxent():
     s = u @ u.T / temperature
     terms = [
         np.log(np.exp(s[i, j]) + sum(np.exp(s[i, k]) for k in range(6) if labels[k] != labels[i])) - s[i, j]
-        for i, j in itertools.permutations(range(6), 2) if labels[i] == labels[j]
-    ]  # fmt: skip
+        for i, j in itertools.permutations(range(6), 2)
+        if labels[i] == labels[j]
+    ]
     check(optax.ntxent(e, labels, temperature), np.mean(terms), rtol=1e-5)
     check(optax.ntxent(e, labels, temperature=temperature), np.mean(terms), rtol=1e-5)
     assert optax.ntxent(e[:4], [0, 0, 1, 1]) == optax.ntxent(e[:4], [5, 5, 2, 2], 0.07)
@@ -429,18 +606,23 @@ def test_optax_ntxent():
 def ctc_problem():
     logits = draw(5, 4, 3)
     frames = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
-    labels = np.array([[1, 2], [2, 2], [1, 7], [1, 0], [-3, 9]])  # the fourth has the blank inside, the others rubbish as padding
+    # the fourth has the blank inside, the others rubbish as padding
+    labels = np.array([[1, 2], [2, 2], [1, 7], [1, 0], [-3, 9]])
     paddings = np.array([[0, 0], [0, 0], [0, 1], [0, 0], [1, 1]])
     return logits, frames, labels, paddings
 
 
 def test_optax_ctc_is_the_sum_over_paths():
     logits, frames, labels, paddings = ctc_problem()
-    expected = [enumerate_ctc(z[f == 0], k[q == 0], 0) for z, f, k, q in zip(logits, frames, labels, paddings, strict=True)]
+    expected = [
+        enumerate_ctc(z[f == 0], k[q == 0], 0)
+        for z, f, k, q in zip(logits, frames, labels, paddings, strict=True)
+    ]
     check(optax.ctc_loss(logits, frames, labels, paddings), expected)
     moved, shifted = np.roll(logits, -1, -1), np.where(paddings == 0, (labels - 1) % 3, 5.5)
     check(optax.ctc_loss(moved, frames == 1, shifted, paddings * 1.0, blank_id=2), expected)
-    check(optax.ctc_loss(moved, frames, shifted, paddings[:, ::-1], blank_id=-1), expected)  # of paddings only the sum counts
+    # of paddings only the sum counts
+    check(optax.ctc_loss(moved, frames, shifted, paddings[:, ::-1], blank_id=-1), expected)
 
 
 def test_optax_ctc_forward_probs():
@@ -458,11 +640,16 @@ def test_optax_ctc_forward_probs():
 def enumerate_ctc_state(logits, label, state):
     """-log p of ending in one state."""
     lp = logits.astype(float) - np.log(np.exp(logits.astype(float)).sum(-1, keepdims=True))
-    # Ending in a blank state is ending the prefix before it with its last symbol, or before that, and a blank in the last frame.
+    # Ending in a blank state is ending the prefix before it with its last symbol, or before that, and a blank
+    # in the last frame.
     if state % 2 == 0:
         return enumerate_ctc(lp[:-1], label[: state // 2], 0, normalised=False) - lp[-1, 0]
     last, before = label[state // 2], label[: state // 2]
-    total = sum(np.exp(lp[k:, last].sum() - enumerate_ctc(lp[:k], before, 0, normalised=False)) for k in range(1, len(lp)) if not before or before[-1] != last)
+    total = sum(
+        np.exp(lp[k:, last].sum() - enumerate_ctc(lp[:k], before, 0, normalised=False))
+        for k in range(1, len(lp))
+        if not before or before[-1] != last
+    )
     return -np.log(total + (np.exp(lp[:, last].sum()) if not before else 0))
 
 
@@ -478,7 +665,9 @@ def test_optax_ctc_has_a_worst_loss():
     assert half.tolist() == [1e5, 1e5]
     logits[0, 0, 2] = -INF  # one way is left
     ok = optax.ctc_loss(logits[:1], a[1][:1], np.array([[2]]), np.array([[0]]))
-    np.testing.assert_allclose(ok, -log(softmax(logits[0, :1])[0, 0]) - log(softmax(logits[0, 1:])[0, 2]), rtol=1e-6)
+    np.testing.assert_allclose(
+        ok, -log(softmax(logits[0, :1])[0, 0]) - log(softmax(logits[0, 1:])[0, 2]), rtol=1e-6
+    )
 
 
 def test_ctc_of_nothing():
@@ -489,8 +678,10 @@ def test_ctc_of_nothing():
         expected = np.where(n > frames, 1e5, blank) if batch else np.zeros(0)
         check(optax.ctc_loss(logits, np.zeros((batch, frames)), labels, zero), expected)
         if n <= frames:
-            check(axon.connectionist_temporal_classification((zero.sum(1) + n, labels), logits - np.float32(5)),
-                  expected if not batch else -(logits[..., 0] - 5.0).sum(-1))  # fmt: skip
+            check(
+                axon.connectionist_temporal_classification((zero.sum(1) + n, labels), logits - np.float32(5)),
+                expected if not batch else -(logits[..., 0] - 5.0).sum(-1),
+            )
             assert gluon.CTCLoss()(logits, labels).shape == (batch,)
             assert gluon.CTCLoss().grad(logits, labels).shape == logits.shape
 
@@ -499,7 +690,9 @@ def test_optax_ctc_is_optax(peer):
     logits, frames, labels, paddings = ctc_problem()
     labels = np.where(paddings == 0, labels, 0)
     for options in ({}, {"blank_id": 1}, {"blank_id": 2, "log_epsilon": -300.0}):
-        theirs = peer.ctc_loss_with_forward_probs(logits, frames.astype("f4"), labels, paddings.astype("f4"), **options)
+        theirs = peer.ctc_loss_with_forward_probs(
+            logits, frames.astype("f4"), labels, paddings.astype("f4"), **options
+        )
         ours = optax.ctc_loss_with_forward_probs(logits, frames, labels, paddings, **options)
         worst = options.get("log_epsilon", -1e5)
         check(ours[0], np.minimum(theirs[0], -worst), rtol=1e-5)
@@ -518,7 +711,8 @@ ALL = {"none": lambda v: v, "mean": np.mean, "sum": np.sum}
 Q = np.float32([[0.2, 0.8, 1.0, 0.0], [1e-9, 0.5, 0.3, 0.999]])
 q, hot = Q.astype(float), np.eye(4)[[1, 3]]
 HOT = hot.astype("i1")
-c7 = np.clip(Q, np.float32(1e-7), np.float32(1 - 1e-7)).astype(float)  # 1 - 1e-7 is one step below 1 in float32
+# 1 - 1e-7 is one step below 1 in float32
+c7 = np.clip(Q, np.float32(1e-7), np.float32(1 - 1e-7)).astype(float)
 two_eps = -(hot * np.log(c7 + 1e-7) + (1 - hot) * np.log(1 - c7 + 1e-7)).mean(-1)
 DENSE = np.clip(Q, 0.05, None)
 dense = DENSE.astype(float)
@@ -528,7 +722,12 @@ AXON = [
     ("log_cosh", (T, X), {}, (np.logaddexp(x - t, t - x) - np.log(2)).mean(-1)),
     ("log_cosh", (np.zeros((1, 2), "f4"), np.float32([[-100, 100]])), {}, np.array([100 - np.log(2)])),
     ("huber", (T, X), {}, np.where(abs(x - t) <= 1, (x - t) ** 2 / 2, abs(x - t) - 0.5)),
-    ("huber", (T, X), {"delta": 0.3}, np.where(abs(x - t) <= 0.3, (x - t) ** 2 / 2, 0.3 * (abs(x - t) - 0.15))),
+    (
+        "huber",
+        (T, X),
+        {"delta": 0.3},
+        np.where(abs(x - t) <= 0.3, (x - t) ** 2 / 2, 0.3 * (abs(x - t) - 0.15)),
+    ),
     ("poisson", (HOT, Q), {}, (q - hot * np.log(q + 1e-7)).mean(-1)),
     ("poisson", (HOT, Q), {"eps": 0.5}, (q - hot * np.log(q + 0.5)).mean(-1)),
     ("hinge", (SIGNS.astype("i1"), X), {}, np.maximum(0, 1 - x * np.sign(t)).mean(-1)),
@@ -540,20 +739,51 @@ AXON = [
     ("cosine_similarity", (T, X), {}, cosine(x, t, 1)),
     ("cosine_similarity", (T, X), {"axes": [0, 2]}, cosine(x, t, (0, 2))),
     ("cosine_similarity", (T[0, 0], X[0, 0]), {"axes": [0], "eps": 100.0}, (x[0, 0] * t[0, 0]).sum() / 100),
-    ("cosine_similarity", (np.float32([[0.1, 0.0]]), np.float32([[9.0, 12.0]])), {"eps": 3.0}, np.array([0.3])),
-    ("kl_divergence", (HOT, Q), {}, (np.clip(hot, 1e-7, 1) * np.log(np.clip(hot, 1e-7, 1) / np.clip(q, 1e-7, 1))).sum(-1)),
+    (
+        "cosine_similarity",
+        (np.float32([[0.1, 0.0]]), np.float32([[9.0, 12.0]])),
+        {"eps": 3.0},
+        np.array([0.3]),
+    ),
+    (
+        "kl_divergence",
+        (HOT, Q),
+        {},
+        (np.clip(hot, 1e-7, 1) * np.log(np.clip(hot, 1e-7, 1) / np.clip(q, 1e-7, 1))).sum(-1),
+    ),
     ("kl_divergence", (3 * P, P), {}, (np.clip(3 * p, 0, 1) * np.log(np.clip(3 * p, 0, 1) / p)).sum(-1)),
     ("kl_divergence", (HOT, Q), {"eps": 0}, -np.log([0.8, 0.999])),
     ("binary_cross_entropy", (HOT, Q), {}, two_eps),
-    ("binary_cross_entropy", (HOT, DENSE[:, :1].repeat(4, 1)), {"eps": 0}, -(hot * np.log(dense[:, :1]) + (1 - hot) * np.log(1 - dense[:, :1])).mean(-1)),
-    ("binary_cross_entropy", (B, X), {"from_logits": True}, (b * softplus(-x) + (1 - b) * softplus(x)).mean(-1)),
+    (
+        "binary_cross_entropy",
+        (HOT, DENSE[:, :1].repeat(4, 1)),
+        {"eps": 0},
+        -(hot * np.log(dense[:, :1]) + (1 - hot) * np.log(1 - dense[:, :1])).mean(-1),
+    ),
+    (
+        "binary_cross_entropy",
+        (B, X),
+        {"from_logits": True},
+        (b * softplus(-x) + (1 - b) * softplus(x)).mean(-1),
+    ),
     ("categorical_cross_entropy", (HOT, DENSE), {}, -np.log(dense[[0, 1], [1, 3]])),
     ("categorical_cross_entropy", (P, X), {"from_logits": True}, ce(x, p)),
-    ("categorical_cross_entropy", (L.astype("u1")[..., None], X), {"from_logits": True, "sparse": True}, ce(x, onehot(L, 4))),
-    ("categorical_cross_entropy", (np.array([1, 3]), DENSE), {"sparse": True}, -np.log(dense[[0, 1], [1, 3]])),
+    (
+        "categorical_cross_entropy",
+        (L.astype("u1")[..., None], X),
+        {"from_logits": True, "sparse": True},
+        ce(x, onehot(L, 4)),
+    ),
+    (
+        "categorical_cross_entropy",
+        (np.array([1, 3]), DENSE),
+        {"sparse": True},
+        -np.log(dense[[0, 1], [1, 3]]),
+    ),
     ("apply_label_smoothing", (HOT, Q), {}, 0.9 * hot + 0.1 / 4),
-    ("apply_label_smoothing", (B, X), {"smoothing": 0.3}, 0.7 * b + 0.3 / 3),      # classes are axis 1, whatever the rank
-]  # fmt: skip
+    # classes are axis 1, whatever the rank
+    ("apply_label_smoothing", (B, X), {"smoothing": 0.3}, 0.7 * b + 0.3 / 3),
+]
 
 
 @pytest.mark.parametrize("case", AXON, ids=lambda c: f"{c[0]}-{'-'.join(c[2])}")
@@ -584,7 +814,10 @@ def test_axon_caps_probabilities_twice():
 def test_axon_eps_of_logits_is_not_looked_at(eps):
     for words in ({}, {"positive_weight": 2.0}):
         expected = axon.binary_cross_entropy([[0.0, 1.0]], [[2.0, -3.0]], from_logits=True, **words)
-        assert np.array_equal(axon.binary_cross_entropy([[0.0, 1.0]], [[2.0, -3.0]], from_logits=True, eps=eps, **words), expected)
+        assert np.array_equal(
+            axon.binary_cross_entropy([[0.0, 1.0]], [[2.0, -3.0]], from_logits=True, eps=eps, **words),
+            expected,
+        )
 
 
 def test_axon_binary_class_weights_give_one_number():
@@ -596,7 +829,10 @@ def test_axon_binary_class_weights_give_one_number():
         ({"positive_weights": 3.0, "negative_weights": 0.5}, 0.5 + 2.5 * b),
     ]:
         for reduction in ALL:
-            check(axon.binary_cross_entropy(B, X, from_logits=True, reduction=reduction, **options), (weights * each).mean())
+            check(
+                axon.binary_cross_entropy(B, X, from_logits=True, reduction=reduction, **options),
+                (weights * each).mean(),
+            )
 
 
 def test_axon_pairs_are_anything_of_two():
@@ -604,18 +840,40 @@ def test_axon_pairs_are_anything_of_two():
     y, frames = np.float32([[1, -1], [1, 1]]), np.log(np.float32([[[0.5, 0.5]] * 3] * 2))
     ranked = axon.margin_ranking(y, (first, second), margin=0.5)
     spelled = axon.connectionist_temporal_classification(([1, 1], [[1], [1]]), frames)
-    pairs = [lambda a, b: iter([a, b]), lambda a, b: (x for x in (a, b)), lambda a, b: {"a": a, "b": b}.values(), lambda a, b: [a, b]]
+    pairs = [
+        lambda a, b: iter([a, b]),
+        lambda a, b: (x for x in (a, b)),
+        lambda a, b: {"a": a, "b": b}.values(),
+        lambda a, b: [a, b],
+    ]
     for pair in pairs:
         assert np.array_equal(axon.margin_ranking(y, pair(first, second), margin=0.5), ranked)
-        assert np.array_equal(axon.connectionist_temporal_classification(pair([1, 1], [[1], [1]]), frames), spelled)
+        assert np.array_equal(
+            axon.connectionist_temporal_classification(pair([1, 1], [[1], [1]]), frames), spelled
+        )
     assert np.array_equal(axon.margin_ranking(y, np.stack([first, second]), margin=0.5), ranked)
-    frame = pytest.importorskip("pandas").DataFrame([[0.5, 2.0], [1.5, 1.0]])  # whose columns have names that are numbers
+    # whose columns have names that are numbers
+    frame = pytest.importorskip("pandas").DataFrame([[0.5, 2.0], [1.5, 1.0]])
     assert np.array_equal(axon.margin_ranking(y[0], frame, margin=0.5), ranked[0])
     named = {0: first, 1: second}
-    for bad in (named, named.keys(), "ab", b"ab", iter([first]), iter([first] * 3), [first], np.stack([first] * 3), None, 1.0):
+    for bad in (
+        named,
+        named.keys(),
+        "ab",
+        b"ab",
+        iter([first]),
+        iter([first] * 3),
+        [first],
+        np.stack([first] * 3),
+        None,
+        1.0,
+    ):
         with pytest.raises(ValueError, match=r"^margin_ranking: y_pred must be a pair of arrays, not "):
             axon.margin_ranking(y, bad)
-        with pytest.raises(ValueError, match=r"^connectionist_temporal_classification: y_true must be a pair of arrays, lengths and targets, not "):
+        with pytest.raises(
+            ValueError,
+            match=r"^connectionist_temporal_classification: y_true must be a pair of arrays, lengths and targets, not ",
+        ):
             axon.connectionist_temporal_classification(bad, frames)
 
 
@@ -623,8 +881,13 @@ def test_axon_class_weights_divide_the_mean():
     loss, weights, truth = ce(x[0], p[0]), np.array([1.0, 2.0, 4.0, 8.0]), p[0].argmax(1)
     options = {"from_logits": True, "class_weights": weights.tolist()}
     check(axon.categorical_cross_entropy(P[0], X[0], **options), weights[truth] * loss)
-    check(axon.categorical_cross_entropy(P[0], X[0], **options, reduction="sum"), (weights[truth] * loss).sum())
-    check(axon.categorical_cross_entropy(P[0], X[0], **options, reduction="mean"), (weights[truth] * loss).sum() / weights[truth].sum())
+    check(
+        axon.categorical_cross_entropy(P[0], X[0], **options, reduction="sum"), (weights[truth] * loss).sum()
+    )
+    check(
+        axon.categorical_cross_entropy(P[0], X[0], **options, reduction="mean"),
+        (weights[truth] * loss).sum() / weights[truth].sum(),
+    )
 
 
 def test_axon_label_smoothing_wraps_a_loss():
@@ -635,9 +898,15 @@ def test_axon_label_smoothing_wraps_a_loss():
 
 
 def test_axon_ctc_is_the_sum_over_paths():
-    y_pred = np.log(softmax(draw(3, 4, 3)) * np.float32(0.9))  # used as they are, also where they do not sum to 1
+    # used as they are, also where they do not sum to 1
+    y_pred = np.log(softmax(draw(3, 4, 3)) * np.float32(0.9))
     lengths, labels = np.array([1, 2, 2]), np.array([[1, 8], [2, 2], [1, 0]])
-    expected = np.array([enumerate_ctc(z, k[:n], 0, normalised=False) for z, k, n in zip(y_pred, labels, lengths, strict=True)])
+    expected = np.array(
+        [
+            enumerate_ctc(z, k[:n], 0, normalised=False)
+            for z, k, n in zip(y_pred, labels, lengths, strict=True)
+        ]
+    )
     f = axon.connectionist_temporal_classification
     check(f((lengths, labels), y_pred), expected)
     check(f((lengths, labels), y_pred, reduction="sum"), expected.sum())
@@ -660,7 +929,9 @@ def log_softmax(z, axis=-1):
 
 COUNTS = rng.integers(0, 4, (2, 3, 4))
 POS = np.float32([0.5, 1, 2, 3])
-stirling = np.where(COUNTS > 1, xlogy(COUNTS, COUNTS) - COUNTS + log(2 * np.pi * np.maximum(COUNTS, 1)) / 2, 0)
+stirling = np.where(
+    COUNTS > 1, xlogy(COUNTS, COUNTS) - COUNTS + log(2 * np.pi * np.maximum(COUNTS, 1)) / 2, 0
+)
 R = softmax(draw(2, 3, 4)) * np.float32(2)
 U = (1 / (1 + np.exp(-X))).astype("f4")
 GLUON = [
@@ -669,37 +940,87 @@ GLUON = [
     (gluon.L1Loss(weight=2), (X, T), {}, lambda z: 2 * abs(z - t)),
     (gluon.L1Loss(batch_axis=1), (X, T), {}, lambda z: abs(z - t)),
     (gluon.HuberLoss(), (X, T), {}, lambda z: np.where(abs(z - t) > 1, abs(z - t) - 0.5, (z - t) ** 2 / 2)),
-    (gluon.HuberLoss(rho=0.4, batch_axis=-1), (X, T), {}, lambda z: np.where(abs(z - t) > 0.4, abs(z - t) - 0.2, (z - t) ** 2 / 0.8)),
+    (
+        gluon.HuberLoss(rho=0.4, batch_axis=-1),
+        (X, T),
+        {},
+        lambda z: np.where(abs(z - t) > 0.4, abs(z - t) - 0.2, (z - t) ** 2 / 0.8),
+    ),
     (gluon.HingeLoss(), (X, SIGNS), {}, lambda z: np.maximum(0, 1 - z * np.sign(t))),
     (gluon.HingeLoss(margin=0.3), (X, SIGNS), {}, lambda z: np.maximum(0, 0.3 - z * np.sign(t))),
     (gluon.SquaredHingeLoss(), (X, SIGNS), {}, lambda z: np.maximum(0, 1 - z * np.sign(t)) ** 2),
     (gluon.SquaredHingeLoss(2, 0.5), (X, SIGNS), {}, lambda z: 0.5 * np.maximum(0, 2 - z * np.sign(t)) ** 2),
     (gluon.LogisticLoss(), (X, SIGNS.astype("i4")), {}, lambda z: softplus(-z * np.sign(t))),
     (gluon.LogisticLoss(), (X, SIGNS * 0), {}, lambda z: (softplus(z) + softplus(-z)) / 2),
-    (gluon.LogisticLoss(label_format="binary"), (X, B), {}, lambda z: b * softplus(-z) + (1 - b) * softplus(z)),
+    (
+        gluon.LogisticLoss(label_format="binary"),
+        (X, B),
+        {},
+        lambda z: b * softplus(-z) + (1 - b) * softplus(z),
+    ),
     (gluon.SigmoidBinaryCrossEntropyLoss(), (X, B), {}, lambda z: b * softplus(-z) + (1 - b) * softplus(z)),
-    (gluon.SigmoidBCELoss(), (X, B), {"pos_weight": POS}, lambda z: POS * b * softplus(-z) + (1 - b) * softplus(z)),
+    (
+        gluon.SigmoidBCELoss(),
+        (X, B),
+        {"pos_weight": POS},
+        lambda z: POS * b * softplus(-z) + (1 - b) * softplus(z),
+    ),
     (gluon.SigmoidBCELoss(True), (U, B), {}, lambda z: -b * log(z + 1e-12) - (1 - b) * log(1 - z + 1e-12)),
-    (gluon.SigmoidBCELoss(from_sigmoid=True, weight=2), (U, B), {"pos_weight": POS}, lambda z: -2 * (POS * b * log(z) + (1 - b) * log(1 - z))),
+    (
+        gluon.SigmoidBCELoss(from_sigmoid=True, weight=2),
+        (U, B),
+        {"pos_weight": POS},
+        lambda z: -2 * (POS * b * log(z) + (1 - b) * log(1 - z)),
+    ),
     (gluon.PoissonNLLLoss(reduction="batch"), (X, COUNTS), {}, lambda z: np.exp(z) - COUNTS * z),
-    (gluon.PoissonNLLLoss(from_logits=False, reduction="batch"), (R, COUNTS), {"epsilon": 0.1}, lambda z: z - COUNTS * log(z + 0.1)),
-    (gluon.PoissonNLLLoss(compute_full=True, reduction="batch", batch_axis=2), (X, COUNTS), {}, lambda z: np.exp(z) - COUNTS * z + stirling),
+    (
+        gluon.PoissonNLLLoss(from_logits=False, reduction="batch"),
+        (R, COUNTS),
+        {"epsilon": 0.1},
+        lambda z: z - COUNTS * log(z + 0.1),
+    ),
+    (
+        gluon.PoissonNLLLoss(compute_full=True, reduction="batch", batch_axis=2),
+        (X, COUNTS),
+        {},
+        lambda z: np.exp(z) - COUNTS * z + stirling,
+    ),
     (gluon.KLDivLoss(), (LOGP, P), {}, lambda z: kl(z, p)),
     (gluon.KLDivLoss(weight=2.0), (LOGP, P * B), {}, lambda z: 2 * kl(z, p * b)),
     (gluon.KLDivLoss(from_logits=False), (X, P), {}, lambda z: kl(log_softmax(z), p)),
     (gluon.KLDivLoss(False, axis=1, weight=0.5), (X, P), {}, lambda z: 0.5 * kl(log_softmax(z, 1), p)),
     (gluon.KLDivLoss(False, axis=0), (X, P), {}, lambda z: kl(log_softmax(z, 0), p)),
-]  # fmt: skip
+]
 CLASSES = rng.integers(0, 3, (2, 4))
-GLUON_ROWS = [      # their terms keep the class axis with the length 1
+GLUON_ROWS = [  # their terms keep the class axis with the length 1
     (gluon.SoftmaxCrossEntropyLoss(), (X, L), {}, lambda z: ce(z, onehot(L, 4))[..., None]),
-    (gluon.SoftmaxCELoss(axis=1, weight=2.0), (X, CLASSES.astype("f4")), {}, lambda z: 2 * ce(np.swapaxes(z, 1, 2), onehot(CLASSES, 3))[:, None]),
-    (gluon.SoftmaxCELoss(), (X, L + np.array([[4], [-9]])), {}, lambda z: ce(z, onehot(np.array([[3] * 3, [0] * 3]), 4))[..., None]),
+    (
+        gluon.SoftmaxCELoss(axis=1, weight=2.0),
+        (X, CLASSES.astype("f4")),
+        {},
+        lambda z: 2 * ce(np.swapaxes(z, 1, 2), onehot(CLASSES, 3))[:, None],
+    ),
+    (
+        gluon.SoftmaxCELoss(),
+        (X, L + np.array([[4], [-9]])),
+        {},
+        lambda z: ce(z, onehot(np.array([[3] * 3, [0] * 3]), 4))[..., None],
+    ),
     (gluon.SoftmaxCELoss(), (X, L[..., None]), {}, lambda z: ce(z, onehot(L, 4))[..., None]),
-    (gluon.SoftmaxCELoss(from_logits=True), (LOGP, L), {}, lambda z: -(z * onehot(L, 4)).sum(-1, keepdims=True)),
+    (
+        gluon.SoftmaxCELoss(from_logits=True),
+        (LOGP, L),
+        {},
+        lambda z: -(z * onehot(L, 4)).sum(-1, keepdims=True),
+    ),
     (gluon.SoftmaxCELoss(-1, False), (X, P.reshape(-1)), {}, lambda z: ce(z, p)[..., None]),
-    (gluon.SoftmaxCELoss(sparse_label=False, from_logits=True, batch_axis=1), (LOGP, P), {}, lambda z: -(z * p).sum(-1, keepdims=True)),
-]  # fmt: skip
+    (
+        gluon.SoftmaxCELoss(sparse_label=False, from_logits=True, batch_axis=1),
+        (LOGP, P),
+        {},
+        lambda z: -(z * p).sum(-1, keepdims=True),
+    ),
+]
 SAMPLE_WEIGHTS = [None, np.array([[[1]], [[3]]]), np.float64(0.5)]
 
 
@@ -717,7 +1038,9 @@ def check_gluon(loss, args, kwargs, terms, weights):
         options = dict(kwargs) if weight is None else {**kwargs, "sample_weight": weight}
         check(loss(*args, **options), the_mean(loss, terms(z) * factor))
         grad = loss.grad(*args, **options)
-        check(grad, slope(lambda v, factor=factor: the_mean(loss, terms(v) * factor), z), rtol=1e-4, atol=1e-5)
+        check(
+            grad, slope(lambda v, factor=factor: the_mean(loss, terms(v) * factor), z), rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("case", GLUON, ids=lambda c: repr(c[0]))
@@ -731,7 +1054,12 @@ def test_gluon_rows_are_the_plain_formula(case):
 
 
 def test_gluon_tests_cover_every_name():
-    tested = {type(case[0]).__name__ for case in [*GLUON, *GLUON_ROWS]} | {"TripletLoss", "CosineEmbeddingLoss", "SDMLLoss", "CTCLoss"}
+    tested = {type(case[0]).__name__ for case in [*GLUON, *GLUON_ROWS]} | {
+        "TripletLoss",
+        "CosineEmbeddingLoss",
+        "SDMLLoss",
+        "CTCLoss",
+    }
     assert tested | {"Loss", "SigmoidBCELoss", "SoftmaxCELoss"} == set(gluon.__all__)
     assert gluon.SigmoidBCELoss is gluon.SigmoidBinaryCrossEntropyLoss
     assert gluon.SoftmaxCELoss is gluon.SoftmaxCrossEntropyLoss
@@ -749,7 +1077,9 @@ def test_gluon_softmax_weights_of_the_labels_shape():
     loss, each = gluon.SoftmaxCELoss(), ce(x, onehot(L, 4))
     for weight in (np.float32([[1], [3]]), np.float32([2, 3, 4]), P[..., 0]):
         check(loss(X, L, weight), (each * weight.astype(float)).mean(1))
-        np.testing.assert_array_equal(loss.grad(X, L, weight), loss.grad(X, L, np.broadcast_to(weight, (2, 3))[..., None]))
+        np.testing.assert_array_equal(
+            loss.grad(X, L, weight), loss.grad(X, L, np.broadcast_to(weight, (2, 3))[..., None])
+        )
     assert loss(X[0], L[0], [2, 0, 4]).tolist() == [2 * loss(X[0], L[0])[0], 0, 4 * loss(X[0], L[0])[2]]
 
 
@@ -811,13 +1141,19 @@ def test_gluon_sdml():
 
 
 def ctc_of(z, labels, frames):
-    return np.array([enumerate_ctc(row[:n], label, z.shape[-1] - 1) for row, label, n in zip(z, labels, frames, strict=True)])
+    return np.array(
+        [
+            enumerate_ctc(row[:n], label, z.shape[-1] - 1)
+            for row, label, n in zip(z, labels, frames, strict=True)
+        ]
+    )
 
 
 @pytest.mark.parametrize("layout", ["NTC", "TNC"])
 @pytest.mark.parametrize("label_layout", ["NT", "TN"])
 def test_gluon_ctc_is_the_sum_over_paths(layout, label_layout):
-    pred, label = draw(3, 4, 3), np.float32([[0, 1, -1], [1, 1, -1], [2, 0, -1]])  # the third has the blank inside
+    # the third has the blank inside
+    pred, label = draw(3, 4, 3), np.float32([[0, 1, -1], [1, 1, -1], [2, 0, -1]])
     lay = (lambda a: a) if layout == "NTC" else (lambda a: np.swapaxes(a, 0, 1))
     loss, label = gluon.CTCLoss(layout, label_layout, weight=2.0), label if label_layout == "NT" else label.T
     for options, labels, frames in [
@@ -828,7 +1164,12 @@ def test_gluon_ctc_is_the_sum_over_paths(layout, label_layout):
         factor = 2.0 * np.array(options.get("sample_weight", 1))
         terms = lambda z, labels=labels, frames=frames, factor=factor: factor * ctc_of(z, labels, frames)
         check(loss(lay(pred), label, **options), terms(pred.astype(float)))
-        check(loss.grad(lay(pred), label, **options), lay(slope(terms, pred.astype(float))), rtol=1e-4, atol=1e-5)
+        check(
+            loss.grad(lay(pred), label, **options),
+            lay(slope(terms, pred.astype(float))),
+            rtol=1e-4,
+            atol=1e-5,
+        )
 
 
 def test_gluon_ctc_reads_no_frame_beyond_the_length():
@@ -916,8 +1257,16 @@ def test_migration_page_names_what_the_core_has():
         ("class 4|label 4", lambda: axon.categorical_cross_entropy(L[0] * 0 + 4, P[0], sparse=True)),
         ("class_weights", lambda: axon.categorical_cross_entropy(B[0], P[0], class_weights=[1, 2, 3])),
         ("class_weights", lambda: axon.categorical_cross_entropy(B, P, class_weights=[1, 2, 3, 4])),
-        ("class_weights", lambda: axon.categorical_cross_entropy(B[0, 0], P[0, 0], class_weights=[1, 2, 3, 4])),
-        ("class_weights", lambda: axon.categorical_cross_entropy(np.array([0, 1, 2, 3]), P[0, :1].repeat(4, 0), sparse=True, class_weights=[1, 2, 3, 4])),
+        (
+            "class_weights",
+            lambda: axon.categorical_cross_entropy(B[0, 0], P[0, 0], class_weights=[1, 2, 3, 4]),
+        ),
+        (
+            "class_weights",
+            lambda: axon.categorical_cross_entropy(
+                np.array([0, 1, 2, 3]), P[0, :1].repeat(4, 0), sparse=True, class_weights=[1, 2, 3, 4]
+            ),
+        ),
         ("reduction", lambda: axon.hinge(SIGNS, X, reduction="average")),
         ("reduction", lambda: axon.hinge(SIGNS, X, reduction=["mean"])),
         ("y_pred", lambda: axon.margin_ranking(SIGNS, X[:1])),
@@ -926,7 +1275,10 @@ def test_migration_page_names_what_the_core_has():
         (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([-1, 2], L), X)),
         (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([1, 4], L), X)),
         (r"y_true\[0\]", lambda: axon.connectionist_temporal_classification(([1], L), X)),
-        (r"connectionist_temporal_classification: labels must be integers, not", lambda: axon.connectionist_temporal_classification(([1, 2], L + 0.5), X)),
+        (
+            r"connectionist_temporal_classification: labels must be integers, not",
+            lambda: axon.connectionist_temporal_classification(([1, 2], L + 0.5), X),
+        ),
         ("weight", lambda: gluon.L1Loss(weight=[1.0])),
         ("weight", lambda: gluon.L2Loss(weight=None)),
         ("batch_axis", lambda: gluon.L1Loss(batch_axis=3)(X, T)),
@@ -967,7 +1319,11 @@ def test_bad_input_is_named(name, call):
 
 
 def test_labels_must_be_integers():
-    for f in (optax.softmax_cross_entropy_with_integer_labels, optax.multiclass_hinge_loss, optax.multiclass_sparsemax_loss):
+    for f in (
+        optax.softmax_cross_entropy_with_integer_labels,
+        optax.multiclass_hinge_loss,
+        optax.multiclass_sparsemax_loss,
+    ):
         with pytest.raises(TypeError, match="labels must be integers"):
             f(X, L * 1.0)
 
@@ -994,7 +1350,16 @@ def test_only_real_numbers(call, bad):
         call(bad)
 
 
-@pytest.mark.parametrize("name", ["kl_divergence", "kl_divergence_with_log_targets", "generalized_kl_divergence", "cosine_similarity", "cosine_distance"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kl_divergence",
+        "kl_divergence_with_log_targets",
+        "generalized_kl_divergence",
+        "cosine_similarity",
+        "cosine_distance",
+    ],
+)
 def test_optax_masks_of_sums_lie_over_elements_whatever_their_rank(name):
     rng = np.random.default_rng(0)
     x, y, where = np.log(rng.random((4, 4))), rng.random((4, 4)), np.array([True, True, False, True])
@@ -1009,7 +1374,9 @@ def test_optax_masks_of_lists_lie_over_elements_whatever_their_rank():
     rng = np.random.default_rng(0)
     x, y, where = rng.random((2, 3, 4)), rng.random((2, 3, 4)), rng.random((3, 4)) < 0.6
     got = optax.ranking_softmax_loss(x, y, where=where, reduce_fn=None)
-    np.testing.assert_array_equal(got, optax.ranking_softmax_loss(x, y, where=np.broadcast_to(where, x.shape), reduce_fn=None))
+    np.testing.assert_array_equal(
+        got, optax.ranking_softmax_loss(x, y, where=np.broadcast_to(where, x.shape), reduce_fn=None)
+    )
 
 
 @pytest.mark.parametrize("alpha", [[0.1, 0.2, 0.3], [[0.1], [0.2]], [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]])
@@ -1049,7 +1416,12 @@ def test_sums_are_the_cores_to_the_bit():
                 assert _common.total(np.asfortranarray(x), -1, w).tobytes() == expected
                 assert _common.total(x.T, 0, columns).tobytes() == expected
                 assert _common.total(np.ascontiguousarray(x.T), 0, columns).tobytes() == expected
-                assert _common.total(x.reshape(size, n, 1).transpose(2, 1, 0), (0, 1), None if w is None else columns[None]).tobytes() == expected
+                assert (
+                    _common.total(
+                        x.reshape(size, n, 1).transpose(2, 1, 0), (0, 1), None if w is None else columns[None]
+                    ).tobytes()
+                    == expected
+                )
 
 
 @pytest.mark.parametrize("order", [(True, 1.0), (1.0, True)], ids=str)
@@ -1065,7 +1437,9 @@ def test_constants_that_are_equal_keep_their_types(order):
 def test_sums_get_weights_as_numbers_and_a_mask_as_bool(monkeypatch):
     summed = _common.WEIGHTED_SUM
     seen = []
-    monkeypatch.setattr(_common, "WEIGHTED_SUM", lambda *args: seen.append([str(a.dtype) for a in args]) or summed(*args))
+    monkeypatch.setattr(
+        _common, "WEIGHTED_SUM", lambda *args: seen.append([str(a.dtype) for a in args]) or summed(*args)
+    )
     _common.everywhere.cache_clear()
     for _ in range(2):
         assert _common.total(np.ones((20, 30)), 1).tolist() == [30] * 20
@@ -1091,12 +1465,16 @@ def test_means_of_many_elements():
         loss = gluon.L1Loss(batch_axis=batch_axis)
         for order in "CF":
             assert (loss(np.asarray(tenth, order=order), 0 * ones) == np.float32(0.1)).all()
-            weighted = loss(np.asarray(tenth, order=order), 0 * ones, sample_weight=ones[: n if batch_axis else 1] * 3)
+            weighted = loss(
+                np.asarray(tenth, order=order), 0 * ones, sample_weight=ones[: n if batch_axis else 1] * 3
+            )
             assert (weighted == np.float32(3 * np.float64(np.float32(0.1)))).all()
     assert (axon.soft_margin(ones, 0 * ones) == np.float32(n * np.log(2))).all()
     assert (axon.mean_absolute_error(0 * tenth.T, tenth.T) == np.float32(0.1)).all()
     assert axon.huber(0 * ones, tenth * 0 + 1.5, reduction="sum") == 2 * n
-    assert axon.binary_cross_entropy(ones, 0 * ones, from_logits=True, positive_weight=2.0) == np.float32(2 * np.log(2))
+    assert axon.binary_cross_entropy(ones, 0 * ones, from_logits=True, positive_weight=2.0) == np.float32(
+        2 * np.log(2)
+    )
     # 2**24 + 1 ones in float32, one after the other, are 2**24
     view = np.broadcast_to(np.float32(1), (2**24 + 64, 1))
     assert _common.total(view, 0)[0] == len(view)
@@ -1109,22 +1487,72 @@ HALF = np.float16
     ("call", "expected"),
     [
         (lambda: axon.soft_margin(np.ones((3000, 1), HALF), np.zeros((3000, 1), HALF)), [3000 * np.log(2)]),
-        (lambda: axon.soft_margin(np.ones((3000, 1), HALF), np.zeros((3000, 1), HALF), reduction="mean"), 3000 * np.log(2)),
+        (
+            lambda: axon.soft_margin(np.ones((3000, 1), HALF), np.zeros((3000, 1), HALF), reduction="mean"),
+            3000 * np.log(2),
+        ),
         (lambda: axon.mean_squared_error(np.zeros(100, HALF), np.full(100, 250, HALF)), 62500),
-        (lambda: axon.mean_squared_error(np.zeros(100, HALF), np.where(np.arange(100) == 99, HALF(297), HALF(0))), 297**2 / 100),
-        (lambda: axon.mean_squared_error(np.zeros((2, 1), HALF), np.full((2, 1), 250, HALF), reduction="mean"), 62500),
+        (
+            lambda: axon.mean_squared_error(
+                np.zeros(100, HALF), np.where(np.arange(100) == 99, HALF(297), HALF(0))
+            ),
+            297**2 / 100,
+        ),
+        (
+            lambda: axon.mean_squared_error(
+                np.zeros((2, 1), HALF), np.full((2, 1), 250, HALF), reduction="mean"
+            ),
+            62500,
+        ),
         (lambda: axon.huber(np.zeros(5000, HALF), np.full(5000, 10.5, HALF), reduction="sum"), 50000),
-        (lambda: axon.categorical_cross_entropy(np.zeros(60000, int), np.zeros((60000, 2), HALF), sparse=True, from_logits=True, reduction="mean"), np.log(2)),
-        (lambda: axon.binary_cross_entropy(np.ones((2, 3000), int), np.full((2, 3000), 0.5, HALF)), [np.log(2)] * 2),
+        (
+            lambda: axon.categorical_cross_entropy(
+                np.zeros(60000, int),
+                np.zeros((60000, 2), HALF),
+                sparse=True,
+                from_logits=True,
+                reduction="mean",
+            ),
+            np.log(2),
+        ),
+        (
+            lambda: axon.binary_cross_entropy(np.ones((2, 3000), int), np.full((2, 3000), 0.5, HALF)),
+            [np.log(2)] * 2,
+        ),
         (lambda: gluon.L2Loss()(np.full((1, 100), 300, HALF), np.zeros((1, 100), HALF)), [45000]),
         (lambda: gluon.L1Loss()(np.ones((2, 100_000), HALF), np.zeros((2, 100_000), HALF)), [1, 1]),
-        (lambda: gluon.L1Loss(weight=1e-4)(np.full((2, 100_000), 6e4, HALF), np.zeros((2, 100_000), HALF)), [6, 6]),
-        (lambda: gluon.L1Loss().grad(np.full((1, 8192), 1, HALF), np.zeros((1, 8192), HALF), 4096), [[0.5] * 8192]),
-        (lambda: gluon.L2Loss().grad(np.full((1, 100_000), 6e4, HALF), np.zeros((1, 100_000), HALF)), [[0.6] * 100_000]),
-        (lambda: gluon.PoissonNLLLoss()(np.full((1, 100), 11.5, HALF) * (np.arange(100) == 0), np.zeros((1, 100), HALF)), (np.exp(11.5) + 99) / 100),
-        (lambda: gluon.SoftmaxCELoss(batch_axis=1)(np.zeros((60000, 1, 2), HALF), np.zeros((60000, 1), int)), [np.log(2)]),
-        (lambda: optax.ranking_softmax_loss(np.zeros((60000, 2), HALF), np.ones((60000, 2), HALF)), 2 * np.log(2)),
-        (lambda: optax.smooth_labels(np.zeros((1, 70000), HALF), 0.5, where=np.ones((1, 70000), bool)), [[0.5 / 70000] * 70000]),
+        (
+            lambda: gluon.L1Loss(weight=1e-4)(np.full((2, 100_000), 6e4, HALF), np.zeros((2, 100_000), HALF)),
+            [6, 6],
+        ),
+        (
+            lambda: gluon.L1Loss().grad(np.full((1, 8192), 1, HALF), np.zeros((1, 8192), HALF), 4096),
+            [[0.5] * 8192],
+        ),
+        (
+            lambda: gluon.L2Loss().grad(np.full((1, 100_000), 6e4, HALF), np.zeros((1, 100_000), HALF)),
+            [[0.6] * 100_000],
+        ),
+        (
+            lambda: gluon.PoissonNLLLoss()(
+                np.full((1, 100), 11.5, HALF) * (np.arange(100) == 0), np.zeros((1, 100), HALF)
+            ),
+            (np.exp(11.5) + 99) / 100,
+        ),
+        (
+            lambda: gluon.SoftmaxCELoss(batch_axis=1)(
+                np.zeros((60000, 1, 2), HALF), np.zeros((60000, 1), int)
+            ),
+            [np.log(2)],
+        ),
+        (
+            lambda: optax.ranking_softmax_loss(np.zeros((60000, 2), HALF), np.ones((60000, 2), HALF)),
+            2 * np.log(2),
+        ),
+        (
+            lambda: optax.smooth_labels(np.zeros((1, 70000), HALF), 0.5, where=np.ones((1, 70000), bool)),
+            [[0.5 / 70000] * 70000],
+        ),
     ],
 )
 def test_float16_is_rounded_once_at_the_end(call, expected):
@@ -1141,7 +1569,10 @@ def test_a_loss_beyond_float32_leaves_the_mean_within():
     check(axon.mean_squared_error(near, far), [exact], rtol=1e-7)
     check(gluon.L2Loss()(far, near), [exact / 2], rtol=1e-7)
     check(gluon.PoissonNLLLoss()(np.float32([[90.0] + [0] * 99]), near), (np.exp(90.0) + 99) / 100)
-    check(gluon.PoissonNLLLoss().grad(np.float32([[90.0] + [0] * 99]), near), [[np.exp(90.0) / 100] + [0.01] * 99])
+    check(
+        gluon.PoissonNLLLoss().grad(np.float32([[90.0] + [0] * 99]), near),
+        [[np.exp(90.0) / 100] + [0.01] * 99],
+    )
 
 
 # Arguments: every call of all three modules
@@ -1155,17 +1586,31 @@ def calls():
             found.append((f"axon.{name}", getattr(axon, name), args, {**kwargs, **reduction}))
     for loss, args, kwargs, _ in [*GLUON, *GLUON_ROWS]:
         found += [(f"gluon.{loss!r}", loss, args, kwargs), (f"gluon.{loss!r}.grad", loss.grad, args, kwargs)]
-        found.append((f"gluon.{loss!r}.weighted", loss, args, {**kwargs, "sample_weight": np.array([[[0.0]], [[1e30]]])}))
+        found.append(
+            (
+                f"gluon.{loss!r}.weighted",
+                loss,
+                args,
+                {**kwargs, "sample_weight": np.array([[[0.0]], [[1e30]]])},
+            )
+        )
     apart = [
         (gluon.TripletLoss(), (X, T, P)),
         (gluon.CosineEmbeddingLoss(), (X, T, np.array([[1, -1, 1], [-1, 0, -1]]))),
         (gluon.SDMLLoss(), (X[0], T[0])),
     ]
     for loss, args in apart:
-        found += [(f"gluon.{loss!r}.{f.__name__}", f, args, {}) for f in (loss.forward, loss.grad, loss.grads)]
+        found += [
+            (f"gluon.{loss!r}.{f.__name__}", f, args, {}) for f in (loss.forward, loss.grad, loss.grads)
+        ]
     found += [
         ("gluon.ctc", gluon.CTCLoss(), (X, L), {}),
-        ("axon.ctc", axon.connectionist_temporal_classification, ((np.array([2, 3]), L), LOGP), {"reduction": "mean"}),
+        (
+            "axon.ctc",
+            axon.connectionist_temporal_classification,
+            ((np.array([2, 3]), L), LOGP),
+            {"reduction": "mean"},
+        ),
         ("optax.ctc", optax.ctc_loss, (X, L * 0, L, L * 0), {}),
         ("optax.ctc_forward", optax.ctc_loss_with_forward_probs, (X, L * 0, L, L * 0), {}),
         ("optax.ntxent", optax.ntxent, (X[0], L[0]), {}),
@@ -1212,7 +1657,11 @@ def test_nothing_warns(cases):
             return y.astype(dtype) if x.dtype.kind == "f" else x
 
     for _, f, args, kwargs in cases:
-        inputs = [each_array(lambda x, dtype=dtype: spoil(x, dtype), args) for dtype in ("f2", "f4", "f8") for _ in range(3)]
+        inputs = [
+            each_array(lambda x, dtype=dtype: spoil(x, dtype), args)
+            for dtype in ("f2", "f4", "f8")
+            for _ in range(3)
+        ]
         inputs += [(args[0], *each_array(lambda x: spoil(x, "f8"), args[1:]))]
         with warnings.catch_warnings(), np.errstate(all="raise"):
             warnings.simplefilter("error")
@@ -1228,13 +1677,24 @@ def test_nothing_warns(cases):
 def test_float16_is_taken_everywhere(cases):
     for name, f, args, kwargs in cases:
         halves = each_array(lambda x: x.astype("f2") if x.dtype.kind == "f" else x, args)
-        # Probabilities of float16 sum to 1 within their own spacing, which float32 would not let pass: there the unrounded ones.
+        # Probabilities of float16 sum to 1 within their own spacing, which float32 would not let pass: there
+        # the unrounded ones.
         rounded = not ("dice" in name and kwargs.get("apply_softmax") is False)
-        whole = f(*each_array(lambda x: x.astype("f4") if x.dtype.kind == "f" else x, halves if rounded else args), **kwargs)
-        for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in (f(*halves, **kwargs), whole)], strict=True):
+        whole = f(
+            *each_array(lambda x: x.astype("f4") if x.dtype.kind == "f" else x, halves if rounded else args),
+            **kwargs,
+        )
+        for a, b in zip(
+            *[r if isinstance(r, tuple) else (r,) for r in (f(*halves, **kwargs), whole)], strict=True
+        ):
             assert a.dtype == (np.float32 if name.startswith("optax.ctc") else np.float16)
             with np.errstate(over="ignore"):
-                np.testing.assert_allclose(a.astype(float), b.astype(a.dtype).astype(float), rtol=1e-3 if rounded else 3e-3, atol=1e-7)
+                np.testing.assert_allclose(
+                    a.astype(float),
+                    b.astype(a.dtype).astype(float),
+                    rtol=1e-3 if rounded else 3e-3,
+                    atol=1e-7,
+                )
 
 
 def hide_one(x):
@@ -1262,7 +1722,19 @@ def one_row(x):
     return x[0] if x.ndim > 2 else x
 
 
-@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "log_cosh", "huber", "poisson", "hinge", "soft_margin", "binary_cross_entropy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mean_squared_error",
+        "mean_absolute_error",
+        "log_cosh",
+        "huber",
+        "poisson",
+        "hinge",
+        "soft_margin",
+        "binary_cross_entropy",
+    ],
+)
 @pytest.mark.parametrize("reduction", ALL)
 def test_axon_takes_series_by_position(name, reduction):
     pd = pytest.importorskip("pandas")
@@ -1285,7 +1757,14 @@ def test_series_frames_and_matrices_are_arrays():
             except (ValueError, IndexError):
                 continue  # has no meaning in so few dimensions
             tried.add(name)
-            turned = each_array(lambda x: (pd.Series if x.ndim == 1 else pd.DataFrame)(x, index=np.arange(len(x))[::-1]) if x.ndim < 3 else x, given)
+            turned = each_array(
+                lambda x: (
+                    (pd.Series if x.ndim == 1 else pd.DataFrame)(x, index=np.arange(len(x))[::-1])
+                    if x.ndim < 3
+                    else x
+                ),
+                given,
+            )
             same(f(*turned, **kwargs), expected)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PendingDeprecationWarning)
@@ -1294,16 +1773,27 @@ def test_series_frames_and_matrices_are_arrays():
     assert len(tried) > 80
     labels = pd.Series([0, 1, 2], index=[2, 1, 0])
     same(gluon.SoftmaxCELoss()(pd.DataFrame(X[0]), labels), gluon.SoftmaxCELoss()(X[0], [0, 1, 2]))
-    check(axon.categorical_cross_entropy(labels, pd.DataFrame(X[0]), from_logits=True, sparse=True), ce(x[0], onehot([0, 1, 2], 4)))
+    check(
+        axon.categorical_cross_entropy(labels, pd.DataFrame(X[0]), from_logits=True, sparse=True),
+        ce(x[0], onehot([0, 1, 2], 4)),
+    )
 
 
 def test_smoothed_losses_pickle():
     loss = axon.label_smoothing(axon.categorical_cross_entropy, smoothing=0.2)
     for copy in (pickle.loads(pickle.dumps(loss)), deepcopy(loss)):
-        same(copy(HOT, X[0, :2], from_logits=True, reduction="sum"), loss(HOT, X[0, :2], from_logits=True, reduction="sum"))
+        same(
+            copy(HOT, X[0, :2], from_logits=True, reduction="sum"),
+            loss(HOT, X[0, :2], from_logits=True, reduction="sum"),
+        )
         same(copy(y_true=HOT, y_pred=Q), loss(HOT, Q))
     nested = pickle.loads(pickle.dumps(axon.label_smoothing(loss)))
-    same(nested(HOT, Q), axon.categorical_cross_entropy(axon.apply_label_smoothing(axon.apply_label_smoothing(HOT, Q), Q, smoothing=0.2), Q))
+    same(
+        nested(HOT, Q),
+        axon.categorical_cross_entropy(
+            axon.apply_label_smoothing(axon.apply_label_smoothing(HOT, Q), Q, smoothing=0.2), Q
+        ),
+    )
     same(pickle.loads(pickle.dumps(gluon.HuberLoss(2.0)))(X, T), gluon.HuberLoss(2.0)(X, T))
 
 
@@ -1319,7 +1809,9 @@ def test_optax_dice_says_what_is_no_distribution(f):
 def test_optax_reduces_lists_as_it_is_told():
     assert optax.ranking_softmax_loss(X, B, reduce_fn=np.sum) == pytest.approx(ranking(x, b).sum(), rel=1e-6)
     assert optax.ranking_softmax_loss(X, B, where=W, reduce_fn=np.sum) == pytest.approx(lists.sum(), rel=1e-6)
-    seen = optax.ranking_softmax_loss(X, B, where=W, reduce_fn=lambda loss, where: (loss.shape, where.tolist()))
+    seen = optax.ranking_softmax_loss(
+        X, B, where=W, reduce_fn=lambda loss, where: (loss.shape, where.tolist())
+    )
     assert seen == ((2, 3), W.any(-1).tolist())
 
 
@@ -1336,7 +1828,8 @@ def test_gluon_sdml_numbers_of_mxnet():
     check(first, [[-0.40468004, 0.3138972], [-0.31389707, 0.40468007], [0.2311151, -0.17766014]], **near)
     check(second, [[-0.26280415, -0.0624851], [-0.11202309, 0.30210444], [0.86228925, -0.7805365]], **near)
     np.testing.assert_array_equal(loss.grad(X1, X2), first)
-    check(gluon.SDMLLoss(reduction="mean")(X1, X2), np.array([0.3632611, 0.36326104, 0.02740832]) / 3, **near)  # MXNet 2
+    # MXNet 2
+    check(gluon.SDMLLoss(reduction="mean")(X1, X2), np.array([0.3632611, 0.36326104, 0.02740832]) / 3, **near)
     check(gluon.SDMLLoss(reduction="mean").grads(X1, X2)[1], second.astype(float) / 3)
     for shift in (1e3, 1e6):  # far from the origin
         moved = X1.astype(float) + shift, X2.astype(float) + shift
@@ -1350,9 +1843,18 @@ def test_gluon_kl_numbers_of_mxnet():
     check(gluon.KLDivLoss()(pred, label), [0.01408377, 0])
     for options in ({"from_logits": False}, {"from_logits": False, "axis": 1}, {}):
         a = X if options else LOGP
-        check(gluon.KLDivLoss(reduction="sum", **options)(a, P), 12 * gluon.KLDivLoss(**options)(a, P).astype(float))
-        check(gluon.KLDivLoss(reduction="sum", **options)(a, P, P), 12 * gluon.KLDivLoss(**options)(a, P, P).astype(float))
-        check(gluon.KLDivLoss(reduction="sum", **options).grad(a, P), 12 * gluon.KLDivLoss(**options).grad(a, P).astype(float))
+        check(
+            gluon.KLDivLoss(reduction="sum", **options)(a, P),
+            12 * gluon.KLDivLoss(**options)(a, P).astype(float),
+        )
+        check(
+            gluon.KLDivLoss(reduction="sum", **options)(a, P, P),
+            12 * gluon.KLDivLoss(**options)(a, P, P).astype(float),
+        )
+        check(
+            gluon.KLDivLoss(reduction="sum", **options).grad(a, P),
+            12 * gluon.KLDivLoss(**options).grad(a, P).astype(float),
+        )
 
 
 @pytest.mark.parametrize(
@@ -1360,7 +1862,11 @@ def test_gluon_kl_numbers_of_mxnet():
     [
         (gluon.TripletLoss(margin=0.5, weight=2.0), (X, T, P), {}),
         (gluon.TripletLoss(batch_axis=1), (X, T, P), {"sample_weight": [1, 2, 3]}),
-        (gluon.CosineEmbeddingLoss(weight=0.5, margin=-0.2), (X, T), {"label": np.array([[1, -1, 1], [-1, 0, -1]])}),
+        (
+            gluon.CosineEmbeddingLoss(weight=0.5, margin=-0.2),
+            (X, T),
+            {"label": np.array([[1, -1, 1], [-1, 0, -1]])},
+        ),
         (gluon.SDMLLoss(0.1, 2.0), (X[0], T[0]), {}),
     ],
     ids=lambda v: repr(v) if isinstance(v, gluon.Loss) else "",
@@ -1371,9 +1877,18 @@ def test_gluon_gradients_of_all_inputs(loss, args, more):
     np.testing.assert_array_equal(loss.grad(*args, **more), grads[0])
     exact = wide(*args)
     for i, g in enumerate(grads):
-        check(g, slope(lambda v, i=i: loss(*exact[:i], v, *exact[i + 1 :], **more), exact[i]), rtol=1e-4, atol=1e-5)
+        check(
+            g,
+            slope(lambda v, i=i: loss(*exact[:i], v, *exact[i + 1 :], **more), exact[i]),
+            rtol=1e-4,
+            atol=1e-5,
+        )
     if not isinstance(loss, gluon.SDMLLoss):
-        flat = loss.grads(args[0], *[a.reshape(-1) for a in args[1:]], **more) if isinstance(loss, gluon.TripletLoss) else grads
+        flat = (
+            loss.grads(args[0], *[a.reshape(-1) for a in args[1:]], **more)
+            if isinstance(loss, gluon.TripletLoss)
+            else grads
+        )
         for a, b in zip(flat, grads, strict=True):
             np.testing.assert_array_equal(a.ravel(), b.ravel())
 
@@ -1381,7 +1896,13 @@ def test_gluon_gradients_of_all_inputs(loss, args, more):
 @pytest.mark.parametrize("name", [name for name in gluon.__all__ if name != "Loss"])
 def test_gluon_losses_are_blocks(name):
     loss = getattr(gluon, name)(prefix="mine_", params=None)
-    assert loss.initialize() is loss.initialize(None, ctx=None, force_reinit=True) is loss.hybridize() is loss.hybridize(True, static_alloc=True) is None
+    assert (
+        loss.initialize()
+        is loss.initialize(None, ctx=None, force_reinit=True)
+        is loss.hybridize()
+        is loss.hybridize(True, static_alloc=True)
+        is None
+    )
     assert loss.cast("float16") is None
     assert dict(loss.collect_params()) == dict(loss.collect_params(".*")) == dict(loss.params) == {}
     loss.collect_params().initialize()
@@ -1408,7 +1929,11 @@ class Mixed(gluon.Loss):
         label = gluon._reshape_like(F, label, pred)
         loss = F.relu(pred) - pred * label + F.Activation(-F.abs(pred), act_type="softrelu")
         loss = F.where(loss > 0.5, F.square(loss), F.broadcast_add(loss, F.mean(loss, axis=0, keepdims=True)))
-        loss = loss * F.broadcast_greater(pred, label) + F.smooth_l1(pred - label, scalar=2.0) + F.log_softmax(pred, axis=1)
+        loss = (
+            loss * F.broadcast_greater(pred, label)
+            + F.smooth_l1(pred - label, scalar=2.0)
+            + F.log_softmax(pred, axis=1)
+        )
         loss = gluon._apply_weighting(F, loss, self._weight, sample_weight)
         mean = F.mean(loss, axis=self._batch_axis, exclude=True)
         return mean + F.norm(pred, axis=1) + F.sum(F.sigmoid(pred), axis=self._batch_axis, exclude=True)
@@ -1466,7 +1991,10 @@ def test_gluon_operators():
     check(F.stack(X, T, axis=1), np.stack([x, t], 1))
     check(F.slice_axis(X, axis=-1, begin=1, end=3), x[..., 1:3])
     check(F.reshape(X, (0, -1)), x.reshape(2, -1))
-    check(F.npx.sequence_mask(X, np.array([1, 0, 2]), True, -1.0), np.where((np.arange(2)[:, None] < [1, 0, 2])[..., None], x, -1))
+    check(
+        F.npx.sequence_mask(X, np.array([1, 0, 2]), True, -1.0),
+        np.where((np.arange(2)[:, None] < [1, 0, 2])[..., None], x, -1),
+    )
     check(F.exp(X), np.exp(x))
     check(F.softmax(X, axis=1), softmax(x, 1))
     with pytest.raises(AttributeError, match=r"F\.no_such_operator"):
@@ -1479,9 +2007,19 @@ def test_gluon_operators():
 def test_gluon_operators_add_up_integers_as_numpy(dtype):
     F = _operators
     data = (np.arange(600).reshape(3, 200) % 100 + 27).astype(dtype)
-    for axis, exclude, over in [(None, False, None), (1, False, 1), (1, True, 0), ((0, 1), False, None), ((), True, None), ([], False, None)]:
+    for axis, exclude, over in [
+        (None, False, None),
+        (1, False, 1),
+        (1, True, 0),
+        ((0, 1), False, None),
+        ((), True, None),
+        ([], False, None),
+    ]:
         for keepdims in (False, True):
-            result, expected = F.sum(data, axis, keepdims, exclude), np.sum(data, axis=over, keepdims=keepdims)
+            result, expected = (
+                F.sum(data, axis, keepdims, exclude),
+                np.sum(data, axis=over, keepdims=keepdims),
+            )
             assert result.dtype == expected.dtype
             assert np.array_equal(result, expected)
     assert F.sum([2**53 + 1, 2]) == 2**53 + 3
@@ -1532,20 +2070,50 @@ def test_gluon_operators_put_constants_into_integers():
 @pytest.mark.parametrize(
     ("name", "args", "options", "said"),
     [
-        *[("norm", (X,), {"ord": degree}, f"ord must be 1 or 2, not {degree}") for degree in (0, 3, -1, 1.5, INF, None)],
+        *[
+            ("norm", (X,), {"ord": degree}, f"ord must be 1 or 2, not {degree}")
+            for degree in (0, 3, -1, 1.5, INF, None)
+        ],
         ("norm", (X,), {"ord": "fro"}, "ord must be 1 or 2, not 'fro'"),
-        *[("pick", (X, L), {"mode": mode}, f"mode must be 'clip' or 'wrap', not {mode!r}") for mode in ("raise", "Clip", None)],
+        *[
+            ("pick", (X, L), {"mode": mode}, f"mode must be 'clip' or 'wrap', not {mode!r}")
+            for mode in ("raise", "Clip", None)
+        ],
         *[("pick", (X, L * NAN), {"mode": mode}, "index has NaN") for mode in ("clip", "wrap")],
         ("pick", (X, L + INF), {"mode": "wrap"}, "index has NaN or infinities"),
-        *[("smooth_l1", (X,), {"scalar": scalar}, "scalar must not be 0") for scalar in (0, 0.0, -0.0, False, 1e-200, np.float32(0), [1, 0])],
-        *[("slice_axis", (X,), {"axis": axis, "begin": 0, "end": 1}, f"axis {axis} is out of bounds") for axis in (3, -4, 5)],
+        *[
+            ("smooth_l1", (X,), {"scalar": scalar}, "scalar must not be 0")
+            for scalar in (0, 0.0, -0.0, False, 1e-200, np.float32(0), [1, 0])
+        ],
+        *[
+            ("slice_axis", (X,), {"axis": axis, "begin": 0, "end": 1}, f"axis {axis} is out of bounds")
+            for axis in (3, -4, 5)
+        ],
         *[("reshape", (X, (code, 4)), {}, f"shape is ({code}, 4)") for code in (-2, -3, -4)],
-        *[("SequenceMask", (X, [1] * 3, True), {"axis": axis}, f"axis must be 0 or 1, not {axis}") for axis in (2, -1)],
+        *[
+            ("SequenceMask", (X, [1] * 3, True), {"axis": axis}, f"axis must be 0 or 1, not {axis}")
+            for axis in (2, -1)
+        ],
         ("SequenceMask", (X, None, True), {}, "go together"),
         *[(name, (X, [1] * 3), {}, "go together") for name in ("SequenceMask", "sequence_mask")],
         *[
-            ("SequenceMask", (np.ones((2, 2), dtype), [1, 1], True), {"value": value}, f"value is {value}, which {np.dtype(dtype)} does not have")
-            for dtype, value in [("i4", 0.5), ("i8", NAN), ("i8", -INF), ("i8", 2.0**63), ("i1", 300), ("u1", -1), ("?", -1), ("?", 2), ("u8", 2**64)]
+            (
+                "SequenceMask",
+                (np.ones((2, 2), dtype), [1, 1], True),
+                {"value": value},
+                f"value is {value}, which {np.dtype(dtype)} does not have",
+            )
+            for dtype, value in [
+                ("i4", 0.5),
+                ("i8", NAN),
+                ("i8", -INF),
+                ("i8", 2.0**63),
+                ("i1", 300),
+                ("u1", -1),
+                ("?", -1),
+                ("?", 2),
+                ("u8", 2**64),
+            ]
         ],
         ("one_hot", ([0], 2, 0.5), {"dtype": "i4"}, "on_value is 0.5, which int32"),
         ("one_hot", ([0], 2, 1, -1), {"dtype": "u1"}, "off_value is -1, which uint8"),
@@ -1559,12 +2127,34 @@ def test_gluon_operators_refuse_what_they_do_not_know(name, args, options, said)
 @pytest.mark.parametrize(
     ("name", "args", "options", "error", "said"),
     [
-        *[("one_hot", ([0], 2, bad), {"dtype": dtype}, TypeError, "on_value must be real numbers") for bad in ("a", 1j, None) for dtype in ("i8", "f4")],
-        *[("one_hot", ([0], 2, 1, [1, 2]), {"dtype": dtype}, ValueError, "off_value must be a number, not of shape (2,)") for dtype in ("i8", "f4")],
+        *[
+            ("one_hot", ([0], 2, bad), {"dtype": dtype}, TypeError, "on_value must be real numbers")
+            for bad in ("a", 1j, None)
+            for dtype in ("i8", "f4")
+        ],
+        *[
+            (
+                "one_hot",
+                ([0], 2, 1, [1, 2]),
+                {"dtype": dtype},
+                ValueError,
+                "off_value must be a number, not of shape (2,)",
+            )
+            for dtype in ("i8", "f4")
+        ],
         ("one_hot", ([0], "a"), {}, TypeError, "depth must be real numbers"),
         ("one_hot", ([0], 2.5), {}, ValueError, "depth is 2.5, which int64 does not have"),
         ("one_hot", (["a"], 2), {}, TypeError, "indices must be real numbers"),
-        *[("SequenceMask", (np.ones((2, 2)), [1, 1], True, bad), {}, TypeError, "value must be real numbers") for bad in ("a", None, 1j)],
+        *[
+            (
+                "SequenceMask",
+                (np.ones((2, 2)), [1, 1], True, bad),
+                {},
+                TypeError,
+                "value must be real numbers",
+            )
+            for bad in ("a", None, 1j)
+        ],
         *[
             (f, (X,), {"axis": bad}, TypeError, f"axis must be an int or a tuple of int, not {bad!r}")
             for f in ("sum", "mean", "max", "min", "norm")
@@ -1572,25 +2162,85 @@ def test_gluon_operators_refuse_what_they_do_not_know(name, args, options, said)
         ],
         ("sum", (X.astype(int),), {"axis": "a"}, TypeError, "axis must be an int or a tuple of int, not 'a'"),
         ("sum", (X,), {"axis": (0, 0)}, ValueError, "axis (0, 0) names an axis twice"),
-        *[("pick", (X, L), {"axis": bad}, TypeError, f"axis must be an int, not {bad!r}") for bad in ("a", 1.5, (0, 1), None)],
-        *[("pick", (X, L), {"axis": bad}, np.exceptions.AxisError, f"axis {bad} is out of bounds") for bad in (5, -4)],
+        *[
+            ("pick", (X, L), {"axis": bad}, TypeError, f"axis must be an int, not {bad!r}")
+            for bad in ("a", 1.5, (0, 1), None)
+        ],
+        *[
+            ("pick", (X, L), {"axis": bad}, np.exceptions.AxisError, f"axis {bad} is out of bounds")
+            for bad in (5, -4)
+        ],
         ("pick", (3.0, 0), {}, np.exceptions.AxisError, "axis -1 is out of bounds"),
         *[
-            ("pick", (X, index), {}, ValueError, f"index of shape {np.shape(index)} does not fit data of shape {X.shape} without axis 2")
+            (
+                "pick",
+                (X, index),
+                {},
+                ValueError,
+                f"index of shape {np.shape(index)} does not fit data of shape {X.shape} without axis 2",
+            )
             for index in (0, [0, 0], L.T, L[..., None, None], np.repeat(L[..., None], 2, -1))
         ],
-        *[("slice_axis", (X, bad, 0, 1), {}, TypeError, f"axis must be an int, not {bad!r}") for bad in ("a", (0, 1), 0.5)],
+        *[
+            ("slice_axis", (X, bad, 0, 1), {}, TypeError, f"axis must be an int, not {bad!r}")
+            for bad in ("a", (0, 1), 0.5)
+        ],
         ("slice_axis", (X, 0, "a", 1), {}, TypeError, "begin must be an int, not 'a'"),
         ("slice_axis", (X, 0, 0, 0.5), {}, TypeError, "end must be an int, not 0.5"),
         ("norm", (X, np.array([1, 2])), {}, ValueError, "ord must be 1 or 2, not array([1, 2])"),
-        ("pick", (X, L), {"mode": np.array(["clip", "wrap"])}, ValueError, "mode must be 'clip' or 'wrap', not array("),
-        ("Activation", (X, ["tanh"]), {}, ValueError, "act_type must be 'relu', 'sigmoid', 'softrelu', 'tanh' or 'softsign', not ['tanh']"),
+        (
+            "pick",
+            (X, L),
+            {"mode": np.array(["clip", "wrap"])},
+            ValueError,
+            "mode must be 'clip' or 'wrap', not array(",
+        ),
+        (
+            "Activation",
+            (X, ["tanh"]),
+            {},
+            ValueError,
+            "act_type must be 'relu', 'sigmoid', 'softrelu', 'tanh' or 'softsign', not ['tanh']",
+        ),
         ("Activation", (X, np.array(["relu", "tanh"])), {}, ValueError, "act_type must be "),
-        ("SequenceMask", (X, [1] * 3, True), {"axis": np.array([0, 1])}, ValueError, "axis must be 0 or 1, not array"),
-        *[("SequenceMask", (X, bad, True), {}, ValueError, f"sequence_length has shape {np.shape(bad)}, not (3,)") for bad in ([1, 2], 2, [[1, 2, 3]])],
-        ("SequenceMask", (X, [1] * 3, True), {"axis": 1}, ValueError, "sequence_length has shape (3,), not (2,)"),
-        ("SequenceMask", (X, [1] * 3, np.array([1, 0])), {}, ValueError, "use_sequence_length must be False or True, not array([1, 0])"),
-        ("SequenceMask", ([1.0, 2.0], [1], True), {}, ValueError, "data of shape (2,) has no axes of time and batch"),
+        (
+            "SequenceMask",
+            (X, [1] * 3, True),
+            {"axis": np.array([0, 1])},
+            ValueError,
+            "axis must be 0 or 1, not array",
+        ),
+        *[
+            (
+                "SequenceMask",
+                (X, bad, True),
+                {},
+                ValueError,
+                f"sequence_length has shape {np.shape(bad)}, not (3,)",
+            )
+            for bad in ([1, 2], 2, [[1, 2, 3]])
+        ],
+        (
+            "SequenceMask",
+            (X, [1] * 3, True),
+            {"axis": 1},
+            ValueError,
+            "sequence_length has shape (3,), not (2,)",
+        ),
+        (
+            "SequenceMask",
+            (X, [1] * 3, np.array([1, 0])),
+            {},
+            ValueError,
+            "use_sequence_length must be False or True, not array([1, 0])",
+        ),
+        (
+            "SequenceMask",
+            ([1.0, 2.0], [1], True),
+            {},
+            ValueError,
+            "data of shape (2,) has no axes of time and batch",
+        ),
         *[("smooth_l1", (X, bad), {}, TypeError, "scalar must be real numbers") for bad in ("a", 1j, None)],
         *[("relu", (bad,), {}, TypeError, "data must be real numbers") for bad in ("a", 1j)],
         ("clip", (X, "a", 1), {}, TypeError, "a_min must be real numbers"),
@@ -1601,12 +2251,24 @@ def test_gluon_operators_refuse_what_they_do_not_know(name, args, options, said)
         *[(f, (), {}, ValueError, "there is no data") for f in ("concat", "stack")],
         ("reshape", (X, 5), {}, TypeError, "shape must be a tuple of int, not 5"),
         ("reshape", (X, ("a",)), {}, TypeError, "each number of shape must be an int, not 'a'"),
-        ("reshape", (X, (0, 0, 0, 0)), {}, ValueError, "shape is (0, 0, 0, 0): data of shape (2, 3, 4) have no length"),
-        ("broadcast_like", (X, [1]), {}, ValueError, "lhs of shape (2, 3, 4) does not broadcast to that of rhs, (1,)"),
+        (
+            "reshape",
+            (X, (0, 0, 0, 0)),
+            {},
+            ValueError,
+            "shape is (0, 0, 0, 0): data of shape (2, 3, 4) have no length",
+        ),
+        (
+            "broadcast_like",
+            (X, [1]),
+            {},
+            ValueError,
+            "lhs of shape (2, 3, 4) does not broadcast to that of rhs, (1,)",
+        ),
         ("SwapAxis", (X, "a", 0), {}, TypeError, "dim1 must be an int, not 'a'"),
         ("SwapAxis", (X,), {"dim2": 3}, np.exceptions.AxisError, "dim2: axis 3"),
     ],
-)  # fmt: skip
+)
 def test_gluon_operators_name_what_is_wrong(name, args, options, error, said):
     with pytest.raises(error, match=re.escape(said)):
         getattr(_operators, name)(*args, **options)
@@ -1614,9 +2276,15 @@ def test_gluon_operators_name_what_is_wrong(name, args, options, error, said):
 
 @pytest.mark.parametrize(
     ("loss", "word"),
-    [(gluon.PoissonNLLLoss, "reduction"), (gluon.KLDivLoss, "reduction"), (gluon.SDMLLoss, "reduction"), (gluon.LogisticLoss, "label_format"),
-     (gluon.CTCLoss, "layout"), (gluon.CTCLoss, "label_layout")],
-)  # fmt: skip
+    [
+        (gluon.PoissonNLLLoss, "reduction"),
+        (gluon.KLDivLoss, "reduction"),
+        (gluon.SDMLLoss, "reduction"),
+        (gluon.LogisticLoss, "label_format"),
+        (gluon.CTCLoss, "layout"),
+        (gluon.CTCLoss, "label_layout"),
+    ],
+)
 def test_gluon_options_that_are_arrays_are_named(loss, word):
     for bad in (np.array(["mean", "sum"]), ["mean"], None):
         with pytest.raises(ValueError, match=rf"^\w+: {word} must be '"):
@@ -1636,7 +2304,11 @@ def test_gluon_operators_take_what_fits():
     assert F.clip(np.float32([-1, 3]), 0, None).tolist() == [0, 3]
 
 
-BINARY = sorted(name for name in vars(_operators) if name.startswith(("broadcast_", "elemwise_")) and name != "broadcast_like")
+BINARY = sorted(
+    name
+    for name in vars(_operators)
+    if name.startswith(("broadcast_", "elemwise_")) and name != "broadcast_like"
+)
 
 
 @pytest.mark.parametrize("name", BINARY)
@@ -1659,7 +2331,11 @@ def test_gluon_operators_of_two_take_lists(name):
 def test_gluon_smooth_l1_takes_any_other_scalar():
     data = np.float32([-3, 0.25, 2])
     assert _operators.smooth_l1(data, 1e200).tolist() == [3, 0.25, 2]
-    assert _operators.smooth_l1(data, -2).tolist() == _operators.smooth_l1(data, 2.0).tolist() == [2.875, 0.125, 1.875]
+    assert (
+        _operators.smooth_l1(data, -2).tolist()
+        == _operators.smooth_l1(data, 2.0).tolist()
+        == [2.875, 0.125, 1.875]
+    )
     assert _operators.smooth_l1(data, np.array([1, 2, 4])).tolist() == [2.5, 0.125, 2 - 1 / 32]
     assert _operators.smooth_l1(data, 2).dtype == np.float32
 
@@ -1689,8 +2365,14 @@ def test_gluon_operators_have_limits_and_do_not_warn(dtype):
 def test_gluon_smooth_l1_of_a_scalar_whose_square_only_float64_has():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert _operators.smooth_l1(np.float16([60000, -60000, 1]), [1e-5, 1e-4, 1]).tolist() == [float(np.float16(0.18)), float(np.float16(18)), 0.5]
-        assert _operators.smooth_l1(np.float32(3e38), 1e-25) == np.float32(float(np.float32(3e38)) ** 2 * 1e-50 / 2)
+        assert _operators.smooth_l1(np.float16([60000, -60000, 1]), [1e-5, 1e-4, 1]).tolist() == [
+            float(np.float16(0.18)),
+            float(np.float16(18)),
+            0.5,
+        ]
+        assert _operators.smooth_l1(np.float32(3e38), 1e-25) == np.float32(
+            float(np.float32(3e38)) ** 2 * 1e-50 / 2
+        )
         assert type(_operators.smooth_l1(np.float32(3e38), 1e-25)) is np.float32
 
 
@@ -1706,8 +2388,14 @@ def test_gluon_what_weighs_nothing_counts_as_removed():
 
 
 def weighed():
-    """Every loss of gluon with its arguments and the axis of the first along which samples are left out, which is not its classes'."""
-    for loss, args, kwargs, _ in [*GLUON, *GLUON_ROWS, (gluon.PoissonNLLLoss(compute_full=True), (X, COUNTS), {}, None)]:
+    """Every loss of gluon with its arguments and the axis of the first along which samples are left out,
+    which is not its classes'.
+    """
+    for loss, args, kwargs, _ in [
+        *GLUON,
+        *GLUON_ROWS,
+        (gluon.PoissonNLLLoss(compute_full=True), (X, COUNTS), {}, None),
+    ]:
         yield loss, args, kwargs, int(getattr(loss, "_axis", -1) == 0)
     yield gluon.TripletLoss(), (X, T, P), {}, 0
     yield gluon.CosineEmbeddingLoss(), (X[:, 0], T[:, 0], [1, -1]), {}, 0
@@ -1719,7 +2407,13 @@ def weighed():
 def spoil(x, shape, axis, where, bad):
     """An argument, whose axes may lie flat or lack the last, with other numbers at places along an axis."""
     x = np.asarray(x)
-    full = x.reshape(shape) if x.size == math.prod(shape) else np.broadcast_to(x, shape) if x.shape == POS.shape == shape[-1:] else x
+    full = (
+        x.reshape(shape)
+        if x.size == math.prod(shape)
+        else np.broadcast_to(x, shape)
+        if x.shape == POS.shape == shape[-1:]
+        else x
+    )
     full = np.array(full, float if full.dtype.kind == "i" else full.dtype)
     np.moveaxis(full, min(axis, full.ndim - 1), 0)[where] = bad
     return full.ravel() if x.size == full.size and x.ndim == 1 else full
@@ -1742,7 +2436,9 @@ def test_gluon_what_is_left_out_may_be_anything(case, bad):
         weight = weight.ravel()
 
     def spoiled(where):
-        return [spoil(x, shape, axis, where, bad) for x in args], {k: spoil(x, shape, axis, where, bad) if np.ndim(x) else x for k, x in kwargs.items()}
+        return [spoil(x, shape, axis, where, bad) for x in args], {
+            k: spoil(x, shape, axis, where, bad) if np.ndim(x) else x for k, x in kwargs.items()
+        }
 
     changed, options = spoiled(1)
     whole = results(loss, args, {**kwargs, "sample_weight": weight})
@@ -1778,7 +2474,9 @@ def test_gluon_labels_that_count_must_be_labels():
 def test_axon_binary_cross_entropy_without_eps_is_the_core():
     p, t = [[1.5, -0.2, NAN, 0, 1, 0.3]], [[1, 0, 1, 0, 0, 1]]
     for target, prob in zip(*t, *p, strict=True):
-        np.testing.assert_array_equal(axon.binary_cross_entropy([[target]], [[prob]], eps=0), ul.binary_cross_entropy([prob], [target]))
+        np.testing.assert_array_equal(
+            axon.binary_cross_entropy([[target]], [[prob]], eps=0), ul.binary_cross_entropy([prob], [target])
+        )
     assert np.isnan(axon.binary_cross_entropy([[1, 0]], [[1.5, -0.2]], eps=0, positive_weight=2.0))
     assert not np.isnan(axon.binary_cross_entropy([[1, 0]], [[1.5, -0.2]]))
 
@@ -1788,31 +2486,71 @@ def test_axon_binary_cross_entropy_without_eps_is_the_core():
     [
         (lambda x: gluon.L1Loss(batch_axis=1.0)(x, x), TypeError, r"batch_axis must be an int, not 1\.0"),
         (lambda x: gluon.L1Loss(batch_axis=5)(x, x), np.exceptions.AxisError, "batch_axis: axis 5"),
-        (lambda x: gluon.KLDivLoss(axis="x", from_logits=False)(x, x), TypeError, "axis must be an int, not 'x'"),
+        (
+            lambda x: gluon.KLDivLoss(axis="x", from_logits=False)(x, x),
+            TypeError,
+            "axis must be an int, not 'x'",
+        ),
         (lambda x: gluon.CTCLoss()(x[None], np.zeros((1, 2), "V8")), TypeError, "label must be real numbers"),
-        (lambda x: optax.smooth_labels(x, np.full(3, 0.1), axis="x"), TypeError, "axis must be an int or a tuple of int, not 'x'"),
-        (lambda x: optax.softmax_cross_entropy_with_integer_labels(x.astype(complex), [0, 1]), TypeError, "logits must be real numbers"),
+        (
+            lambda x: optax.smooth_labels(x, np.full(3, 0.1), axis="x"),
+            TypeError,
+            "axis must be an int or a tuple of int, not 'x'",
+        ),
+        (
+            lambda x: optax.softmax_cross_entropy_with_integer_labels(x.astype(complex), [0, 1]),
+            TypeError,
+            "logits must be real numbers",
+        ),
         (lambda x: optax.sigmoid_focal_loss(x.astype(complex), x), TypeError, "logits must be real numbers"),
         (lambda x: axon.margin_ranking(x, np.float64(2)), ValueError, "y_pred must be a pair of arrays"),
-        (lambda x: axon.connectionist_temporal_classification(np.ones(3), x), ValueError, "y_true must be a pair of arrays"),
-        (lambda x: axon.connectionist_temporal_classification(1j, x), ValueError, "y_true must be a pair of arrays"),
-        (lambda x: axon.binary_cross_entropy(x, x, positive_weight={}), TypeError, "positive_weight must be real numbers"),
-        (lambda x: axon.binary_cross_entropy(x, x, negative_weight=[1.0, 2.0]), ValueError, "negative_weight must be a number"),
+        (
+            lambda x: axon.connectionist_temporal_classification(np.ones(3), x),
+            ValueError,
+            "y_true must be a pair of arrays",
+        ),
+        (
+            lambda x: axon.connectionist_temporal_classification(1j, x),
+            ValueError,
+            "y_true must be a pair of arrays",
+        ),
+        (
+            lambda x: axon.binary_cross_entropy(x, x, positive_weight={}),
+            TypeError,
+            "positive_weight must be real numbers",
+        ),
+        (
+            lambda x: axon.binary_cross_entropy(x, x, negative_weight=[1.0, 2.0]),
+            ValueError,
+            "negative_weight must be a number",
+        ),
         (lambda x: axon.binary_cross_entropy(x, x, eps="x"), TypeError, "eps must be real numbers"),
         (lambda x: axon.kl_divergence(x, x, eps="x"), TypeError, "eps must be real numbers"),
-        (lambda x: axon.kl_divergence(x, x, eps=np.array([0.1, 0.2])), ValueError, r"eps must be a number, not of shape \(2,\)"),
+        (
+            lambda x: axon.kl_divergence(x, x, eps=np.array([0.1, 0.2])),
+            ValueError,
+            r"eps must be a number, not of shape \(2,\)",
+        ),
         (lambda x: axon.binary_cross_entropy(x, x, eps=None), TypeError, "eps must be real numbers"),
         *[
-            (lambda x, word=word: axon.label_smoothing(axon.hinge)(x, x, **{word: 0.5}), TypeError, rf"hinge\(\) got an unexpected keyword argument '{word}'")
+            (
+                lambda x, word=word: axon.label_smoothing(axon.hinge)(x, x, **{word: 0.5}),
+                TypeError,
+                rf"hinge\(\) got an unexpected keyword argument '{word}'",
+            )
             for word in ("smoothing", "loss_fun")
         ],
         *[
             (lambda x, f=f, dtype=dtype: f(x, dtype), TypeError, "dtype must be a type of NumPy's, not ")
-            for f in (_operators.Cast, _operators.cast, lambda x, dtype: _operators.one_hot(x, 2, dtype=dtype))
+            for f in (
+                _operators.Cast,
+                _operators.cast,
+                lambda x, dtype: _operators.one_hot(x, 2, dtype=dtype),
+            )
             for dtype in ("f4,,", "(2,f4", "x", ("f4", -1))
         ],
     ],
-)  # fmt: skip
+)
 def test_messages_name_an_argument(call, error, text):
     with pytest.raises(error, match=text):
         call(np.ones((2, 3)))
@@ -1826,55 +2564,147 @@ CTC = axon.connectionist_temporal_classification
     ("call", "error", "text"),
     [
         *[
-            (lambda blank=blank: CTC(([2, 2], [[1, 1]] * 2), FRAMES, blank=blank), TypeError, "connectionist_temporal_classification: blank must be")
+            (
+                lambda blank=blank: CTC(([2, 2], [[1, 1]] * 2), FRAMES, blank=blank),
+                TypeError,
+                "connectionist_temporal_classification: blank must be",
+            )
             for blank in ("a", None, 1.5, True, np.ones(2, int))
         ],
-        (lambda: CTC(([2, 2], np.ones((2, 2), bool)), FRAMES), TypeError, r"y_true\[1\] must be integers, not bool"),
-        (lambda: CTC((np.ones(2, bool), [[1, 1]] * 2), FRAMES), TypeError, r"y_true\[0\] must be integers, not bool"),
-        (lambda: optax.ctc_loss(FRAMES, FRAMES[..., 0], np.ones((2, 2), bool), np.zeros((2, 2))), TypeError, "ctc_loss: labels must be integers, not bool"),
-        (lambda: optax.ctc_loss(FRAMES, FRAMES[..., 0], [[1, 1]] * 2, np.zeros((2, 2)), "a"), TypeError, "ctc_loss: blank_id must be an integer, not 'a'"),
-        (lambda: gluon.CTCLoss()(FRAMES, np.ones((2, 2), bool)), TypeError, "CTCLoss: label must be integers, not bool"),
-        (lambda: gluon.CTCLoss().grad(FRAMES, [[1, 1]] * 2, np.ones(2, bool)), TypeError, r"CTCLoss\.grad: pred_lengths must be integers, not bool"),
-        (lambda: gluon.SoftmaxCELoss()(PAIR, np.ones(2, bool)), TypeError, "SoftmaxCrossEntropyLoss: label must be integers, not bool"),
-        (lambda: axon.kl_divergence([[1, 0]], [[0.1, 0.2]], eps=np.array([0, 1])), ValueError, "kl_divergence: eps must be a number"),
+        (
+            lambda: CTC(([2, 2], np.ones((2, 2), bool)), FRAMES),
+            TypeError,
+            r"y_true\[1\] must be integers, not bool",
+        ),
+        (
+            lambda: CTC((np.ones(2, bool), [[1, 1]] * 2), FRAMES),
+            TypeError,
+            r"y_true\[0\] must be integers, not bool",
+        ),
+        (
+            lambda: optax.ctc_loss(FRAMES, FRAMES[..., 0], np.ones((2, 2), bool), np.zeros((2, 2))),
+            TypeError,
+            "ctc_loss: labels must be integers, not bool",
+        ),
+        (
+            lambda: optax.ctc_loss(FRAMES, FRAMES[..., 0], [[1, 1]] * 2, np.zeros((2, 2)), "a"),
+            TypeError,
+            "ctc_loss: blank_id must be an integer, not 'a'",
+        ),
+        (
+            lambda: gluon.CTCLoss()(FRAMES, np.ones((2, 2), bool)),
+            TypeError,
+            "CTCLoss: label must be integers, not bool",
+        ),
+        (
+            lambda: gluon.CTCLoss().grad(FRAMES, [[1, 1]] * 2, np.ones(2, bool)),
+            TypeError,
+            r"CTCLoss\.grad: pred_lengths must be integers, not bool",
+        ),
+        (
+            lambda: gluon.SoftmaxCELoss()(PAIR, np.ones(2, bool)),
+            TypeError,
+            "SoftmaxCrossEntropyLoss: label must be integers, not bool",
+        ),
+        (
+            lambda: axon.kl_divergence([[1, 0]], [[0.1, 0.2]], eps=np.array([0, 1])),
+            ValueError,
+            "kl_divergence: eps must be a number",
+        ),
         (lambda: axon.poisson([[1]], [[0.1]], eps=[1, 2, 3]), ValueError, "poisson: eps must be a number"),
         (lambda: axon.huber(PAIR, PAIR, delta=[1, 2]), ValueError, "^huber: "),
         (lambda: axon.hinge([[1, 2], [3]], PAIR), ValueError, "hinge: y_true is no array"),
-        (lambda: axon.cosine_similarity(PAIR, PAIR, axes=[[0, 1], [1]]), TypeError, "cosine_similarity: axis must be"),
+        (
+            lambda: axon.cosine_similarity(PAIR, PAIR, axes=[[0, 1], [1]]),
+            TypeError,
+            "cosine_similarity: axis must be",
+        ),
         (lambda: axon.soft_margin(1.0, 1.0), np.exceptions.AxisError, "soft_margin: axis"),
         (lambda: axon.label_smoothing(3), TypeError, "label_smoothing: loss_fun must be a function, not 3"),
-        (lambda: axon.categorical_cross_entropy(np.zeros((2, 0)), np.zeros((2, 0)), class_weights=[]), ValueError, "categorical_cross_entropy: class_weights"),
-        (lambda: optax.smooth_labels(PAIR, [0.1, 0.2]), ValueError, r"smooth_labels: labels of shape \(2, 3\), alpha of shape \(2,\)"),
-        (lambda: optax.smooth_labels(PAIR, 0.1, where=[True] * 4), ValueError, r"smooth_labels: .* where of shape \(4,\) do not broadcast"),
+        (
+            lambda: axon.categorical_cross_entropy(np.zeros((2, 0)), np.zeros((2, 0)), class_weights=[]),
+            ValueError,
+            "categorical_cross_entropy: class_weights",
+        ),
+        (
+            lambda: optax.smooth_labels(PAIR, [0.1, 0.2]),
+            ValueError,
+            r"smooth_labels: labels of shape \(2, 3\), alpha of shape \(2,\)",
+        ),
+        (
+            lambda: optax.smooth_labels(PAIR, 0.1, where=[True] * 4),
+            ValueError,
+            r"smooth_labels: .* where of shape \(4,\) do not broadcast",
+        ),
         (lambda: optax.smooth_labels(PAIR, [0.1], axis=7), np.exceptions.AxisError, "smooth_labels: axis 7"),
         *[
-            (lambda f=f: optax.ranking_softmax_loss(PAIR, [[1, 0, 0]], reduce_fn=f), TypeError, "ranking_softmax_loss: reduce_fn must be")
+            (
+                lambda f=f: optax.ranking_softmax_loss(PAIR, [[1, 0, 0]], reduce_fn=f),
+                TypeError,
+                "ranking_softmax_loss: reduce_fn must be",
+            )
             for f in (3, "mean", np.ones(2))
         ],
         *[
-            (lambda f=f, kind=kind: getattr(optax, f)(PAIR, kind, axis=7), np.exceptions.AxisError, f"{f}: axis 7 is out of bounds")
-            for f, kind in [("softmax_cross_entropy_with_integer_labels", [0, 0]), ("softmax_cross_entropy", PAIR), ("kl_divergence", PAIR)]
+            (
+                lambda f=f, kind=kind: getattr(optax, f)(PAIR, kind, axis=7),
+                np.exceptions.AxisError,
+                f"{f}: axis 7 is out of bounds",
+            )
+            for f, kind in [
+                ("softmax_cross_entropy_with_integer_labels", [0, 0]),
+                ("softmax_cross_entropy", PAIR),
+                ("kl_divergence", PAIR),
+            ]
         ],
-        (lambda: optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 0], axis=True), ValueError, "integer_labels: axis must be an int"),
-        (lambda: optax.huber_loss(PAIR, PAIR, delta=[1, 2]), ValueError, "huber_loss: operands could not be broadcast"),
+        (
+            lambda: optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 0], axis=True),
+            ValueError,
+            "integer_labels: axis must be an int",
+        ),
+        (
+            lambda: optax.huber_loss(PAIR, PAIR, delta=[1, 2]),
+            ValueError,
+            "huber_loss: operands could not be broadcast",
+        ),
         *[
-            (lambda e=e, logits=logits: gluon.PoissonNLLLoss(from_logits=logits)(PAIR, PAIR, epsilon=e), ValueError, "PoissonNLLLoss: epsilon must be a number")
+            (
+                lambda e=e, logits=logits: gluon.PoissonNLLLoss(from_logits=logits)(PAIR, PAIR, epsilon=e),
+                ValueError,
+                "PoissonNLLLoss: epsilon must be a number",
+            )
             for logits in (True, False)
             for e in ("a", None, [1, 2], np.ones(3))
         ],
-        (lambda: gluon.SoftmaxCELoss(axis=4)(PAIR, [0, 1]), np.exceptions.AxisError, "SoftmaxCrossEntropyLoss: axis 4 is out of bounds"),
-        (lambda: gluon.KLDivLoss(False, axis=4).grad(PAIR, PAIR), np.exceptions.AxisError, r"KLDivLoss\.grad: axis 4 is out of bounds"),
-        (lambda: gluon.KLDivLoss(False, axis=(0, 1)).grad(PAIR, PAIR), TypeError, r"KLDivLoss\.grad: axis must be an int"),
+        (
+            lambda: gluon.SoftmaxCELoss(axis=4)(PAIR, [0, 1]),
+            np.exceptions.AxisError,
+            "SoftmaxCrossEntropyLoss: axis 4 is out of bounds",
+        ),
+        (
+            lambda: gluon.KLDivLoss(False, axis=4).grad(PAIR, PAIR),
+            np.exceptions.AxisError,
+            r"KLDivLoss\.grad: axis 4 is out of bounds",
+        ),
+        (
+            lambda: gluon.KLDivLoss(False, axis=(0, 1)).grad(PAIR, PAIR),
+            TypeError,
+            r"KLDivLoss\.grad: axis must be an int",
+        ),
         (lambda: gluon.HuberLoss(rho="a"), ValueError, "HuberLoss: rho must be a number, not 'a'"),
         *[
             (lambda f=f, name=name: f(**{name: np.ones(2)}), ValueError, f"{f.__name__}: {name} must be '")
             for f, name in [
-                (gluon.PoissonNLLLoss, "reduction"), (gluon.KLDivLoss, "reduction"), (gluon.SDMLLoss, "reduction"),
-                (gluon.LogisticLoss, "label_format"), (gluon.CTCLoss, "layout"), (gluon.CTCLoss, "label_layout"),
+                (gluon.PoissonNLLLoss, "reduction"),
+                (gluon.KLDivLoss, "reduction"),
+                (gluon.SDMLLoss, "reduction"),
+                (gluon.LogisticLoss, "label_format"),
+                (gluon.CTCLoss, "layout"),
+                (gluon.CTCLoss, "label_layout"),
             ]
         ],
     ],
-)  # fmt: skip
+)
 def test_messages_name_what_was_called(call, error, text):
     with pytest.raises(error, match=text) as caught:
         call()
@@ -1897,43 +2727,68 @@ def test_messages_of_others_stay():
 
 def test_axes_and_blanks_may_be_numbers_of_numpy():
     wanted = optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 1, 1], axis=0)
-    np.testing.assert_array_equal(optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 1, 1], axis=np.int64(0)), wanted)
-    np.testing.assert_array_equal(CTC(([2], [[1, 2]]), FRAMES[:1], blank=np.int8(3)), CTC(([2], [[1, 2]]), FRAMES[:1], blank=3))
-    np.testing.assert_array_equal(gluon.PoissonNLLLoss(False)(PAIR, PAIR, epsilon=np.array(0.5)), gluon.PoissonNLLLoss(False)(PAIR, PAIR, epsilon=0.5))
+    np.testing.assert_array_equal(
+        optax.softmax_cross_entropy_with_integer_labels(PAIR, [0, 1, 1], axis=np.int64(0)), wanted
+    )
+    np.testing.assert_array_equal(
+        CTC(([2], [[1, 2]]), FRAMES[:1], blank=np.int8(3)), CTC(([2], [[1, 2]]), FRAMES[:1], blank=3)
+    )
+    np.testing.assert_array_equal(
+        gluon.PoissonNLLLoss(False)(PAIR, PAIR, epsilon=np.array(0.5)),
+        gluon.PoissonNLLLoss(False)(PAIR, PAIR, epsilon=0.5),
+    )
 
 
 def test_labels_enlarge_the_batch_of_a_masked_cross_entropy():
     x, labels, where = np.arange(12.0).reshape(3, 4), np.array([[2, 1, 0], [2, 3, 1]]), np.ones((3, 4), bool)
     where[0, 2] = False  # the label's own class
     got = optax.softmax_cross_entropy_with_integer_labels(x, labels, where=where)
-    np.testing.assert_array_equal(got, [optax.softmax_cross_entropy_with_integer_labels(x, row, where=where) for row in labels])
+    np.testing.assert_array_equal(
+        got, [optax.softmax_cross_entropy_with_integer_labels(x, row, where=where) for row in labels]
+    )
 
 
 @pytest.mark.parametrize("name", ["ctc_loss", "ctc_loss_with_forward_probs"])
 def test_arguments_of_optax_ctc_are_named(name):
     f, args = getattr(optax, name), (np.zeros((1, 6, 5)), np.zeros((1, 6)), [[1, 2]], [[0, 0]])
     for blank in (None, [0], np.array([0, 1]), "a", 0.0, True):
-        with pytest.raises(TypeError, match=rf"^{name}: blank_id must be an integer, not {re.escape(repr(blank))}$"):
+        with pytest.raises(
+            TypeError, match=rf"^{name}: blank_id must be an integer, not {re.escape(repr(blank))}$"
+        ):
             f(*args, blank_id=blank)
     with pytest.raises(ValueError, match=f"^{name}: blank_id {2**70} "):
         f(*args, blank_id=2**70)
     for worst in (5, 1e-300, np.nan, [-1e5, -1e5], np.array([-1.0])):
-        with pytest.raises(ValueError, match=f"^{name}: log_epsilon is a log-probability, one number of at most 0, not "):
+        with pytest.raises(
+            ValueError, match=f"^{name}: log_epsilon is a log-probability, one number of at most 0, not "
+        ):
             f(*args, log_epsilon=worst)
     for worst in ("a", None):
         with pytest.raises(TypeError, match=f"^{name}: log_epsilon must be real numbers, not "):
             f(*args, log_epsilon=worst)
-    for blank, worst in ((np.int8(0), -1e5), (np.array(0), np.float32(-1e5)), (-5, np.array(-1e5)), (np.uint64(0), -np.inf), (0, -(10**5))):
+    for blank, worst in (
+        (np.int8(0), -1e5),
+        (np.array(0), np.float32(-1e5)),
+        (-5, np.array(-1e5)),
+        (np.uint64(0), -np.inf),
+        (0, -(10**5)),
+    ):
         np.testing.assert_array_equal(f(*args, blank_id=blank, log_epsilon=worst)[0], f(*args)[0])
 
 
-@pytest.mark.parametrize(("labels", "said"), [
-    (np.array([[1, 2**64 - 1]], np.uint64), "label 18446744073709551615 at position 1 of batch index (0,) is out of range for 5 classes"),
-    ([[1, 1e30]], "label 1e+30 at position 1 of batch index (0,) is out of range for 5 classes"),
-    ([[-1e19, 1]], "label -1e+19 at position 0 of batch index (0,) is out of range for 5 classes"),
-    ([[1, 0.5]], "labels must be integers, not 0.5 at position 1 of batch index (0,)"),
-    ([[1, np.inf]], "labels must be integers, not inf at position 1 of batch index (0,)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (
+            np.array([[1, 2**64 - 1]], np.uint64),
+            "label 18446744073709551615 at position 1 of batch index (0,) is out of range for 5 classes",
+        ),
+        ([[1, 1e30]], "label 1e+30 at position 1 of batch index (0,) is out of range for 5 classes"),
+        ([[-1e19, 1]], "label -1e+19 at position 0 of batch index (0,) is out of range for 5 classes"),
+        ([[1, 0.5]], "labels must be integers, not 0.5 at position 1 of batch index (0,)"),
+        ([[1, np.inf]], "labels must be integers, not inf at position 1 of batch index (0,)"),
+    ],
+)
 def test_ctc_labels_that_are_no_classes_are_named(labels, said):
     for f in (optax.ctc_loss, optax.ctc_loss_with_forward_probs):
         with pytest.raises(ValueError, match=f"^{f.__name__}: {re.escape(said)}$"):

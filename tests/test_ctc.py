@@ -1,4 +1,6 @@
-"""CTC against enumeration of all paths, against a recursion in the log domain, and in every convention it promises."""
+"""CTC against enumeration of all paths, against a recursion in the log domain, and in every convention it
+promises.
+"""
 
 import copy
 import doctest
@@ -18,8 +20,18 @@ from children import run_child
 
 INF, NAN = math.inf, math.nan
 ctc = ul.ctc
-GUFUNCS = [ctc.loss, ctc.loss.grad, ctc.loss.value_and_grad, ctc.loss.forward_probs, ctc.loss_from_log_probs, ctc.loss_from_log_probs.grad,
-           ctc.loss_from_log_probs.value_and_grad, ctc.align, ctc.posteriors, ctc.class_posteriors]  # fmt: skip
+GUFUNCS = [
+    ctc.loss,
+    ctc.loss.grad,
+    ctc.loss.value_and_grad,
+    ctc.loss.forward_probs,
+    ctc.loss_from_log_probs,
+    ctc.loss_from_log_probs.grad,
+    ctc.loss_from_log_probs.value_and_grad,
+    ctc.align,
+    ctc.posteriors,
+    ctc.class_posteriors,
+]
 by_gufunc = pytest.mark.parametrize("gufunc", GUFUNCS, ids=lambda f: f.__name__)
 
 
@@ -39,7 +51,9 @@ def spell(path, blank):
 
 
 def enumerate_paths(log_probs, label, blank):
-    """p of the label, of each (frame, class) with it, and the best path's log-probability: from all paths there are."""
+    """p of the label, of each (frame, class) with it, and the best path's log-probability: from all paths
+    there are.
+    """
     frames, classes = log_probs.shape
     chances, occupied, best = [], [[[] for _ in range(classes)] for _ in range(frames)], -INF
     for path in itertools.product(range(classes), repeat=frames):
@@ -49,7 +63,11 @@ def enumerate_paths(log_probs, label, blank):
             chances.append(math.exp(p))
             for t, k in enumerate(path):
                 occupied[t][k].append(chances[-1])
-    return math.fsum(chances), np.array([[math.fsum(c) for c in row] for row in occupied]).reshape(frames, classes), best
+    return (
+        math.fsum(chances),
+        np.array([[math.fsum(c) for c in row] for row in occupied]).reshape(frames, classes),
+        best,
+    )
 
 
 def recursion(logits, label, blank=0, normalise=True):
@@ -92,6 +110,7 @@ def draw(frames, classes, n, scale=1.0, seed=0, blank=0, dtype=np.float64):
 
 # Values
 
+
 @pytest.mark.parametrize("blank", [0, 1, -1])
 @pytest.mark.parametrize("frames", [0, 1, 2, 3, 4, 5, 6])
 def test_against_all_paths(frames, blank):
@@ -121,7 +140,9 @@ def test_against_all_paths(frames, blank):
             assert loss == pytest.approx(-math.log(p), rel=1e-12, abs=1e-15)
             assert ctc.loss(logits, label, blank=blank) == loss
             np.testing.assert_allclose(grad, np.exp(lp) - occupied / p, rtol=0, atol=1e-12)
-            np.testing.assert_allclose(ctc.class_posteriors(logits, label, blank=blank), occupied / p, rtol=1e-10, atol=1e-14)
+            np.testing.assert_allclose(
+                ctc.class_posteriors(logits, label, blank=blank), occupied / p, rtol=1e-10, atol=1e-14
+            )
             states = ctc.posteriors(logits, label, blank=blank)
             np.testing.assert_allclose(states[:, ::2].sum(-1), occupied[:, blank] / p, rtol=1e-10, atol=1e-14)
             path, score = ctc.align(logits, label, blank=blank)
@@ -133,7 +154,10 @@ def test_against_all_paths(frames, blank):
             assert ctc.feasible(label, frames)
 
 
-@pytest.mark.parametrize(("frames", "classes", "n"), [(40, 5, 12), (200, 20, 60), (130, 40, 7), (300, 6, 0), (64, 50, 63), (17, 9, 8), (1000, 30, 200)])
+@pytest.mark.parametrize(
+    ("frames", "classes", "n"),
+    [(40, 5, 12), (200, 20, 60), (130, 40, 7), (300, 6, 0), (64, 50, 63), (17, 9, 8), (1000, 30, 200)],
+)
 @pytest.mark.parametrize("scale", [0.1, 1, 4, 20, 300])
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
 def test_against_a_recursion_over_logarithms(frames, classes, n, scale, dtype):
@@ -144,12 +168,15 @@ def test_against_a_recursion_over_logarithms(frames, classes, n, scale, dtype):
     got, slope = ctc.loss.value_and_grad(logits, label)
     assert ctc.loss(logits, label) == got
     assert got.dtype == slope.dtype == logits.dtype
-    bound, noise = {"f2": 1e-3, "f4": 1e-6, "f8": 1e-12}[dtype], 1e-14 * max(1, loss if loss < INF else 1)      # of logarithms as large as the loss
+    # of logarithms as large as the loss
+    bound, noise = {"f2": 1e-3, "f4": 1e-6, "f8": 1e-12}[dtype], 1e-14 * max(1, loss if loss < INF else 1)
     if frames >= n + 1 and not (dtype == "f2" and loss > 6e4):
         assert got == pytest.approx(loss, rel=bound)
     np.testing.assert_allclose(slope, grad, rtol=0, atol={"f2": 1e-3, "f4": 1e-6, "f8": noise}[dtype])
     np.testing.assert_array_equal(ctc.loss.grad(logits, label), slope)
-    np.testing.assert_allclose(slope.astype(float).sum(-1), 0, atol={"f2": 1e-2, "f4": 1e-6, "f8": 1e-12}[dtype])
+    np.testing.assert_allclose(
+        slope.astype(float).sum(-1), 0, atol={"f2": 1e-2, "f4": 1e-6, "f8": 1e-12}[dtype]
+    )
     if dtype == "f8":
         np.testing.assert_allclose(ctc.posteriors(logits, label), gamma, rtol=0, atol=noise)
         np.testing.assert_allclose(ctc.class_posteriors(logits, label), taken, rtol=0, atol=noise)
@@ -188,7 +215,7 @@ def test_long_sequences_keep_their_gradient():
 
 def test_small_losses():
     logits = np.array([[0.0, 35.0], [0.0, 35.0]])
-    assert ctc.loss(logits, [1]) == pytest.approx(0, abs=1e-15)      # exp(-70)
+    assert ctc.loss(logits, [1]) == pytest.approx(0, abs=1e-15)  # exp(-70)
     assert ctc.loss(logits, [1]) >= 0
     for gap in (3, 6, 9, 12, 15):
         logits = np.zeros((8, 3))
@@ -203,13 +230,17 @@ def test_logits_far_apart():
         logits = np.zeros((6, 4), "f4")
         logits[2, 0], logits[4, 3] = -big, big
         loss, grad = ctc.loss.value_and_grad(logits, [1, 2])
-        rest = np.where(abs(logits) > 1, -INF, logits)      # what is left of the label's paths
+        rest = np.where(abs(logits) > 1, -INF, logits)  # what is left of the label's paths
         assert loss == pytest.approx(big, rel=1e-3 if big < 1e5 else 1e-6)
         chances = np.exp(log_softmax(rest)) - recursion(rest, [1, 2])[1]
         np.testing.assert_allclose(grad, np.exp(log_softmax(logits)) - chances, atol=1e-6)
         np.testing.assert_array_equal(ctc.loss(logits, [1, 2]), loss)
-    masked = np.where(np.arange(4) == 3, np.finfo("f4").min, np.random.default_rng(0).normal(size=(9, 4))).astype("f4")
-    assert ctc.loss(masked, [1, 2]) == pytest.approx(recursion(np.where(masked < -1e30, -INF, masked), [1, 2])[0], rel=1e-6)
+    masked = np.where(
+        np.arange(4) == 3, np.finfo("f4").min, np.random.default_rng(0).normal(size=(9, 4))
+    ).astype("f4")
+    assert ctc.loss(masked, [1, 2]) == pytest.approx(
+        recursion(np.where(masked < -1e30, -INF, masked), [1, 2])[0], rel=1e-6
+    )
 
 
 def test_minus_infinity_is_exact():
@@ -225,7 +256,7 @@ def test_minus_infinity_is_exact():
         np.testing.assert_allclose(slope, grad, atol=1e-6)
         assert not slope[np.isneginf(x)].any()
     x = logits.copy()
-    x[:, label[0]] = -INF      # now no path is left
+    x[:, label[0]] = -INF  # now no path is left
     loss, grad = ctc.loss.value_and_grad(x, label)
     assert loss == INF
     assert not grad.any()
@@ -270,13 +301,19 @@ def test_what_is_no_distribution_gives_nan(bad):
 def test_gradients_by_differences():
     logits, label = draw(9, 5, 4, 1.5)
     label[1] = label[0]
-    for function, x in ((ctc.loss, logits), (ctc.loss_from_log_probs, log_softmax(logits)), (ctc.loss_from_log_probs, logits)):
+    for function, x in (
+        (ctc.loss, logits),
+        (ctc.loss_from_log_probs, log_softmax(logits)),
+        (ctc.loss_from_log_probs, logits),
+    ):
         slope, h = function.grad(x, label), 1e-6
         for t, k in np.ndindex(*x.shape):
             up, down = x.copy(), x.copy()
             up[t, k] += h
             down[t, k] -= h
-            assert (function(up, label) - function(down, label)) / (2 * h) == pytest.approx(slope[t, k], abs=1e-8)
+            assert (function(up, label) - function(down, label)) / (2 * h) == pytest.approx(
+                slope[t, k], abs=1e-8
+            )
 
 
 def test_log_probs_are_used_as_they_are():
@@ -319,12 +356,13 @@ def test_forward_probabilities():
 
 # What calls mean
 
+
 @by_gufunc
 def test_broadcasting(gufunc):
     logits, _ = draw(20, 5, 0, 2.0)
     labels = np.random.default_rng(2).integers(1, 5, (7, 6))
     lengths = np.array([0, 1, 2, 3, 4, 5, 6])
-    together = results(gufunc, logits, labels, label_length=lengths)      # one utterance, many hypotheses
+    together = results(gufunc, logits, labels, label_length=lengths)  # one utterance, many hypotheses
     for i, n in enumerate(lengths):
         for got, want in zip(together, results(gufunc, logits, labels[i], label_length=n), strict=True):
             assert got[i].tobytes() == np.asarray(want).tobytes()
@@ -350,7 +388,7 @@ def test_bits_depend_on_nothing_but_the_numbers(gufunc, dtype):
     for x in layouts:
         for got, w in zip(results(gufunc, x, labels), want, strict=True):
             assert got.tobytes() == w.tobytes()
-    outs = tuple(np.full((*w.shape, 2), 7, w.dtype)[..., 0] for w in want)      # strided results
+    outs = tuple(np.full((*w.shape, 2), 7, w.dtype)[..., 0] for w in want)  # strided results
     results(gufunc, logits, np.asfortranarray(labels).astype("u1"), out=outs)
     for got, w in zip(outs, want, strict=True):
         np.testing.assert_array_equal(got, w)
@@ -398,16 +436,28 @@ def test_arguments():
     for f in GUFUNCS:
         assert pickle.loads(pickle.dumps(f)) is f
         assert copy.deepcopy(f) is f
-        assert list(inspect.signature(f).parameters)[1:6] == ["labels", "logit_length", "label_length", "blank", "out"]
+        assert list(inspect.signature(f).parameters)[1:6] == [
+            "labels",
+            "logit_length",
+            "label_length",
+            "blank",
+            "out",
+        ]
         assert isinstance(f, np.ufunc)
         assert f.__doc__.startswith(f.__name__ + "(")
     grad = np.empty_like(logits)
     over = logits.copy()
-    np.testing.assert_array_equal(ctc.loss.grad(over, label, out=over), ctc.loss.grad(logits, label, out=grad))
+    np.testing.assert_array_equal(
+        ctc.loss.grad(over, label, out=over), ctc.loss.grad(logits, label, out=grad)
+    )
 
 
 BAD = [
-    ({"labels": [[1, 2], [1, 7]]}, ValueError, r"ctc.loss: label 7 at position 1 of batch index \(1,\) is out of range for 4 classes"),
+    (
+        {"labels": [[1, 2], [1, 7]]},
+        ValueError,
+        r"ctc.loss: label 7 at position 1 of batch index \(1,\) is out of range for 4 classes",
+    ),
     ({"labels": [1, -1]}, ValueError, "label -1 at position 1 is out of range for 4 classes"),
     ({"labels": [1, 0]}, ValueError, "label 0 at position 1 is the blank"),
     ({"labels": [1, 3], "blank": -1}, ValueError, "label 3 at position 1 is the blank"),
@@ -461,6 +511,7 @@ def test_feasible():
 
 # optax's face
 
+
 def test_paddings():
     rng = np.random.default_rng(7)
     logits = rng.normal(size=(3, 10, 6)).astype("f4")
@@ -471,7 +522,16 @@ def test_paddings():
     logits[skipped == 1] = NAN
     want = [ctc.loss(logits[i][skipped[i] == 0], labels[i][beyond[i] == 0]) for i in range(3)]
     assert ul.ctc_loss(logits, skipped, labels, beyond).tolist() == want
-    assert ul.ctc_loss(logits, skipped.astype(bool), labels=labels.astype(float), label_paddings=beyond.astype("f4"), blank_id=0).tolist() == want
+    assert (
+        ul.ctc_loss(
+            logits,
+            skipped.astype(bool),
+            labels=labels.astype(float),
+            label_paddings=beyond.astype("f4"),
+            blank_id=0,
+        ).tolist()
+        == want
+    )
     loss, grad = ul.ctc_loss.value_and_grad(logits, skipped, labels, beyond)
     assert loss.tolist() == want
     np.testing.assert_array_equal(ul.ctc_loss.grad(logits, skipped, labels, beyond), grad)
@@ -483,17 +543,32 @@ def test_paddings():
     np.testing.assert_allclose([blanks[-1, i, n] for i, n in enumerate((4, 2, 0))], -loss, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("change", "text"), [
-    ({"label_paddings": [[0, 1, 0]]}, r"label_paddings must be on the right; those of batch index \(0,\)"),
-    ({"label_paddings": [[0, 0, 0.5]]}, "label_paddings must be 0 or 1, not 0.5"),
-    ({"logit_paddings": [[0, 0, 2, 0]]}, "logit_paddings must be 0 or 1"),
-    ({"logit_paddings": [[0, 0, 0]]}, "do not fit"),
-    ({"labels": [[1, 2.5, 1]]}, "labels must be integers"),
-    ({"labels": [[1, 5, 1]]}, r"label 5 at position 1 of batch index \(0,\) is out of range for 3 classes"),
-    ({"blank_id": 3}, r"blank_id 3 at batch index \(0,\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"label_paddings": [[0, 1, 0]]},
+            r"label_paddings must be on the right; those of batch index \(0,\)",
+        ),
+        ({"label_paddings": [[0, 0, 0.5]]}, "label_paddings must be 0 or 1, not 0.5"),
+        ({"logit_paddings": [[0, 0, 2, 0]]}, "logit_paddings must be 0 or 1"),
+        ({"logit_paddings": [[0, 0, 0]]}, "do not fit"),
+        ({"labels": [[1, 2.5, 1]]}, "labels must be integers"),
+        (
+            {"labels": [[1, 5, 1]]},
+            r"label 5 at position 1 of batch index \(0,\) is out of range for 3 classes",
+        ),
+        ({"blank_id": 3}, r"blank_id 3 at batch index \(0,\)"),
+    ],
+)
 def test_bad_paddings(change, text):
-    arguments = {"logits": np.zeros((1, 4, 3)), "logit_paddings": [[0, 0, 0, 0]], "labels": [[1, 2, 1]], "label_paddings": [[0, 0, 0]], **change}
+    arguments = {
+        "logits": np.zeros((1, 4, 3)),
+        "logit_paddings": [[0, 0, 0, 0]],
+        "labels": [[1, 2, 1]],
+        "label_paddings": [[0, 0, 0]],
+        **change,
+    }
     for f in (ul.ctc_loss, ul.ctc_loss.grad, ul.ctc_loss.value_and_grad, ul.ctc_loss_with_forward_probs):
         with pytest.raises(ValueError, match=text):
             f(**arguments)
@@ -510,8 +585,10 @@ def test_against_optax():
     np.testing.assert_allclose(loss, theirs[0], rtol=1e-5)
     for mine, other, extra in ((blanks, theirs[1], 1), (letters, theirs[2], 0)):
         for i, n in enumerate((6, 3, 1, 0)):
-            got, want = mine[:, i, :n + extra], np.asarray(other)[:, i, :n + extra]
-            np.testing.assert_allclose(np.where(want < -9e4, 0, got), np.where(want < -9e4, 0, want), rtol=1e-4, atol=1e-4)
+            got, want = mine[:, i, : n + extra], np.asarray(other)[:, i, : n + extra]
+            np.testing.assert_allclose(
+                np.where(want < -9e4, 0, got), np.where(want < -9e4, 0, want), rtol=1e-4, atol=1e-4
+            )
             assert (got[want < -9e4] == -INF).all()
 
 
@@ -593,10 +670,13 @@ def test_labels_of_floats_that_are_none():
 def test_forward_probs_of_nan_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isnan(ul.ctc_loss_with_forward_probs(np.full((1, 2, 3), np.nan), np.zeros((1, 2)), [[1]], [[0]])[0])
+        assert np.isnan(
+            ul.ctc_loss_with_forward_probs(np.full((1, 2, 3), np.nan), np.zeros((1, 2)), [[1]], [[0]])[0]
+        )
 
 
 # What must not matter: memory, threads, numbers that look like defaults
+
 
 def dirty_heap(pattern):
     """Memory that the next workspaces are made of: full of one byte."""
@@ -616,7 +696,12 @@ def test_equal_calls_between_dirtied_heaps(dtype):
             seen = set()
             for pattern in (0x00, 0x01, 0x20, 0xFF, 0x01):
                 dirty_heap(pattern)
-                seen.add(b"".join(np.asarray(r).tobytes() for r in results(f, batch, labels, np.minimum(lengths, frames))))
+                seen.add(
+                    b"".join(
+                        np.asarray(r).tobytes()
+                        for r in results(f, batch, labels, np.minimum(lengths, frames))
+                    )
+                )
             assert len(seen) == 1, (f.__name__, seed)
 
 
@@ -656,7 +741,14 @@ def test_sizes_that_no_memory_has():
 def test_no_number_stands_for_a_default():
     logits, label = draw(7, 4, 3)
     unsigned = np.uint64
-    for bad in (-(2**63), np.int64(-(2**63)), unsigned(2**63), unsigned(2**64 - 1), np.array(unsigned(2**63)), np.array([unsigned(2**63)])):
+    for bad in (
+        -(2**63),
+        np.int64(-(2**63)),
+        unsigned(2**63),
+        unsigned(2**64 - 1),
+        np.array(unsigned(2**63)),
+        np.array([unsigned(2**63)]),
+    ):
         said = str(int(np.asarray(bad).flat[0]))
         for f in GUFUNCS:
             for keywords in ({}, {"where": np.ones(7, bool)}):
@@ -670,7 +762,13 @@ def test_no_number_stands_for_a_default():
         with pytest.raises(ValueError, match="blank 1844674407370955"):
             ctc.loss(logits, label, blank=bad)
         with pytest.raises(ValueError, match="blank_id 1844674407370955"):
-            ul.ctc_loss(logits[None], np.zeros((1, 7)), label[None], np.zeros((1, 3)), blank_id=np.asarray(bad).flat[0])
+            ul.ctc_loss(
+                logits[None],
+                np.zeros((1, 7)),
+                label[None],
+                np.zeros((1, 3)),
+                blank_id=np.asarray(bad).flat[0],
+            )
     with pytest.raises(ValueError, match="label 18446744073709551615"):
         ctc.loss(logits, np.array([2**64 - 1], unsigned))
     with pytest.raises(ValueError, match="logit_length 9223372036854775808"):
@@ -680,7 +778,11 @@ def test_no_number_stands_for_a_default():
     want = ctc.loss(logits, label)
     assert ctc.loss(logits.T, label, axes=[(1, 0), 0, (), (), (), ()]) == want
     assert ctc.loss(logits.tolist(), label.tolist()) == want
-    assert ctc.loss(logits, label, None, None, None) == ctc.loss(logits, label, logit_length=None, label_length=3) == want
+    assert (
+        ctc.loss(logits, label, None, None, None)
+        == ctc.loss(logits, label, logit_length=None, label_length=3)
+        == want
+    )
     assert ctc.loss(logits, label, unsigned(7), unsigned(3), unsigned(0)) == want
     assert ctc.loss(logits, label, out=np.zeros(())) == want
     out = np.zeros(())
@@ -713,7 +815,9 @@ def test_memory_of_long_sequences(function):
 
 @pytest.mark.footprint
 def test_long_sequences_without_their_emissions():
-    """Rows of what takes part alone are those of a sequence whose emissions were all held, bit for bit where the way is the same."""
+    """Rows of what takes part alone are those of a sequence whose emissions were all held, bit for bit where
+    the way is the same.
+    """
     for frames, n, dtype in ((3000, 900, "f4"), (1500, 900, "f8"), (40_000, 30, "f4")):
         logits, label = draw(frames, 8, n, 1.0, dtype=dtype)
         loss, grad = ctc.loss.value_and_grad(logits, label)
@@ -725,10 +829,37 @@ def test_long_sequences_without_their_emissions():
         np.testing.assert_allclose(grad.astype(float).sum(-1), 0, atol=1e-6)
 
 
-NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01, 0xFC01)),
-        "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00000, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001, 0x7FA00000, 0x7F8000FF)),
-        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001,
-                           0xFFFFFFFFFFFFFFFF, 0x7FF0000000000001, 0xFFF0000000000001, 0x7FF4000000000000))}  # fmt: skip
+NANS = {
+    "f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01, 0xFC01)),
+    "f4": (
+        np.uint32,
+        (
+            0x7FC00000,
+            0x7FC00001,
+            0x7FFFFFFF,
+            0xFFC00000,
+            0xFFC00001,
+            0xFFFFFFFF,
+            0x7F800001,
+            0xFF800001,
+            0x7FA00000,
+            0x7F8000FF,
+        ),
+    ),
+    "f8": (
+        np.uint64,
+        (
+            0x7FF8000000000000,
+            0x7FF8000000000001,
+            0x7FFFFFFFFFFFFFFF,
+            0xFFF8000000000001,
+            0xFFFFFFFFFFFFFFFF,
+            0x7FF0000000000001,
+            0xFFF0000000000001,
+            0x7FF4000000000000,
+        ),
+    ),
+}
 
 
 @pytest.mark.parametrize("dtype", NANS)
@@ -766,8 +897,18 @@ def test_losses_beyond_float16():
     ],
 )
 def test_wrong_words_are_named_by_the_function_that_was_called(change, error, text):
-    words = {"logits": np.zeros((2, 5, 4)), "logit_paddings": np.zeros((2, 5)), "labels": np.ones((2, 3), int), "label_paddings": np.zeros((2, 3)), **change}
-    for f, name in ((ul.ctc_loss, "ctc_loss"), (ul.ctc_loss.grad, "ctc_loss.grad"), (ul.ctc_loss_with_forward_probs, "ctc_loss_with_forward_probs")):
+    words = {
+        "logits": np.zeros((2, 5, 4)),
+        "logit_paddings": np.zeros((2, 5)),
+        "labels": np.ones((2, 3), int),
+        "label_paddings": np.zeros((2, 3)),
+        **change,
+    }
+    for f, name in (
+        (ul.ctc_loss, "ctc_loss"),
+        (ul.ctc_loss.grad, "ctc_loss.grad"),
+        (ul.ctc_loss_with_forward_probs, "ctc_loss_with_forward_probs"),
+    ):
         with pytest.raises(error, match=rf"^{name}:? {text}"):
             f(**words)
 
@@ -786,18 +927,28 @@ def masked(x):
     return np.ma.array(x, mask=np.arange(x.size).reshape(x.shape) == x.size - 1)
 
 
-PADDED = {"logits": np.zeros((1, 6, 5)), "logit_paddings": np.zeros((1, 6)), "labels": [[1, 2]], "label_paddings": [[0, 0]], "blank_id": 0}
+PADDED = {
+    "logits": np.zeros((1, 6, 5)),
+    "logit_paddings": np.zeros((1, 6)),
+    "labels": [[1, 2]],
+    "label_paddings": [[0, 0]],
+    "blank_id": 0,
+}
 
 
 @pytest.mark.parametrize("what", PADDED)
 def test_masks_are_refused_by_the_function_that_was_called(what):
     x = PADDED[what]
-    hidden = [masked(x), np.ma.array(x)] + ([np.ma.masked] if what == "blank_id" else [[masked(x[0])], [[*x[0][:-1], np.ma.masked]]])
+    hidden = [masked(x), np.ma.array(x)] + (
+        [np.ma.masked] if what == "blank_id" else [[masked(x[0])], [[*x[0][:-1], np.ma.masked]]]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for f in (ul.ctc_loss, ul.ctc_loss.grad, ul.ctc_loss.value_and_grad, ul.ctc_loss_with_forward_probs):
             for mask in hidden:
-                with pytest.raises(TypeError, match=rf"^{f.__qualname__} takes no masked arrays: .* and {what} filled"):
+                with pytest.raises(
+                    TypeError, match=rf"^{f.__qualname__} takes no masked arrays: .* and {what} filled"
+                ):
                     f(**{**PADDED, what: mask})
 
 
@@ -807,7 +958,9 @@ def test_feasible_takes_no_masks():
         warnings.simplefilter("error")
         for what, x in words.items():
             for mask in (masked(x), [masked(x[0])], [np.ma.masked]):
-                with pytest.raises(TypeError, match=rf"^ctc\.feasible takes no masked arrays: .* and {what} filled"):
+                with pytest.raises(
+                    TypeError, match=rf"^ctc\.feasible takes no masked arrays: .* and {what} filled"
+                ):
                     ctc.feasible(**{**words, what: mask})
 
 
@@ -826,19 +979,26 @@ def test_numbers_beyond_int64_are_named(number):
     for f in (ctc.loss, ctc.loss.grad, ctc.loss_from_log_probs, ctc.align):
         for what in ("logit_length", "label_length", "blank"):
             for options in ({}, {"where": np.ones(5, bool)}):
-                with pytest.raises(ValueError, match=rf"^{re.escape(f.__name__)}: {what} {number} is out of range for"):
+                with pytest.raises(
+                    ValueError, match=rf"^{re.escape(f.__name__)}: {what} {number} is out of range for"
+                ):
                     f(logits, [1, 2], **{what: number}, **options)
     for f in (ul.ctc_loss, ul.ctc_loss.grad):
-        with pytest.raises(ValueError, match=rf"^{f.__qualname__}: blank_id {number} at batch index \(0,\) is out of range for 4 classes"):
+        with pytest.raises(
+            ValueError,
+            match=rf"^{f.__qualname__}: blank_id {number} at batch index \(0,\) is out of range for 4 classes",
+        ):
             f(logits[None], np.zeros((1, 5)), [[1, 2]], [[0, 0]], number)
 
 
 def test_floating_labels_that_are_no_classes_are_shown_as_they_are():
     args = np.zeros((2, 6, 5)), np.zeros((2, 6))
-    for label, said in ((1e30, r"label 1e\+30 at position 1 of batch index \(1,\) is out of range for 5 classes"),
-                        (-1e19, r"label -1e\+19 at position 1 of batch index \(1,\) is out of range for 5 classes"),
-                        (2.5, r"labels must be integers, not 2\.5 at position 1 of batch index \(1,\)"),
-                        (np.nan, r"labels must be integers, not nan at position 1 of batch index \(1,\)")):  # fmt: skip
+    for label, said in (
+        (1e30, r"label 1e\+30 at position 1 of batch index \(1,\) is out of range for 5 classes"),
+        (-1e19, r"label -1e\+19 at position 1 of batch index \(1,\) is out of range for 5 classes"),
+        (2.5, r"labels must be integers, not 2\.5 at position 1 of batch index \(1,\)"),
+        (np.nan, r"labels must be integers, not nan at position 1 of batch index \(1,\)"),
+    ):
         for f in (ul.ctc_loss, ul.ctc_loss.value_and_grad, ul.ctc_loss_with_forward_probs):
             with pytest.raises(ValueError, match=rf"^{f.__qualname__}: {said}$"):
                 f(*args, [[1, 2], [1, label]], [[0, 0], [0, 0]])
@@ -848,8 +1008,13 @@ def test_floating_labels_that_are_no_classes_are_shown_as_they_are():
 def test_feasible_takes_any_integer():
     for number in (2**62, 2**63, 2**64 - 1, 2**70):
         assert ctc.feasible([[1, 2], [1, 1]], number).tolist() == [True, True]
-        for words, said in (({"logit_length": -number - 1}, f"logit_length {-number - 1} is negative"),
-                            ({"logit_length": 3, "label_length": number}, f"label_length {number} is out of range for 2 labels")):  # fmt: skip
+        for words, said in (
+            ({"logit_length": -number - 1}, f"logit_length {-number - 1} is negative"),
+            (
+                {"logit_length": 3, "label_length": number},
+                f"label_length {number} is out of range for 2 labels",
+            ),
+        ):
             with pytest.raises(ValueError, match=rf"^ctc\.feasible: {said}"):
                 ctc.feasible([1, 2], **words)
     with pytest.raises(TypeError, match="logit_length must be integers, not object"):

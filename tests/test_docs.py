@@ -36,13 +36,20 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_readme_links_to_every_other_page():
-    assert {(ROOT / target).resolve() for target in links(ROOT / "README.md")} >= {page.resolve() for page in PAGES} - {ROOT.resolve() / "README.md"}
+    assert {(ROOT / target).resolve() for target in links(ROOT / "README.md")} >= {
+        page.resolve() for page in PAGES
+    } - {ROOT.resolve() / "README.md"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/migration.md"])
 def test_pages_name_the_epsilons_that_there_are(page):
     named = " ".join(re.findall(r"no\s+epsilon[^.;]*", (ROOT / page).read_text()))
-    small = {(loss["name"], f"{a['default']:g}") for loss in ALL for a in loss["args"] if a["default"] and 0 < a["default"] < 1e-3}
+    small = {
+        (loss["name"], f"{a['default']:g}")
+        for loss in ALL
+        for a in loss["args"]
+        if a["default"] and 0 < a["default"] < 1e-3
+    }
     assert small
     for name, epsilon in sorted(small | {("multiclass_generalized_dice_loss", "1e-07")}):
         assert f"`{name}` ({epsilon.replace('e-0', 'e-')})" in named
@@ -51,7 +58,7 @@ def test_pages_name_the_epsilons_that_there_are(page):
 def test_the_diff_that_adds_a_loss_still_applies(tmp_path):
     diff = re.search(r"```diff\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S).group(1)
     files = re.findall(r"^\+\+\+ b/(.*)$", diff, re.M)
-    assert len(files) == 3      # the struct, the registry line, the reference line
+    assert len(files) == 3  # the struct, the registry line, the reference line
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -81,12 +88,16 @@ def test_docstrings_say_what_predictions_outside_their_domain_do():
         if wrong is None or loss["args"][0]["role"] != "prediction":
             continue
         f = getattr(ul, loss["name"])
-        rest = [0 if a["role"] == "label" else [1.0] if a["along"] else 1.0 for a in loss["args"][1:] if a["default"] is None]
+        rest = [
+            0 if a["role"] == "label" else [1.0] if a["along"] else 1.0
+            for a in loss["args"][1:]
+            if a["default"] is None
+        ]
         value = f([wrong], *rest)
-        said = f.__doc__[f.__doc__.index("Parameters"):].split(" : ")[1]
+        said = f.__doc__[f.__doc__.index("Parameters") :].split(" : ")[1]
         if "counts as it stands" in said:
             counted.add(loss["name"])
         else:
             assert "NaN outside" in said
         assert (value == value).all() == ("counts as it stands" in said), loss["name"]
-    assert counted == {"tversky_loss", "smooth_labels"}      # the losses over rows that the README speaks of
+    assert counted == {"tversky_loss", "smooth_labels"}  # the losses over rows that the README speaks of

@@ -10,17 +10,29 @@ import fuzz_calls
 import ufloss as ul
 from conftest import CASES
 
-# Faults that are known and are not this library's: function and text, both patterns of the whole; and a call that must still show them.
+# Faults that are known and are not this library's: function and text, both patterns of the whole; and a call
+# that must still show them.
 LOSS = "|".join(case.name for case in CASES if not case.attribute)
 OF_THREE = "|".join(re.escape(case.name) for case in CASES if case.nin > 2)
 KNOWN = [
-    # NumPy's masked arrays forget the shape of the first two operands where these hide nothing and there is a third: np.clip does the same.
-    (OF_THREE, r"a masked array of shape \(.*\) with a mask of shape \(.*\)",
-     "huber_loss", ul.huber_loss, [np.ones(3), np.ones(3), np.ma.array(1.0, mask=True)]),
+    # NumPy's masked arrays forget the shape of the first two operands where these hide nothing and there is a
+    # third: np.clip does the same.
+    (
+        OF_THREE,
+        r"a masked array of shape \(.*\) with a mask of shape \(.*\)",
+        "huber_loss",
+        ul.huber_loss,
+        [np.ones(3), np.ones(3), np.ma.array(1.0, mask=True)],
+    ),
     # NumPy's ufunc.at casts its operands, and warns in its own name: np.add.at does the same.
-    (rf"({LOSS}) \(methods\)", r"a warning: RuntimeWarning: [a-z ]+ encountered in at",
-     "squared_error (methods)", lambda method, *args: getattr(ul.squared_error, method)(*args), ["at", np.ones(3, "f2"), [0], np.array([1e9])]),
-]  # fmt: skip
+    (
+        rf"({LOSS}) \(methods\)",
+        r"a warning: RuntimeWarning: [a-z ]+ encountered in at",
+        "squared_error (methods)",
+        lambda method, *args: getattr(ul.squared_error, method)(*args),
+        ["at", np.ones(3, "f2"), [0], np.array([1e9])],
+    ),
+]
 
 
 def is_known(name, text):

@@ -1,5 +1,6 @@
-"""Small stacks, little memory, sizes that overflow, data that change during a call, and data that take long: in child processes, since
-what fails here dies."""
+"""Small stacks, little memory, sizes that overflow, data that change during a call, and data that take long:
+in child processes, since what fails here dies.
+"""
 
 import sys
 import textwrap
@@ -45,7 +46,7 @@ def run(code, *, timeout=120, **words):
     return run_child(text, timeout=timeout).splitlines()
 
 
-# --- 96 KiB of stack -----------------------------------------------------------------------------------------------------------------
+# --- 96 KiB of stack ----------------------------------------------------------------------------------------
 SMALL_STACK = """
 import warnings
 warnings.simplefilter("ignore")
@@ -140,7 +141,7 @@ def test_96_kib_of_stack(dtype):
     assert len(lines) > 9000
 
 
-# --- little memory -------------------------------------------------------------------------------------------------------------------
+# --- little memory ------------------------------------------------------------------------------------------
 LITTLE_MEMORY = """
 import resource
 x, y = rng.standard_normal((400, 3000)).astype("f4"), rng.integers(0, 3000, 400)
@@ -189,7 +190,7 @@ def test_little_memory(group):
     assert done > 0
 
 
-# --- sizes that overflow -------------------------------------------------------------------------------------------------------------
+# --- sizes that overflow ------------------------------------------------------------------------------------
 GIANTS = """
 N = 2**61
 def wide(shape, value=0.0, dtype="f2"):
@@ -252,7 +253,7 @@ def test_sizes_that_overflow(part):
     assert len(run(GIANTS, part=part)) > 500
 
 
-# --- data that change during a call --------------------------------------------------------------------------------------------------
+# --- data that change during a call -------------------------------------------------------------------------
 FLIPS = """
 BAD = [-1, 2**40, -2**40, 2**50, 2**62, -2**62, -2**63, 400, 10**6]
 sys.setswitchinterval(1e-5)
@@ -320,15 +321,20 @@ thread.join()
 """
 
 
-@pytest.mark.parametrize(("group", "refuses", "seconds"), [("rows", True, 0.02), ("sequences", True, 0.05), ("pairs", False, 0.1)])
+@pytest.mark.parametrize(
+    ("group", "refuses", "seconds"), [("rows", True, 0.02), ("sequences", True, 0.05), ("pairs", False, 0.1)]
+)
 def test_data_that_change_during_a_call(group, refuses, seconds):
-    """Each call gives some result or says what it read that is wrong, which labels of pairs cannot be; and both happen."""
+    """Each call gives some result or says what it read that is wrong, which labels of pairs cannot be; and
+    both happen.
+    """
     assert run(FLIPS.replace("<group>", group), refuses=refuses, seconds=seconds)
 
 
-# --- data that take long -------------------------------------------------------------------------------------------------------------
-# How many times as long as typical data the worst data may take: about three times what is measured, the largest of GCC and Clang on
-# x86-64-v3 and v4, which stands beside it; x86-64-v2, which masks otherwise, is within too. The aim is 1.3.
+# --- data that take long ------------------------------------------------------------------------------------
+# How many times as long as typical data the worst data may take: about three times what is measured, the
+# largest of GCC and Clang on x86-64-v3 and v4, which stands beside it; x86-64-v2, which masks otherwise, is
+# within too. The aim is 1.3.
 SLOWEST = {
     "rows, logits of scale 60": 3.6,  # 1.2
     "rows, an infinite logit": 3,  # 1.0

@@ -21,7 +21,11 @@ from ufloss._registry import BATCH_LOSSES, UFUNCS
 
 NAN = math.nan
 NAMES = [loss["name"] for loss in BATCH_LOSSES]
-UFUNC_OF = {f"{name}.{a}".removesuffix("."): getattr(UFUNCS[name], a) if a else UFUNCS[name] for name in NAMES for a in ("", "grad", "value_and_grad")}
+UFUNC_OF = {
+    f"{name}.{a}".removesuffix("."): getattr(UFUNCS[name], a) if a else UFUNCS[name]
+    for name in NAMES
+    for a in ("", "grad", "value_and_grad")
+}
 by_name = pytest.mark.parametrize("name", NAMES)
 by_ufunc = pytest.mark.parametrize("ufunc", UFUNC_OF.values(), ids=UFUNC_OF)
 
@@ -38,7 +42,10 @@ def textbook(name, embeddings, labels, temperature, dtype=np.longdouble):
     length = np.sqrt((x * x).sum(-1, keepdims=True))
     u = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
     s = u @ u.T / dtype(temperature)
-    together, against = same & ~np.eye(n, dtype=bool), ~same if name == "ntxent_loss" else ~np.eye(n, dtype=bool)
+    together, against = (
+        same & ~np.eye(n, dtype=bool),
+        ~same if name == "ntxent_loss" else ~np.eye(n, dtype=bool),
+    )
     if not together.any():
         return dtype(NAN), np.full(x.shape, NAN, dtype)
     held = np.where(against, s, -np.inf)
@@ -65,9 +72,13 @@ def textbook(name, embeddings, labels, temperature, dtype=np.longdouble):
 def draw(batch, numbers, kind="pairs", scale=1.0, seed=0, dtype=np.float64):
     rng = np.random.default_rng([batch, numbers, seed])
     labels = {
-        "pairs": np.arange(batch) // 2, "two views": np.arange(batch) % ((batch + 1) // 2), "classes": rng.integers(-3, 4, batch),
-        "random": rng.integers(0, batch, batch), "one": np.full(batch, 9), "halves": np.arange(batch) % 2,
-    }[kind]  # fmt: skip
+        "pairs": np.arange(batch) // 2,
+        "two views": np.arange(batch) % ((batch + 1) // 2),
+        "classes": rng.integers(-3, 4, batch),
+        "random": rng.integers(0, batch, batch),
+        "one": np.full(batch, 9),
+        "halves": np.arange(batch) % 2,
+    }[kind]
     x = rng.normal(0, 1, (batch, numbers))
     x += 0.7 * rng.normal(0, 1, (batch, numbers))[labels % batch]
     return (x * scale).astype(dtype), labels
@@ -84,9 +95,12 @@ def pull_of_one(x, temperature):
 
 # Values
 
+
 @by_name
 @pytest.mark.parametrize("kind", ["pairs", "two views", "classes", "random", "one", "halves"])
-@pytest.mark.parametrize(("batch", "numbers"), [(2, 3), (5, 1), (6, 2), (7, 16), (33, 5), (95, 33), (97, 8), (200, 40), (230, 128)])
+@pytest.mark.parametrize(
+    ("batch", "numbers"), [(2, 3), (5, 1), (6, 2), (7, 16), (33, 5), (95, 33), (97, 8), (200, 40), (230, 128)]
+)
 @pytest.mark.parametrize("temperature", [0.5, 0.07, 0.01])
 def test_against_the_textbook(name, kind, batch, numbers, temperature):
     for dtype in ("f2", "f4", "f8"):
@@ -105,9 +119,13 @@ def test_against_the_textbook(name, kind, batch, numbers, temperature):
         off = bound("f4" if dtype == "f2" else dtype, temperature)
         # Small losses keep their digits, except where the pair itself is in what it is held against.
         small = min(1, value) if name == "ntxent_loss" else 1
-        assert abs(got - value) <= off * small + (rounding + np.finfo(dtype).eps) * value + (2.0**-24 if rounding else 0)
+        assert abs(got - value) <= off * small + (rounding + np.finfo(dtype).eps) * value + (
+            2.0**-24 if rounding else 0
+        )
         largest = abs(grad).max()
-        assert abs(slope - grad).max() <= off * (largest + pull_of_one(x, t)) + rounding * largest + (2.0**-24 if rounding else 0)
+        assert abs(slope - grad).max() <= off * (largest + pull_of_one(x, t)) + rounding * largest + (
+            2.0**-24 if rounding else 0
+        )
 
 
 @by_name
@@ -119,8 +137,15 @@ def test_temperatures_on_both_sides_of_the_shared_reference(name, temperature):
             t = np.array(temperature, dtype)
             value, grad = textbook(name, x, labels, t)
             got, slope = UFUNCS[name].value_and_grad(x, labels, t)
-            assert got == pytest.approx(float(value), rel=1e-5 if dtype == "f4" else 1e-13, abs=bound(dtype, temperature) / 8)
-            np.testing.assert_allclose(slope, grad.astype(float), rtol=0, atol=bound(dtype, temperature) * (float(abs(grad).max()) + pull_of_one(x, t)))
+            assert got == pytest.approx(
+                float(value), rel=1e-5 if dtype == "f4" else 1e-13, abs=bound(dtype, temperature) / 8
+            )
+            np.testing.assert_allclose(
+                slope,
+                grad.astype(float),
+                rtol=0,
+                atol=bound(dtype, temperature) * (float(abs(grad).max()) + pull_of_one(x, t)),
+            )
 
 
 @by_name
@@ -130,14 +155,29 @@ def test_against_many_digits(name):
         rows = [[mpmath.mpf(float(v)) for v in row] for row in x]
         u = [[v / mpmath.sqrt(sum(w * w for w in row)) for v in row] for row in rows]
         for temperature in (0.5, 0.07, 0.01):
-            s = [[sum(a * b for a, b in zip(p, q, strict=True)) / mpmath.mpf(temperature) for q in u] for p in u]
+            s = [
+                [sum(a * b for a, b in zip(p, q, strict=True)) / mpmath.mpf(temperature) for q in u]
+                for p in u
+            ]
             outer = []
             for i in range(6):
-                others = [mpmath.exp(s[i][k]) for k in range(6) if k != i and (name != "ntxent_loss" or labels[k] != labels[i])]
+                others = [
+                    mpmath.exp(s[i][k])
+                    for k in range(6)
+                    if k != i and (name != "ntxent_loss" or labels[k] != labels[i])
+                ]
                 pairs = [j for j in range(6) if j != i and labels[j] == labels[i]]
-                outer.append([mpmath.log(sum(others) + (mpmath.exp(s[i][j]) if name == "ntxent_loss" else 0)) - s[i][j] for j in pairs])
+                outer.append(
+                    [
+                        mpmath.log(sum(others) + (mpmath.exp(s[i][j]) if name == "ntxent_loss" else 0))
+                        - s[i][j]
+                        for j in pairs
+                    ]
+                )
             exact = sum(sum(row) / len(row) for row in outer) / 6
-            assert UFUNCS[name](x, labels, temperature) == pytest.approx(float(exact), rel=1e-15 / temperature)
+            assert UFUNCS[name](x, labels, temperature) == pytest.approx(
+                float(exact), rel=1e-15 / temperature
+            )
 
 
 @by_name
@@ -150,25 +190,41 @@ def test_gradients_by_differences(name, kind):
         up, down = x.copy(), x.copy()
         up[at] += h
         down[at] -= h
-        assert (loss(up, labels, 0.2) - loss(down, labels, 0.2)) / (2 * h) == pytest.approx(slope[at], abs=1e-7)
+        assert (loss(up, labels, 0.2) - loss(down, labels, 0.2)) / (2 * h) == pytest.approx(
+            slope[at], abs=1e-7
+        )
 
 
 @by_name
-@pytest.mark.parametrize(("dtype", "scale"), [("f4", 1e20), ("f4", 1e-20), ("f4", 1e-38), ("f8", 1e200), ("f8", 1e-200), ("f8", 1e-290), ("f8", 1e307)])
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        ("f4", 1e20),
+        ("f4", 1e-20),
+        ("f4", 1e-38),
+        ("f8", 1e200),
+        ("f8", 1e-200),
+        ("f8", 1e-290),
+        ("f8", 1e307),
+    ],
+)
 def test_only_directions_count(name, dtype, scale):
     x, labels = draw(40, 12, "classes", dtype=dtype)
     big = (x.astype(np.longdouble) * scale).astype(dtype)
     value, grad = UFUNCS[name].value_and_grad(x, labels)
     got, slope = UFUNCS[name].value_and_grad(big, labels)
-    off = bound(dtype, 0.07) * (1e7 if scale == 1e-38 else 1)      # subnormal numbers have fewer digits
+    off = bound(dtype, 0.07) * (1e7 if scale == 1e-38 else 1)  # subnormal numbers have fewer digits
     assert got == pytest.approx(float(value), rel=off)
     with np.errstate(over="ignore", under="ignore"):
         unscaled = slope.astype(np.longdouble) * np.longdouble(scale)
-        np.testing.assert_allclose(unscaled, grad, atol=float(off * abs(grad).max() + np.finfo(dtype).tiny * scale), rtol=0)
+        np.testing.assert_allclose(
+            unscaled, grad, atol=float(off * abs(grad).max() + np.finfo(dtype).tiny * scale), rtol=0
+        )
 
 
 def test_hard_and_easy_pairs_keep_their_digits():
-    # An anchor with its positive opposite and a negative on top of it: 100 for both ways of the pair, and 0.5 log 4 besides.
+    # An anchor with its positive opposite and a negative on top of it: 100 for both ways of the pair, and 0.5
+    # log 4 besides.
     hard = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
     for dtype in ("f4", "f8"):
         assert ul.ntxent_loss(hard.astype(dtype), [0, 0, 1, 1], 0.01) == pytest.approx(200, rel=1e-6)
@@ -179,7 +235,9 @@ def test_hard_and_easy_pairs_keep_their_digits():
         exact = math.log1p(2 * math.exp(-2 / temperature))
         assert ul.ntxent_loss(easy, [0, 0, 1, 1], temperature) == pytest.approx(exact, rel=1e-13)
         t = np.float32(temperature)
-        assert ul.ntxent_loss(easy.astype("f4"), [0, 0, 1, 1], t) == pytest.approx(math.log1p(2 * math.exp(-2 / float(t))), rel=2e-5, abs=1e-45)
+        assert ul.ntxent_loss(easy.astype("f4"), [0, 0, 1, 1], t) == pytest.approx(
+            math.log1p(2 * math.exp(-2 / float(t))), rel=2e-5, abs=1e-45
+        )
 
 
 @by_name
@@ -238,6 +296,7 @@ def test_bad_temperatures_give_nan_for_their_item(name):
 
 # What calls mean
 
+
 @by_ufunc
 def test_broadcasting(ufunc):
     x, labels = draw(24, 6)
@@ -264,7 +323,15 @@ def test_same_bits_for_every_layout(ufunc):
         swapped = x.astype(x.dtype.newbyteorder())
         frozen = x.copy()
         frozen.flags.writeable = False
-        layouts = [np.asfortranarray(x), wide[::2, ::3], x[::-1, ::-1].copy()[::-1, ::-1], odd, swapped, frozen, np.broadcast_to(x, (1, *x.shape))[0]]
+        layouts = [
+            np.asfortranarray(x),
+            wide[::2, ::3],
+            x[::-1, ::-1].copy()[::-1, ::-1],
+            odd,
+            swapped,
+            frozen,
+            np.broadcast_to(x, (1, *x.shape))[0],
+        ]
         for y in (*layouts, x.tolist() if dtype == "f8" else x):
             for z in (labels, far[::3], labels.astype("i1"), labels[::-1].copy()[::-1], labels.tolist()):
                 for a, b in zip(results(ufunc, y, z), wanted, strict=True):
@@ -276,7 +343,7 @@ def test_same_bits_for_every_layout(ufunc):
             got = results(ufunc, x, labels, out=tuple(out))
             assert all(a is b for a, b in zip(got, out, strict=True))
             np.testing.assert_array_equal(out[k], w)
-        if wanted[-1].ndim == 2:      # over the input itself
+        if wanted[-1].ndim == 2:  # over the input itself
             y = x.copy()
             got = results(ufunc, y, labels, out=(*[None] * (len(wanted) - 1), y))
             np.testing.assert_array_equal(y, wanted[-1])
@@ -306,7 +373,12 @@ def test_where_selects_vectors(ufunc):
     got = results(ufunc, spoiled, labels, where=keep)
     for k in range(2):
         x_k = np.where(keep[k][:, None], x, NAN)
-        for a, b, one in zip(got, results(ufunc, x[keep[k]], labels[keep[k]]), results(ufunc, x_k, labels, where=keep[k]), strict=True):
+        for a, b, one in zip(
+            got,
+            results(ufunc, x[keep[k]], labels[keep[k]]),
+            results(ufunc, x_k, labels, where=keep[k]),
+            strict=True,
+        ):
             if b.ndim == 2:
                 whole = np.zeros(x.shape)
                 whole[keep[k]] = b
@@ -315,7 +387,9 @@ def test_where_selects_vectors(ufunc):
             np.testing.assert_array_equal(one, b)
     assert np.isnan(got[0][2]).all() or got[0][2].shape == x.shape
     np.testing.assert_array_equal(results(ufunc, x, labels, where=True)[0], results(ufunc, x, labels)[0])
-    np.testing.assert_array_equal(results(ufunc, x, labels, where=np.True_)[-1], results(ufunc, x, labels)[-1])
+    np.testing.assert_array_equal(
+        results(ufunc, x, labels, where=np.True_)[-1], results(ufunc, x, labels)[-1]
+    )
     out = tuple(np.empty_like(r) for r in got)
     assert all(a is b for a, b in zip(results(ufunc, spoiled, labels, where=keep, out=out), out, strict=True))
     np.testing.assert_array_equal(out[-1], got[-1])
@@ -355,17 +429,37 @@ def test_wrong_calls(ufunc):
 @by_ufunc
 def test_axes_types_and_names(ufunc):
     x, labels = draw(10, 4)
-    out_axes = [(1, 0)] if ufunc.signature.endswith(")->(b,d)") else [(), (1, 0)] if "," in ufunc.signature.split("->")[1][1:-1] else [()]
-    for a, b in zip(results(ufunc, x.T, labels, axes=[(1, 0), (0,), (), *out_axes]), results(ufunc, x, labels), strict=True):
+    out_axes = (
+        [(1, 0)]
+        if ufunc.signature.endswith(")->(b,d)")
+        else [(), (1, 0)]
+        if "," in ufunc.signature.split("->")[1][1:-1]
+        else [()]
+    )
+    for a, b in zip(
+        results(ufunc, x.T, labels, axes=[(1, 0), (0,), (), *out_axes]),
+        results(ufunc, x, labels),
+        strict=True,
+    ):
         np.testing.assert_array_equal(a.T, b)
-    for a, b in zip(results(ufunc, labels=labels, embeddings=x, temperature=0.3), results(ufunc, x, labels, 0.3), strict=True):
+    for a, b in zip(
+        results(ufunc, labels=labels, embeddings=x, temperature=0.3),
+        results(ufunc, x, labels, 0.3),
+        strict=True,
+    ):
         np.testing.assert_array_equal(a, b)
     assert results(ufunc, x.astype("f4"), labels, np.full(2, 0.07))[0].dtype == np.float32
     assert results(ufunc, x.astype(int), labels)[0].dtype == np.float64
     assert results(ufunc, x.astype("f2"), labels, dtype=np.float32)[0].dtype == np.float32
     assert type(ufunc) is np.ufunc
     assert ufunc.__module__ == "ufloss"
-    assert list(inspect.signature(ufunc).parameters)[:5] == ["embeddings", "labels", "temperature", "out", "where"]
+    assert list(inspect.signature(ufunc).parameters)[:5] == [
+        "embeddings",
+        "labels",
+        "temperature",
+        "out",
+        "where",
+    ]
     assert inspect.signature(ufunc).parameters["temperature"].default == 0.07
     if "." not in ufunc.__name__:
         assert pickle.loads(pickle.dumps(ufunc)) is ufunc
@@ -386,6 +480,7 @@ def test_overrides(ufunc):
 
 # Instruction sets, memory, documentation
 
+
 @pytest.mark.skipif("x86-64-v2" not in _core.isa_names(), reason="x86-64-v2 is not built")
 def test_without_fma():
     code = """
@@ -394,7 +489,13 @@ x = np.random.default_rng(0).normal(size=(100, 30)).astype("f4")
 v, g = ul.ntxent_loss.value_and_grad(x, np.arange(100) // 2)
 print(float(v), *map(float, g[7]))
 """
-    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, "UFLOSS_ISA": "x86-64-v2"}, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "UFLOSS_ISA": "x86-64-v2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     x = np.random.default_rng(0).normal(size=(100, 30)).astype("f4")
     v, g = ul.ntxent_loss.value_and_grad(x, np.arange(100) // 2)
     np.testing.assert_allclose([float(w) for w in run.stdout.split()], [v, *g[7]], rtol=1e-5, atol=1e-7)
@@ -463,6 +564,7 @@ def test_against_optax():
 
 # What must not matter: memory, threads, the bits of a NaN
 
+
 @by_ufunc
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_equal_calls_between_dirtied_heaps(ufunc, dtype):
@@ -474,7 +576,14 @@ def test_equal_calls_between_dirtied_heaps(ufunc, dtype):
             del dirty
             for keywords in ({}, {"where": np.arange(n) % 4 != 1}):
                 r = ufunc(x, labels, **keywords)
-                seen.add((bool(keywords), b"".join(np.asarray(part).tobytes() for part in (r if isinstance(r, tuple) else (r,)))))
+                seen.add(
+                    (
+                        bool(keywords),
+                        b"".join(
+                            np.asarray(part).tobytes() for part in (r if isinstance(r, tuple) else (r,))
+                        ),
+                    )
+                )
         assert len(seen) == 2, n
 
 
@@ -506,10 +615,21 @@ def test_sizes_that_no_memory_has():
     assert int(out) > 100
 
 
-NANS = {"f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01)),
-        "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001)),
-        "f8": (np.uint64, (0x7FF8000000000000, 0x7FF8000000000001, 0x7FFFFFFFFFFFFFFF, 0xFFF8000000000001,
-                           0x7FF0000000000001, 0xFFF0000000000001))}  # fmt: skip
+NANS = {
+    "f2": (np.uint16, (0x7E00, 0x7E01, 0x7FFF, 0xFE00, 0xFFFF, 0x7C01)),
+    "f4": (np.uint32, (0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00001, 0xFFFFFFFF, 0x7F800001, 0xFF800001)),
+    "f8": (
+        np.uint64,
+        (
+            0x7FF8000000000000,
+            0x7FF8000000000001,
+            0x7FFFFFFFFFFFFFFF,
+            0xFFF8000000000001,
+            0x7FF0000000000001,
+            0xFFF0000000000001,
+        ),
+    ),
+}
 
 
 @by_name

@@ -1,4 +1,6 @@
-"""`sum` and `mean` of every loss against the losses themselves, and what weights, where, axes and out mean."""
+"""`sum` and `mean` of every loss against the losses themselves, and what weights, where, axes and out
+mean.
+"""
 
 import inspect
 import itertools
@@ -34,7 +36,9 @@ def operands(loss, shape, classes=5, dtype=np.float64):
             p = rng.random((*shape, classes)) + 0.1
             made.append((p / p.sum(-1, keepdims=True)).astype(dtype))
         else:
-            made.append(np.full(shape, a["default"] if a["default"] is not None else rng.choice([-1.0, 1.0]), dtype))
+            made.append(
+                np.full(shape, a["default"] if a["default"] is not None else rng.choice([-1.0, 1.0]), dtype)
+            )
     return made
 
 
@@ -57,7 +61,9 @@ def test_every_loss(loss):
         got, weight = ufunc.mean(*args, **chosen, **{word: weights}, where=where, returned=True)
         np.testing.assert_allclose(got, want / total, rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(weight, total, rtol=1e-13)
-        np.testing.assert_allclose(ufunc.sum(*args, **chosen, **{word: weights}, where=where), want, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(
+            ufunc.sum(*args, **chosen, **{word: weights}, where=where), want, rtol=1e-12, atol=1e-13
+        )
         if "value_and_grad" not in loss["outputs"]:
             continue
         grads = ufunc.grad(*args)
@@ -66,12 +72,29 @@ def test_every_loss(loss):
             counted, total = counted[..., None], np.asarray(total)[..., None]
         value, grad = ufunc.mean.value_and_grad(*args, **chosen, **{word: weights}, where=where)
         np.testing.assert_array_equal(value, got)
-        np.testing.assert_allclose(grad, np.where(counted > 0, grads, 0) * counted / total, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            grad, np.where(counted > 0, grads, 0) * counted / total, rtol=1e-12, atol=1e-14
+        )
         value, grad = ufunc.sum.value_and_grad(*args, **chosen)
         np.testing.assert_array_equal(grad, grads)
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 0), (0, 3), (100_003,), (7, 40_001), (40_001, 7), (3, 1, 70_000), (300, 300), (2, 5, 3, 11)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (),
+        (1,),
+        (0,),
+        (3, 0),
+        (0, 3),
+        (100_003,),
+        (7, 40_001),
+        (40_001, 7),
+        (3, 1, 70_000),
+        (300, 300),
+        (2, 5, 3, 11),
+    ],
+)
 def test_shapes_and_blocks(shape):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, *shape)).astype("f4")
@@ -87,10 +110,16 @@ def test_shapes_and_blocks(shape):
     assert ul.squared_error.mean(x, y).dtype == np.float32
 
 
-@pytest.mark.parametrize("number", [True, 2, 2.0, np.True_, np.int64(2), np.float64(2), np.float16(2), np.array(2.0)], ids=repr)
+@pytest.mark.parametrize(
+    "number", [True, 2, 2.0, np.True_, np.int64(2), np.float64(2), np.float16(2), np.array(2.0)], ids=repr
+)
 def test_numbers_choose_the_type_of_a_mean_as_that_of_a_loss(number):
     x = np.linspace(-3, 3, 180, dtype="f4").reshape(6, 30)
-    for loss, args in ((ul.log_cosh, lambda x: (number, x)), (ul.log_cosh, lambda x: (x, number)), (ul.huber_loss, lambda x: (x, 0.0, number))):
+    for loss, args in (
+        (ul.log_cosh, lambda x: (number, x)),
+        (ul.log_cosh, lambda x: (x, number)),
+        (ul.huber_loss, lambda x: (x, 0.0, number)),
+    ):
         value, grad = loss.mean.value_and_grad(*args(x))
         assert value.dtype == grad.dtype == loss(*args(x)).dtype
         for layout in (np.asfortranarray, lambda a: a.astype(">f4"), lambda a: np.repeat(a, 2, 1)[:, ::2]):
@@ -103,7 +132,8 @@ def test_numbers_choose_the_type_of_a_mean_as_that_of_a_loss(number):
 def test_integers_beyond_int64_are_floats(dtype):
     for shape in ((3,), (2, 3)):
         x = np.ones(shape, dtype)
-        with np.errstate(over="ignore" if dtype == "f2" else "raise"):      # NumPy's casts of a call's operands
+        # NumPy's casts of a call's operands
+        with np.errstate(over="ignore" if dtype == "f2" else "raise"):
             want = ul.cosine_distance(x, x, 2**64).mean()
         assert ul.cosine_distance.mean(x, x, 2**64) == ul.cosine_distance.mean(x, x, float(2**64)) == want
         assert ul.huber_loss.mean(x, 0.0, 2**64) == 0.5
@@ -116,10 +146,17 @@ def test_bits_do_not_depend_on_the_layout():
     x, y = rng.normal(size=(2, 513, 129)).astype("f4")
     w = rng.random(x.shape)
     want = ul.log_cosh.mean(x, y, weights=w, axis=0)
-    for x2, y2, w2 in [(np.asfortranarray(x), y, w), (np.repeat(x, 2, 1)[:, ::2], y[::-1].copy()[::-1], np.asfortranarray(w))]:
+    for x2, y2, w2 in [
+        (np.asfortranarray(x), y, w),
+        (np.repeat(x, 2, 1)[:, ::2], y[::-1].copy()[::-1], np.asfortranarray(w)),
+    ]:
         np.testing.assert_array_equal(ul.log_cosh.mean(x2, y2, weights=w2, axis=0), want)
         assert ul.log_cosh.sum(x2, y2) == ul.log_cosh.sum(x, y)
-    assert ul.log_cosh.sum(x, y, where=np.ones(x.shape, bool)) == ul.log_cosh.sum(x, y) == ul.log_cosh.sum(x, y, weights=np.ones(x.shape))
+    assert (
+        ul.log_cosh.sum(x, y, where=np.ones(x.shape, bool))
+        == ul.log_cosh.sum(x, y)
+        == ul.log_cosh.sum(x, y, weights=np.ones(x.shape))
+    )
     assert ul.log_cosh.sum(x, 0.0) == ul.log_cosh.sum(x, np.zeros_like(x))
 
 
@@ -165,8 +202,10 @@ def test_class_axes_and_elements_of_rows():
         np.testing.assert_allclose(got[0], each.sum(), rtol=1e-13)
         np.testing.assert_array_equal(got[1], ul.kl_divergence.grad(logits, p, axis=axis, where=where))
     each = ul.kl_divergence(logits, p, axis=(1, 3), where=where)
-    assert ul.kl_divergence.mean(logits, p, axis=(1, 3), where=where) == pytest.approx(each.sum() / (each.size - 1), rel=1e-13)
-    scores, many = rng.normal(size=3), rng.integers(0, 3, (4, 2))      # one row, many labels
+    assert ul.kl_divergence.mean(logits, p, axis=(1, 3), where=where) == pytest.approx(
+        each.sum() / (each.size - 1), rel=1e-13
+    )
+    scores, many = rng.normal(size=3), rng.integers(0, 3, (4, 2))  # one row, many labels
     value, grad = CE.mean.value_and_grad(scores, many)
     assert value == pytest.approx(CE(scores, many).mean())
     assert grad.shape == (4, 2, 3)
@@ -185,7 +224,7 @@ def test_out():
     wide, own = np.empty((30, 40)), x.copy()
     ul.huber_loss.mean.value_and_grad(x, y, axis=1, out=(None, wide))
     np.testing.assert_array_equal(wide, slope)
-    ul.huber_loss.mean.value_and_grad(own, y, axis=1, out=(None, own))      # where the input lies
+    ul.huber_loss.mean.value_and_grad(own, y, axis=1, out=(None, own))  # where the input lies
     np.testing.assert_array_equal(own, slope)
     with pytest.raises(ValueError, match="output has shape"):
         ul.huber_loss.mean(x, y, out=np.empty(3))
@@ -222,7 +261,9 @@ def test_gradients_may_lie_where_weights_or_a_mask_lie(size):
 def test_gradients_are_0_where_masked_out():
     x, where = np.arange(6.0).reshape(2, 3), np.array([[True, True, False], [False] * 3])
     for axis in (None, 1):
-        value, grad = ul.l2_loss.mean.value_and_grad(x, -1.0, axis=axis, where=where, weights=np.where(where, 2.0, np.nan))
+        value, grad = ul.l2_loss.mean.value_and_grad(
+            x, -1.0, axis=axis, where=where, weights=np.where(where, 2.0, np.nan)
+        )
         assert (grad[~where] == 0).all()
         assert (grad[where] != 0).all()
     assert np.isnan(value[1])
@@ -242,31 +283,45 @@ def test_masks_of_masked_arrays_lie_where_their_elements_lie():
     classes = np.ma.array([0.2, 0.3, 0.5], mask=[0, 0, 1])
     want = ul.softmax_cross_entropy(x, classes.data, where=np.broadcast_to(~classes.mask, x.shape))
     assert ul.softmax_cross_entropy.mean(x, classes) == pytest.approx(want.mean())
-    assert ul.l2_loss.mean(masked, where=rows[:, None]) == pytest.approx(ul.l2_loss(x)[:2][~np.eye(3, dtype=bool)[:2]].mean())
+    assert ul.l2_loss.mean(masked, where=rows[:, None]) == pytest.approx(
+        ul.l2_loss(x)[:2][~np.eye(3, dtype=bool)[:2]].mean()
+    )
 
 
 @pytest.mark.parametrize(
     ("shape", "axis", "labels"),
     [
-        ((4, 3), 0, (2, 3)), ((4, 3), -2, (2, 3)), ((4,), 0, (5,)), ((4,), -1, (5,)), ((4, 2), None, (5,)),
-        ((2, 4, 3), (0, 2), (7, 4)), ((2, 4, 3), (-1, -3), (7, 4)),
+        ((4, 3), 0, (2, 3)),
+        ((4, 3), -2, (2, 3)),
+        ((4,), 0, (5,)),
+        ((4,), -1, (5,)),
+        ((4, 2), None, (5,)),
+        ((2, 4, 3), (0, 2), (7, 4)),
+        ((2, 4, 3), (-1, -3), (7, 4)),
     ],
 )
 def test_more_labels_than_rows(shape, axis, labels):
-    """The plain call, the one with a mask, and the mean put the class axes of the gradient at the same place."""
+    """The plain call, the one with a mask, and the mean put the class axes of the gradient at the same
+    place.
+    """
     rng = np.random.default_rng(0)
     x = rng.normal(size=shape)
     classes = x.size if axis is None else int(np.prod([shape[a] for a in np.atleast_1d(axis)]))
     labels, where = rng.integers(0, classes, labels), np.ones(shape, bool)
     values, slopes = CE.value_and_grad(x, labels, axis=axis)
-    for other in (CE.value_and_grad(x, labels, axis=axis, where=where), CE.value_and_grad(x, labels, axis=axis, out=(None, np.empty(slopes.shape)))):
+    for other in (
+        CE.value_and_grad(x, labels, axis=axis, where=where),
+        CE.value_and_grad(x, labels, axis=axis, out=(None, np.empty(slopes.shape))),
+    ):
         np.testing.assert_array_equal(other[0], values)
         np.testing.assert_array_equal(other[1], slopes)
     value, grad = CE.mean.value_and_grad(x, labels, axis=axis)
     assert value == pytest.approx(values.mean(), rel=1e-15)
     np.testing.assert_allclose(grad, slopes / values.size, rtol=1e-15)
     where = rng.random(shape) < 0.7
-    np.testing.assert_array_equal(CE.mean(x, labels, axis=axis, where=where, over=()), CE(x, labels, axis=axis, where=where))
+    np.testing.assert_array_equal(
+        CE.mean(x, labels, axis=axis, where=where, over=()), CE(x, labels, axis=axis, where=where)
+    )
 
 
 @pytest.mark.parametrize(
@@ -276,28 +331,68 @@ def test_more_labels_than_rows(shape, axis, labels):
         (lambda: ul.huber_loss.mean([1.0], weights=[1j]), TypeError, "real numbers"),
         (lambda: ul.huber_loss.mean([1.0], where=[1.0]), TypeError, "where must be bool"),
         (lambda: ul.huber_loss.mean([1.0], where=[True, False]), ValueError, "where of shape"),
-        (lambda: ul.huber_loss.mean([1.0, 2.0, 3.0], [1.0, 2.0]), ValueError, r"huber_loss.mean: operands .*\(3,\) \(2,\)"),
+        (
+            lambda: ul.huber_loss.mean([1.0, 2.0, 3.0], [1.0, 2.0]),
+            ValueError,
+            r"huber_loss.mean: operands .*\(3,\) \(2,\)",
+        ),
         (lambda: CE.mean(np.ones((3, 4)), [1, 2]), ValueError, "integer_labels.mean: operands could not"),
         (lambda: ul.huber_loss.mean([1.0], dtype="S3"), TypeError, "dtype must be a floating-point type"),
         (lambda: ul.huber_loss.mean([1.0], dtype=int), TypeError, "dtype must be a floating-point type"),
-        (lambda: ul.huber_loss.mean([1.0], dtype="x"), TypeError, "huber_loss.mean: dtype must be a floating-point type, not 'x'"),
+        (
+            lambda: ul.huber_loss.mean([1.0], dtype="x"),
+            TypeError,
+            "huber_loss.mean: dtype must be a floating-point type, not 'x'",
+        ),
         *[
-            (lambda dtype=dtype: ul.huber_loss.mean([1.0], dtype=dtype), TypeError, "huber_loss.mean: dtype must be a floating-point type, not .")
+            (
+                lambda dtype=dtype: ul.huber_loss.mean([1.0], dtype=dtype),
+                TypeError,
+                "huber_loss.mean: dtype must be a floating-point type, not .",
+            )
             for dtype in ("f4,,", "(2,f4", ("f4", -1), {"names": ["a"], "formats": []})
         ],
-        (lambda: ul.huber_loss.mean([1.0], axis=1), np.exceptions.AxisError, "huber_loss.mean: axis 1 is out of bounds"),
-        (lambda: ul.huber_loss.mean([1.0], axis=2**40), np.exceptions.AxisError, "huber_loss.mean: axis 1099511627776 is out of bounds"),
-        (lambda: ul.huber_loss.mean([1.0], axis=1.0), TypeError, r"huber_loss.mean: axis must be an int or a tuple of int, not 1\.0"),
-        (lambda: ul.huber_loss.mean([1.0], axis=(0, 0)), ValueError, r"huber_loss.mean: axis \(0, 0\) names an axis twice"),
-        (lambda: CE.mean([[1.0, 2.0]], [0], over="x"), TypeError, "integer_labels.mean: over must be an int or a tuple of int, not 'x'"),
-        (lambda: CE.mean([[1.0, 2.0]], [0], axis=0.0), TypeError, r"integer_labels.mean: axis must be an int or a tuple of int, not 0\.0"),
+        (
+            lambda: ul.huber_loss.mean([1.0], axis=1),
+            np.exceptions.AxisError,
+            "huber_loss.mean: axis 1 is out of bounds",
+        ),
+        (
+            lambda: ul.huber_loss.mean([1.0], axis=2**40),
+            np.exceptions.AxisError,
+            "huber_loss.mean: axis 1099511627776 is out of bounds",
+        ),
+        (
+            lambda: ul.huber_loss.mean([1.0], axis=1.0),
+            TypeError,
+            r"huber_loss.mean: axis must be an int or a tuple of int, not 1\.0",
+        ),
+        (
+            lambda: ul.huber_loss.mean([1.0], axis=(0, 0)),
+            ValueError,
+            r"huber_loss.mean: axis \(0, 0\) names an axis twice",
+        ),
+        (
+            lambda: CE.mean([[1.0, 2.0]], [0], over="x"),
+            TypeError,
+            "integer_labels.mean: over must be an int or a tuple of int, not 'x'",
+        ),
+        (
+            lambda: CE.mean([[1.0, 2.0]], [0], axis=0.0),
+            TypeError,
+            r"integer_labels.mean: axis must be an int or a tuple of int, not 0\.0",
+        ),
         (lambda: ul.huber_loss.mean([1.0], over=0), TypeError, "unexpected keyword argument 'over'"),
         (lambda: ul.huber_loss.mean(), TypeError, "missing 1 required"),
         (lambda: ul.huber_loss.mean([1.0], 0.0, 1.0, 2.0), TypeError, "by keyword"),
         (lambda: CE.mean([[1.0, 2.0]], [5]), ValueError, "label 5 is out of range for 2 classes"),
-        (lambda: CE.mean([[1.0, 2.0]], [0], over=1), np.exceptions.AxisError, "integer_labels.mean: over: axis 1"),
+        (
+            lambda: CE.mean([[1.0, 2.0]], [0], over=1),
+            np.exceptions.AxisError,
+            "integer_labels.mean: over: axis 1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input(call, error, text):
     with pytest.raises(error, match=text):
         call()
@@ -320,7 +415,13 @@ def test_what_they_are():
     assert pickle.loads(pickle.dumps(mean)) is mean
     assert pickle.loads(pickle.dumps(mean.value_and_grad)) is mean.value_and_grad
     assert repr(mean.value_and_grad) == "<huber_loss.mean.value_and_grad>"
-    assert list(inspect.signature(mean).parameters)[:5] == ["predictions", "targets", "delta", "weights", "axis"]
+    assert list(inspect.signature(mean).parameters)[:5] == [
+        "predictions",
+        "targets",
+        "delta",
+        "weights",
+        "axis",
+    ]
     assert "loss_weights" in inspect.signature(ul.ranking_softmax_loss.mean).parameters
     assert "over" in inspect.signature(CE.sum).parameters
     assert mean.__doc__.startswith("Mean of `huber_loss`")
@@ -350,8 +451,14 @@ def test_lines_and_blocks_give_the_same_bits(shape, dtype, monkeypatch):
         for axis in (None, -1, 0):
             for w in (None, weights):
                 words = {"axis": axis, "weights": w, "returned": True}
-                for f in (loss.sum, loss.mean, *[g.value_and_grad for g in (loss.sum, loss.mean) if hasattr(g, "value_and_grad")]):
-                    monkeypatch.setattr(_reduce.Pass, "by_lines", lambda *a: took.append(by_lines(*a)) or took[-1])
+                for f in (
+                    loss.sum,
+                    loss.mean,
+                    *[g.value_and_grad for g in (loss.sum, loss.mean) if hasattr(g, "value_and_grad")],
+                ):
+                    monkeypatch.setattr(
+                        _reduce.Pass, "by_lines", lambda *a: took.append(by_lines(*a)) or took[-1]
+                    )
                     one = f(*args, **words)
                     monkeypatch.setattr(_reduce.Pass, "by_lines", lambda *a: False)
                     for a, b in zip(one, f(*args, **words), strict=True):
@@ -377,7 +484,8 @@ def test_lines_are_of_aligned_arrays_only(shape, dtype, monkeypatch):
     add_line = _reduce._core.add_line
 
     def watched(which, record, of, operands, *rest):
-        assert all(a.flags.aligned for a in operands if a is not None)      # else the core would read at wrong addresses
+        # else the core would read at wrong addresses
+        assert all(a.flags.aligned for a in operands if a is not None)
         lines.append(operands)
         return add_line(which, record, of, operands, *rest)
 
@@ -401,10 +509,19 @@ def test_lines_are_of_aligned_arrays_only(shape, dtype, monkeypatch):
             lines.clear()
 
 
-@pytest.mark.parametrize("loss", [loss for loss in REDUCED if loss["kind"] != "row"], ids=lambda loss: loss["name"])
+@pytest.mark.parametrize(
+    "loss", [loss for loss in REDUCED if loss["kind"] != "row"], ids=lambda loss: loss["name"]
+)
 def test_types_are_those_of_the_losses(loss):
     ufunc, args = UFUNCS[loss["name"]], operands(loss, (3,))
-    numbers = [1.0, 1, True, np.float64(1), np.float32(1), *[np.array(1, dtype) for dtype in ("f2", "f4", "f8", "i8", "?")]]
+    numbers = [
+        1.0,
+        1,
+        True,
+        np.float64(1),
+        np.float32(1),
+        *[np.array(1, dtype) for dtype in ("f2", "f4", "f8", "i8", "?")],
+    ]
     for dtype in ("f2", "f4", ">f4"):
         arrays = [a.astype(dtype) for a in args]
         for k, number in itertools.product(range(len(arrays)), numbers):
@@ -412,7 +529,12 @@ def test_types_are_those_of_the_losses(loss):
             want = ufunc(*mixed)
             got = ufunc.sum(*mixed)
             assert got.dtype == want.dtype
-            np.testing.assert_allclose(got, want.sum(dtype=float), rtol=1e-3 if want.dtype == "f2" else 1e-6, atol=0.05 * (want.dtype == "f2"))
+            np.testing.assert_allclose(
+                got,
+                want.sum(dtype=float),
+                rtol=1e-3 if want.dtype == "f2" else 1e-6,
+                atol=0.05 * (want.dtype == "f2"),
+            )
 
 
 # Types that a single loss leaves
@@ -431,7 +553,7 @@ def test_float16_losses_are_kept_in_float32(layout):
     assert ul.squared_error.mean(x, 0.0, **words).dtype == np.float16
     value, grad = ul.squared_error.mean.value_and_grad(x, 0.0, **words)
     assert (value, grad.max(), grad.dtype) == (900, 6, np.float16)
-    tiny = x * np.float16(1e-5)      # each loss but not their number times it is below the type
+    tiny = x * np.float16(1e-5)  # each loss but not their number times it is below the type
     want = float(tiny[x > 1][0]) ** 2
     assert ul.squared_error.sum(tiny, 0.0, dtype=float, **words) == pytest.approx(want, rel=1e-6)
 
@@ -464,9 +586,16 @@ def test_float32_losses_that_overflow(shape):
     x = np.zeros(shape, "f4")
     x.flat[3], x.flat[-1] = 1e20, -2e20
     size, total = x.size, float(x.flat[3]) ** 2 + float(x.flat[-1]) ** 2
-    for view, words in ((x, {}), (np.asfortranarray(x), {}), (x, {"where": np.ones(shape, bool)}), (x, {"weights": np.ones(shape)})):
+    for view, words in (
+        (x, {}),
+        (np.asfortranarray(x), {}),
+        (x, {"where": np.ones(shape, bool)}),
+        (x, {"weights": np.ones(shape)}),
+    ):
         assert ul.squared_error.sum(view, 0.0, dtype=float, **words) == pytest.approx(total, rel=1e-12)
-        assert ul.squared_error.mean(view, 0.0, **words) == np.float32(total / size if total / size < 3.4e38 else np.inf)
+        assert ul.squared_error.mean(view, 0.0, **words) == np.float32(
+            total / size if total / size < 3.4e38 else np.inf
+        )
         _value, grad = ul.squared_error.mean.value_and_grad(view, 0.0, **words)
         np.testing.assert_allclose(grad, 2 * x / np.float32(size), rtol=2e-7)
     assert ul.squared_error.sum(x, 0.0) == np.inf
@@ -491,13 +620,17 @@ def test_sums_of_weights_that_leave_float64():
         assert ul.absolute_error.mean([1.0, 3.0], 0.0, weights=weights) == 2
         value, grad = ul.absolute_error.mean.value_and_grad([1.0, 3.0], 0.0, weights=weights)
         assert (value, grad.tolist()) == (2, [0.5, 0.5])
-    got = ul.absolute_error.mean([[1.0, 3.0], [2.0, 5.0]], 0.0, weights=[[1e308, 1e308], [1e-300, 2e-300]], axis=1)
+    got = ul.absolute_error.mean(
+        [[1.0, 3.0], [2.0, 5.0]], 0.0, weights=[[1e308, 1e308], [1e-300, 2e-300]], axis=1
+    )
     assert got.tolist() == [2, 4]
     assert ul.absolute_error.mean([1.5e308] * 3, 0.0) == 1.5e308
     assert ul.absolute_error.mean([np.inf, 1], 0.0, weights=[1e308, 1e308]) == np.inf
     assert np.isnan(ul.absolute_error.mean([np.nan, 1], 0.0, weights=[1e308, 1e308]))
     assert np.isnan(ul.absolute_error.mean([1.0, 2.0], 0.0, weights=[0, 0]))
-    assert CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1], weights=[1e308, 1e308]) == pytest.approx(CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1]))
+    assert CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1], weights=[1e308, 1e308]) == pytest.approx(
+        CE.mean([[1.0, 2.0], [3.0, 3.0]], [0, 1])
+    )
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
@@ -562,7 +695,10 @@ def test_masks_of_masked_arrays_count_in_means(loss):
     mask, word = np.random.default_rng(1).random((5, 6)) < 0.4, weights_word(loss)
     weights = np.arange(1.0, 31).reshape(5, 6)
     want = ufunc.mean(*args, **{word: weights}, where=~mask)
-    for w, where in ((np.ma.array(weights, mask=mask), True), (weights, np.ma.array(np.ones((5, 6), bool), mask=mask))):
+    for w, where in (
+        (np.ma.array(weights, mask=mask), True),
+        (weights, np.ma.array(np.ones((5, 6), bool), mask=mask)),
+    ):
         assert ufunc.mean(*args, **{word: w}, where=where) == want
     for k, a in enumerate(loss["args"]):
         if not a["along"]:
@@ -571,7 +707,9 @@ def test_masks_of_masked_arrays_count_in_means(loss):
         else:
             elements = np.random.default_rng(1).random(args[k].shape) < 0.3
             masked = [np.ma.array(x, mask=elements) if i == k else x for i, x in enumerate(args)]
-            assert ufunc.mean(*masked, **{word: weights}) == ufunc.mean(*args, **{word: weights}, where=~elements)
+            assert ufunc.mean(*masked, **{word: weights}) == ufunc.mean(
+                *args, **{word: weights}, where=~elements
+            )
 
 
 def test_operands_of_pandas_are_aligned_as_in_a_call():
@@ -584,8 +722,12 @@ def test_operands_of_pandas_are_aligned_as_in_a_call():
     frame = pd.DataFrame({"a": [1.0, 2, 3], "b": [4.0, 5, 7]})
     other = frame[["b", "a"]][::-1]
     assert ul.squared_error.mean(frame, other) == 0
-    assert ul.softmax_cross_entropy.mean(frame, other) == pytest.approx(np.mean(ul.softmax_cross_entropy(frame, other)))
-    assert CE.mean(frame, pd.Series([0, 1, 1], index=[2, 1, 0])) == pytest.approx(CE(frame.to_numpy(), [1, 1, 0]).mean())
+    assert ul.softmax_cross_entropy.mean(frame, other) == pytest.approx(
+        np.mean(ul.softmax_cross_entropy(frame, other))
+    )
+    assert CE.mean(frame, pd.Series([0, 1, 1], index=[2, 1, 0])) == pytest.approx(
+        CE(frame.to_numpy(), [1, 1, 0]).mean()
+    )
     with pytest.raises(ValueError, match=r"squared_error.mean: operands of pandas have different index"):
         ul.squared_error.mean(s, pd.Series([1.0, 2, 3], index=[1, 2, 3]))
     with pytest.raises(ValueError, match="different columns"):
@@ -634,9 +776,14 @@ def test_operands_that_handle_ufuncs_themselves_are_refused(loss, kind):
         want = f(**given)
         for what, x in given.items():
             for strange in (x.view(Quantity), Duck()):
-                with pytest.raises(TypeError, match=rf"^{f.__name__}: {what} is a {type(strange).__name__}, which handles ufuncs itself"):
+                with pytest.raises(
+                    TypeError,
+                    match=rf"^{f.__name__}: {what} is a {type(strange).__name__}, which handles ufuncs itself",
+                ):
                     f(**{**given, what: strange})
-            with pytest.raises(TypeError, match=r"operand 'Opaque' does not support ufuncs \(__array_ufunc__=None\)"):
+            with pytest.raises(
+                TypeError, match=r"operand 'Opaque' does not support ufuncs \(__array_ufunc__=None\)"
+            ):
                 f(**{**given, what: Opaque()})
             np.testing.assert_equal(f(**{**given, what: x.view(Plain)}), want)
         for place in range(results):
@@ -652,10 +799,18 @@ def test_operands_that_handle_ufuncs_themselves_are_refused(loss, kind):
 
 def test_values_of_pandas_are_taken():
     pd = pytest.importorskip("pandas")
-    for x in (pd.Series([1.0, 3.0]), pd.Index([1.0, 3.0]), pd.array([1.0, 3.0]), pd.DataFrame({"a": [1.0, 3.0]}), type("Own", (pd.Series,), {})([1.0, 3.0])):
+    for x in (
+        pd.Series([1.0, 3.0]),
+        pd.Index([1.0, 3.0]),
+        pd.array([1.0, 3.0]),
+        pd.DataFrame({"a": [1.0, 3.0]}),
+        type("Own", (pd.Series,), {})([1.0, 3.0]),
+    ):
         assert ul.squared_error.mean(x, 0.0) == 5
         assert ul.squared_error.sum(0.0, x) == 10
-        assert ul.squared_error.mean([1.0, 1.0], 0.0, weights=x if x.ndim == 1 else x["a"], returned=True) == (1, 4)
+        assert ul.squared_error.mean(
+            [1.0, 1.0], 0.0, weights=x if x.ndim == 1 else x["a"], returned=True
+        ) == (1, 4)
 
 
 # Warnings
@@ -672,7 +827,12 @@ def test_means_emit_no_warnings(loss, dtype):
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
         for inputs in (args, [wild[0], *args[1:]], wild):
-            for words in ({}, {weights_word(loss): np.resize(special, shape)}, {"where": np.zeros(shape, bool)}, {"dtype": "f2"}):
+            for words in (
+                {},
+                {weights_word(loss): np.resize(special, shape)},
+                {"where": np.zeros(shape, bool)},
+                {"dtype": "f2"},
+            ):
                 for f in (ufunc.sum, ufunc.mean):
                     f(*inputs, **words)
                     if hasattr(f, "value_and_grad"):
@@ -725,11 +885,17 @@ def test_outputs_may_be_inputs_also_where_a_mean_is_computed_again():
     assert ul.absolute_error.mean.value_and_grad(huge, 0.0, out=(None, huge))[0] == 1e308
 
 
-@pytest.mark.parametrize("wrong", [np.array(1j), np.datetime64("NaT"), np.array(0, "m8[s]"), np.array(1, "g"), np.array("1")])
+@pytest.mark.parametrize(
+    "wrong", [np.array(1j), np.datetime64("NaT"), np.array(0, "m8[s]"), np.array(1, "g"), np.array("1")]
+)
 def test_parameters_of_other_types_are_refused_as_in_calls(wrong):
     x = np.full((3, 4), 0.5)
     for operands in ((x, x, wrong), (x[:, ::2], x[:, ::2], wrong), (x, wrong), (wrong, x)):
-        for f in (ul.binary_cross_entropy, ul.binary_cross_entropy.mean, ul.binary_cross_entropy.sum.value_and_grad):
+        for f in (
+            ul.binary_cross_entropy,
+            ul.binary_cross_entropy.mean,
+            ul.binary_cross_entropy.sum.value_and_grad,
+        ):
             with pytest.raises(TypeError, match="binary_cross_entropy"):
                 f(*operands)
 
@@ -737,7 +903,12 @@ def test_parameters_of_other_types_are_refused_as_in_calls(wrong):
 def test_a_label_without_weight_is_not_the_one_that_is_named():
     logits, labels = np.zeros((2, 3, 4)), np.array([[0, 9, 1], [2, 3, 7]])
     weights, mean = np.array([[1, 0, 1], [1, 1, 1.0]]), ul.softmax_cross_entropy_with_integer_labels.mean
-    for words in ({"weights": weights}, {"where": weights != 0}, {"weights": weights, "over": 0}, {"weights": np.ma.array(weights, mask=weights == 0)}):
+    for words in (
+        {"weights": weights},
+        {"where": weights != 0},
+        {"weights": weights, "over": 0},
+        {"weights": np.ma.array(weights, mask=weights == 0)},
+    ):
         with pytest.raises(ValueError, match=r"label 7 is out of range for 4 classes, at index \(1, 2\)"):
             mean(logits, labels, **words)
     with pytest.raises(ValueError, match=r"label 7 .*at index \(1, 2\)"):
@@ -747,13 +918,21 @@ def test_a_label_without_weight_is_not_the_one_that_is_named():
 # One row alone, and batches without any
 
 
-@pytest.mark.parametrize("name", ["softmax_cross_entropy_with_integer_labels", "multiclass_hinge_loss", "nll_loss_with_integer_labels"])
+@pytest.mark.parametrize(
+    "name",
+    ["softmax_cross_entropy_with_integer_labels", "multiclass_hinge_loss", "nll_loss_with_integer_labels"],
+)
 def test_the_label_of_one_row_alone_may_be_left_out(name):
     loss, x = UFUNCS[name], np.array([[1.0, 2, 3], [0, 0, 1]])
     for label in (-77, 9):
         for rows, axis in ((x[0], -1), (x, None), (x, (0, 1))):
             hidden = np.ma.array(label, mask=True)
-            assert loss.sum(rows, label, axis=axis, weights=0) == loss.sum(rows, label, axis=axis, where=False) == loss.sum(rows, hidden, axis=axis) == 0
+            assert (
+                loss.sum(rows, label, axis=axis, weights=0)
+                == loss.sum(rows, label, axis=axis, where=False)
+                == loss.sum(rows, hidden, axis=axis)
+                == 0
+            )
             assert np.isnan(loss.mean(rows, label, axis=axis, weights=0))
             assert np.isnan(loss.mean(rows, label, axis=axis, where=False))
             value, grad = loss.sum.value_and_grad(rows, label, axis=axis, weights=0)
@@ -765,7 +944,11 @@ def test_the_label_of_one_row_alone_may_be_left_out(name):
 
 
 def test_an_empty_batch_takes_no_time():
-    rows, labels, many = np.broadcast_to(0.0, (2**40, 0, 3)), np.broadcast_to(0, (2**40, 0)), np.broadcast_to(0.0, (2**40, 0))
+    rows, labels, many = (
+        np.broadcast_to(0.0, (2**40, 0, 3)),
+        np.broadcast_to(0, (2**40, 0)),
+        np.broadcast_to(0.0, (2**40, 0)),
+    )
     kept = np.broadcast_to(True, (2**40, 0))
     for words in ({}, {"where": kept}, {"weights": many}):
         assert np.isnan(CE.mean(rows, labels, **words))

@@ -23,7 +23,9 @@ by_type = pytest.mark.parametrize("dtype", BITS, ids=lambda t: t.__name__)
 
 
 def exact_softmax(x):
-    """Logarithms of the probabilities, those, and the logarithm of the sum, with the largest logit taken off first."""
+    """Logarithms of the probabilities, those, and the logarithm of the sum, with the largest logit taken off
+    first.
+    """
     wide = x.astype(np.longdouble)
     top = wide.max()
     e = np.exp(wide - top)
@@ -68,10 +70,28 @@ def test_blocks_far_apart(base, n, dtype):
             cases = {
                 "logsumexp": (ul.logsumexp, (x,), total, abs(total), p),
                 "integer": (INTEGER, (x, label), -logp[label], 0, p - onehot),
-                "smoothed": (INTEGER, (x, label, smooth), -(1 - smooth) * logp[label] - smooth * logp.mean(), 0, p - (1 - smooth) * onehot - smooth / n),
+                "smoothed": (
+                    INTEGER,
+                    (x, label, smooth),
+                    -(1 - smooth) * logp[label] - smooth * logp.mean(),
+                    0,
+                    p - (1 - smooth) * onehot - smooth / n,
+                ),
                 "labels": (ul.softmax_cross_entropy, (x, y), -(yw * logp).sum(), 0, yw.sum() * p - yw),
-                "poly": (ul.poly_loss_cross_entropy, (x, y, 2.0), -(yw * logp).sum() + 2 * miss.sum(), 0, yw.sum() * p - yw - 2 * p * (yw - drawn)),
-                "kl": (ul.softmax_kl_divergence, (x, y), entropy - (yw * logp).sum(), abs(entropy) - (yw * logp).sum(), yw.sum() * p - yw),
+                "poly": (
+                    ul.poly_loss_cross_entropy,
+                    (x, y, 2.0),
+                    -(yw * logp).sum() + 2 * miss.sum(),
+                    0,
+                    yw.sum() * p - yw - 2 * p * (yw - drawn),
+                ),
+                "kl": (
+                    ul.softmax_kl_divergence,
+                    (x, y),
+                    entropy - (yw * logp).sum(),
+                    abs(entropy) - (yw * logp).sum(),
+                    yw.sum() * p - yw,
+                ),
                 "ranking": (ul.ranking_softmax_loss, (x, y, w), -(ww * logp).sum(), 0, ww.sum() * p - ww),
             }
             for name, (loss, args, value, size, grad) in cases.items():
@@ -116,7 +136,9 @@ def test_beside_an_infinite_logit(n, dtype):
 
 @by_ufunc
 def test_masks_of_every_layout(loss, attribute):
-    """The same bits from a mask that is contiguous, strided, turned round or the same for a row; what it hides is not looked at."""
+    """The same bits from a mask that is contiguous, strided, turned round or the same for a row; what it
+    hides is not looked at.
+    """
     ufunc = ufunc_of(loss, attribute)
     rng = np.random.default_rng(4)
     for dtype in BITS:
@@ -131,7 +153,10 @@ def test_masks_of_every_layout(loss, attribute):
                 some = mask.any(-1)
                 mask[np.arange(rows)[some], args[labels][some]] = True
             for keep in (mask, np.broadcast_to(whole[:, None], (rows, n))):
-                poisoned = [np.where(keep, a, dtype(NAN)) if lies else a for a, lies in zip(args, along(loss), strict=True)]
+                poisoned = [
+                    np.where(keep, a, dtype(NAN)) if lies else a
+                    for a, lies in zip(args, along(loss), strict=True)
+                ]
                 if labels is not None:
                     poisoned[labels] = np.where(keep.any(-1), args[labels], 2**40)
                 wide = np.zeros((rows, 2 * n), bool)
@@ -142,9 +167,16 @@ def test_masks_of_every_layout(loss, attribute):
                     want = want or got
                     for g, w in zip(got, want, strict=True):
                         np.testing.assert_array_equal(g, w)
-                    apart = [np.repeat(a, 2, axis=-1)[..., ::2] if lies else a for a, lies in zip(poisoned, along(loss), strict=True)]
+                    apart = [
+                        np.repeat(a, 2, axis=-1)[..., ::2] if lies else a
+                        for a, lies in zip(poisoned, along(loss), strict=True)
+                    ]
                     outs = tuple(np.repeat(np.zeros_like(w), 2, axis=-1)[..., ::2] for w in want)
-                    for g, w in zip(results(ufunc, *apart, where=layout, out=outs if len(outs) > 1 else outs[0]), want, strict=True):
+                    for g, w in zip(
+                        results(ufunc, *apart, where=layout, out=outs if len(outs) > 1 else outs[0]),
+                        want,
+                        strict=True,
+                    ):
                         np.testing.assert_array_equal(g, w)
                 # a row alone, of what is left of it, in a length that is summed alike
                 full = np.flatnonzero(keep.all(-1))[0]
@@ -159,7 +191,9 @@ def test_masks_of_every_layout(loss, attribute):
 
 
 def kinds_of_nan(dtype):
-    """NaNs of either sign, quiet and signalling, with small, large and mixed payloads; the first is NumPy's."""
+    """NaNs of either sign, quiet and signalling, with small, large and mixed payloads; the first is
+    NumPy's.
+    """
     uint, info = BITS[dtype], np.finfo(dtype)
     quiet = 1 << (info.nmant - 1)
     infinity = int(np.array(np.inf, dtype).view(uint))
@@ -188,7 +222,10 @@ def test_kinds_of_nan(dtype):
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss["name"])
 def test_elementwise_nan(loss, dtype):
     with np.errstate(over="ignore", under="ignore"):
-        args = [np.ascontiguousarray(a.astype(dtype)) for a in draw_points(loss, 37, np.float64 if dtype is np.float64 else np.float32, 1)]
+        args = [
+            np.ascontiguousarray(a.astype(dtype))
+            for a in draw_points(loss, 37, np.float64 if dtype is np.float64 else np.float32, 1)
+        ]
     kinds = kinds_of_nan(dtype)
     for attribute in loss["outputs"]:
         ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
@@ -196,9 +233,17 @@ def test_elementwise_nan(loss, dtype):
             for at in (0, 5, 36):
                 want = None
                 for nan in kinds:
-                    got = [np.isnan(r) for r in results(ufunc, *args[:i], put_nan(args[i], at, nan), *args[i + 1 :])]
+                    got = [
+                        np.isnan(r)
+                        for r in results(ufunc, *args[:i], put_nan(args[i], at, nan), *args[i + 1 :])
+                    ]
                     want = want or got
-                    assert all((g == w).all() for g, w in zip(got, want, strict=True)), (attribute, i, at, hex(int(nan.view(BITS[dtype]))))
+                    assert all((g == w).all() for g, w in zip(got, want, strict=True)), (
+                        attribute,
+                        i,
+                        at,
+                        hex(int(nan.view(BITS[dtype]))),
+                    )
 
 
 @by_type
@@ -214,9 +259,16 @@ def test_row_nan(loss, attribute, dtype):
             for at in places:
                 want = None
                 for nan in kinds:
-                    got = [np.isnan(r) for r in results(ufunc, *args[:i], put_nan(a, at, nan), *args[i + 1 :])]
+                    got = [
+                        np.isnan(r) for r in results(ufunc, *args[:i], put_nan(a, at, nan), *args[i + 1 :])
+                    ]
                     want = want or got
-                    assert all((g == w).all() for g, w in zip(got, want, strict=True)), (n, i, at, hex(int(nan.view(BITS[dtype]))))
+                    assert all((g == w).all() for g, w in zip(got, want, strict=True)), (
+                        n,
+                        i,
+                        at,
+                        hex(int(nan.view(BITS[dtype]))),
+                    )
         if n > 1:  # a logit that is NaN is not lost
             x = put_nan(args[0], (1, n // 2), kinds[-1])
             if loss["args"][0]["name"] == "logits":
@@ -235,7 +287,10 @@ def test_nan_in_sequences(name, dtype):
             for nan in kinds_of_nan(dtype):
                 got = [np.isnan(r) for r in results(ufunc, put_nan(x, at, nan), labels)]
                 want = want or got
-                assert all((g == w).all() for g, w in zip(got, want, strict=True)), (at, hex(int(nan.view(BITS[dtype]))))
+                assert all((g == w).all() for g, w in zip(got, want, strict=True)), (
+                    at,
+                    hex(int(nan.view(BITS[dtype]))),
+                )
 
 
 @by_type
@@ -299,15 +354,25 @@ def test_a_wrong_label_is_named_as_it_was_given(n):
     x = np.zeros((4, 3, n), np.float32)
     labels = np.zeros((4, 3), np.uint64)
     labels[2, 1] = 2**64 - 1
-    with pytest.raises(ValueError, match=rf"label 18446744073709551615 is out of range for {n} classes, at index \(2, 1\)$"):
+    with pytest.raises(
+        ValueError, match=rf"label 18446744073709551615 is out of range for {n} classes, at index \(2, 1\)$"
+    ):
         INTEGER(x, labels)
-    with pytest.raises(ValueError, match=rf"label 18446744073709551615 is out of range for {n} classes, at index \(2, 1\)$"):
+    with pytest.raises(
+        ValueError, match=rf"label 18446744073709551615 is out of range for {n} classes, at index \(2, 1\)$"
+    ):
         INTEGER.value_and_grad(logits=np.moveaxis(x, -1, 0), labels=labels, axis=0)
-    with pytest.raises(ValueError, match=rf"^softmax_cross_entropy_with_integer_labels: label {n} is out of range for {n} classes$"):
+    with pytest.raises(
+        ValueError,
+        match=rf"^softmax_cross_entropy_with_integer_labels: label {n} is out of range for {n} classes$",
+    ):
         INTEGER(x[0, 0], n)
     small = np.zeros(4, np.int8)
     small[3] = -100
-    with pytest.raises(ValueError, match=rf"label -100 is out of range for {n} classes, at index 3; where=labels != -100 leaves such rows out$"):
+    with pytest.raises(
+        ValueError,
+        match=rf"label -100 is out of range for {n} classes, at index 3; where=labels != -100 leaves such rows out$",
+    ):
         INTEGER.grad(x[:, 0], small)
     small[1] = -7  # is masked out
     with pytest.raises(ValueError, match=r"label -100 is .* at index 3; "):

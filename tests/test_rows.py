@@ -1,4 +1,6 @@
-"""Every row loss: accuracy against many digits, what axis, where and keepdims mean, and the same bits for every layout."""
+"""Every row loss: accuracy against many digits, what axis, where and keepdims mean, and the same bits for
+every layout.
+"""
 
 import copy
 import functools
@@ -25,13 +27,19 @@ PARTS |= {"grad2": ("grads", "d", "td", 1), "grad3": ("grads", "d", "td", 2)}
 INF, NAN = math.inf, math.nan
 ULP = 8
 by_name = pytest.mark.parametrize("loss", ROW_LOSSES, ids=lambda loss: loss["name"])
-CASES = [pytest.param(loss, attribute, id=f"{loss['name']}.{attribute}".removesuffix(".")) for loss in ROW_LOSSES for attribute in loss["outputs"]]
+CASES = [
+    pytest.param(loss, attribute, id=f"{loss['name']}.{attribute}".removesuffix("."))
+    for loss in ROW_LOSSES
+    for attribute in loss["outputs"]
+]
 by_ufunc = pytest.mark.parametrize(("loss", "attribute"), CASES)
 
 
 def losses_that(have):
     """Those losses to which something applies."""
-    return pytest.mark.parametrize("loss", [loss for loss in ROW_LOSSES if have(loss)], ids=lambda loss: loss["name"])
+    return pytest.mark.parametrize(
+        "loss", [loss for loss in ROW_LOSSES if have(loss)], ids=lambda loss: loss["name"]
+    )
 
 
 def ufunc_of(loss, attribute=""):
@@ -72,7 +80,12 @@ def draw(loss, shape, dtype=np.float64, seed=0, kind="usual"):
             if a["name"] != "logits" and (kind != "impossible" or not weighted):
                 kind = "usual"
             if kind == "confident":
-                np.put_along_axis(x, rng.integers(0, n, shape[:-1])[..., None], rng.uniform(20, 80, shape[:-1])[..., None], -1)
+                np.put_along_axis(
+                    x,
+                    rng.integers(0, n, shape[:-1])[..., None],
+                    rng.uniform(20, 80, shape[:-1])[..., None],
+                    -1,
+                )
             if kind == "ties":
                 x = np.round(x / 3)
             if kind == "offset":
@@ -83,7 +96,7 @@ def draw(loss, shape, dtype=np.float64, seed=0, kind="usual"):
             if a["role"] == "target":
                 x = rng.normal(0, 3, shape)
             args.append(x.astype(dtype))
-    if kind == "impossible":      # what cannot be has no weight, and is no label
+    if kind == "impossible":  # what cannot be has no weight, and is no label
         x = args[0]
         for i, a in enumerate(loss["args"]):
             if a["role"] == "label":
@@ -107,13 +120,19 @@ def ulps(got, exact, largest, dtype):
     info = np.finfo(dtype)
     size = max(abs(exact), largest)
     exponent = max(mpmath.frexp(size)[1] - 1, info.minexp) if size else info.minexp
-    return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant)) if math.isfinite(got) else INF
+    return (
+        float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant)) if math.isfinite(got) else INF
+    )
 
 
 @functools.lru_cache(64)
 def row_jets(name, kept, along, wrt):
     """The jets of every element of argument `wrt`: gradient and second derivative in one."""
-    return [evaluate_row(name, kept, along, (wrt, j)) for j in range(len(kept[0])) if wrt == 0 or kept[wrt][j] != 0]
+    return [
+        evaluate_row(name, kept, along, (wrt, j))
+        for j in range(len(kept[0]))
+        if wrt == 0 or kept[wrt][j] != 0
+    ]
 
 
 def real(number, term):
@@ -126,7 +145,11 @@ def row_errors(loss, part, args, dtype):
     attribute, component, term, wrt = PARTS[part]
     got = ufunc_of(loss, attribute)(*args)
     got = got[wrt] if isinstance(got, tuple) else got
-    keep = [j for j in range(len(args[0])) if not any(np.isinf(a[j]) for a, lies in zip(args, along(loss), strict=True) if lies)]
+    keep = [
+        j
+        for j in range(len(args[0]))
+        if not any(np.isinf(a[j]) for a, lies in zip(args, along(loss), strict=True) if lies)
+    ]
     kept = []
     for a, lies, spec in zip(args, along(loss), loss["args"], strict=True):
         kept.append([a[j] for j in keep] if lies else keep.index(int(a)) if spec["role"] == "label" else a)
@@ -135,10 +158,18 @@ def row_errors(loss, part, args, dtype):
         if isinstance(exact, list):
             return [ulps(got[j], real(e.v, e.tv), 0, dtype) for j, e in zip(keep, exact, strict=True)]
         return [ulps(got, real(exact.v, exact.tv), exact.tv if part in loss["vanishing"] else 0, dtype)]
-    jets = row_jets(loss["name"], tuple(tuple(map(float, a)) if lies else a for a, lies in zip(kept, along(loss), strict=True)), tuple(along(loss)), wrt)
-    keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[wrt][i] != 0]      # at a target of 0 the slope is infinite, or of no interest
+    jets = row_jets(
+        loss["name"],
+        tuple(tuple(map(float, a)) if lies else a for a, lies in zip(kept, along(loss), strict=True)),
+        tuple(along(loss)),
+        wrt,
+    )
+    # at a target of 0 the slope is infinite, or of no interest
+    keep = [j for i, j in enumerate(keep) if wrt == 0 or kept[wrt][i] != 0]
     exact = [real(getattr(e, component), getattr(e, term)) for e in jets]
-    largest = max([abs(e) for e in exact] + [getattr(e, term) for e in jets if part in loss["vanishing"]], default=0)
+    largest = max(
+        [abs(e) for e in exact] + [getattr(e, term) for e in jets if part in loss["vanishing"]], default=0
+    )
     return [ulps(got[j], e, largest, dtype) for j, e in zip(keep, exact, strict=True)]
 
 
@@ -167,7 +198,9 @@ def test_long_rows_in_float32(loss, n, kind):
     args = draw(loss, (3, n), np.float32, seed=n, kind=kind)
     wide = [a.astype(float) if a.dtype.kind == "f" else a for a in args]
     for attribute in loss["outputs"]:
-        for got, exact in zip(results(ufunc_of(loss, attribute), *args), results(ufunc_of(loss, attribute), *wide), strict=True):
+        for got, exact in zip(
+            results(ufunc_of(loss, attribute), *args), results(ufunc_of(loss, attribute), *wide), strict=True
+        ):
             finite = np.isfinite(exact)
             np.testing.assert_array_equal(got[~finite], exact[~finite])
             size = np.where(finite, abs(exact), 0)
@@ -179,11 +212,13 @@ def test_long_rows_in_float32(loss, n, kind):
 @of_kinds("usual", "confident", "offset")
 def test_long_rows_in_float64(loss, kind):
     args = [a[0] for a in draw(loss, (1, 1100), np.float64, seed=5, kind=kind)]
-    bound = ULP * (math.sqrt(1100) if "value" in loss["vanishing"] else 1)      # so many terms of the largest one's size
+    # so many terms of the largest one's size
+    bound = ULP * (math.sqrt(1100) if "value" in loss["vanishing"] else 1)
     assert max(row_errors(loss, "value", args, np.float64)) <= bound
 
 
 # The meaning of keywords
+
 
 def by_hand(ufunc, args, along, axis, where=None):
     """One call a row, over the class axes moved to the end."""
@@ -206,10 +241,16 @@ def by_hand(ufunc, args, along, axis, where=None):
         row = [r[index] for r in rows]
         out = []
         if not take.any():
-            out = [np.full(n, missing) if "(n)" in o else 0.0 for o in ufunc.signature.split("->")[1].replace("),", ") ").split()]
+            out = [
+                np.full(n, missing) if "(n)" in o else 0.0
+                for o in ufunc.signature.split("->")[1].replace("),", ") ").split()
+            ]
         else:
             small = [r[take] if lies else r for r, lies in zip(row, along, strict=True)]
-            small = [np.count_nonzero(take[:int(r)]) if np.issubdtype(np.asarray(r).dtype, np.integer) else r for r in small]
+            small = [
+                np.count_nonzero(take[: int(r)]) if np.issubdtype(np.asarray(r).dtype, np.integer) else r
+                for r in small
+            ]
             for r in results(ufunc, *small):
                 if np.ndim(r):
                     whole = np.full(n, missing)
@@ -220,7 +261,9 @@ def by_hand(ufunc, args, along, axis, where=None):
     shaped = []
     for column in zip(*values, strict=True):
         a = np.array(column)
-        shaped.append(np.moveaxis(a.reshape(*batch, *lengths), last, axes) if a.ndim == 2 else a.reshape(batch))
+        shaped.append(
+            np.moveaxis(a.reshape(*batch, *lengths), last, axes) if a.ndim == 2 else a.reshape(batch)
+        )
     return shaped
 
 
@@ -233,24 +276,37 @@ def test_axis_and_where(loss, attribute, axis):
     batch = tuple(n for i, n in enumerate(shape) if i not in axes)
     laid = (*batch, *(shape[a] for a in axes))
     flat = draw(loss, (*batch, math.prod(shape[a] for a in axes)))
-    args = [np.moveaxis(a.reshape(laid), tuple(range(-len(axes), 0)), axes) if lies else a for a, lies in zip(flat, along(loss), strict=True)]
+    args = [
+        np.moveaxis(a.reshape(laid), tuple(range(-len(axes), 0)), axes) if lies else a
+        for a, lies in zip(flat, along(loss), strict=True)
+    ]
     ufunc = ufunc_of(loss, attribute)
-    for got, want in zip(results(ufunc, *args, axis=axis), by_hand(ufunc, args, along(loss), axis), strict=True):
+    for got, want in zip(
+        results(ufunc, *args, axis=axis), by_hand(ufunc, args, along(loss), axis), strict=True
+    ):
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
     rng = np.random.default_rng(3)
     where = rng.random(shape) < 0.7
-    if any(a["role"] == "label" for a in loss["args"]):      # a label that is masked out has its own test
+    if any(a["role"] == "label" for a in loss["args"]):  # a label that is masked out has its own test
         labels = next(a for a, s in zip(args, loss["args"], strict=True) if s["role"] == "label")
         rows = np.moveaxis(where, axes, tuple(range(-len(axes), 0))).reshape(*batch, -1).copy()
         np.put_along_axis(rows, labels[..., None], True, -1)
         where = np.moveaxis(rows.reshape(laid), tuple(range(-len(axes), 0)), axes)
     poisoned = [np.where(where, a, NAN) if lies else a for a, lies in zip(args, along(loss), strict=True)]
-    for got, want in zip(results(ufunc, *poisoned, axis=axis, where=where), by_hand(ufunc, args, along(loss), axis, where), strict=True):
+    for got, want in zip(
+        results(ufunc, *poisoned, axis=axis, where=where),
+        by_hand(ufunc, args, along(loss), axis, where),
+        strict=True,
+    ):
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
-    if batch:      # whole rows
+    if batch:  # whole rows
         rows = rng.random(batch) < 0.6
         whole = np.broadcast_to(np.expand_dims(rows, tuple(sorted(axes))), shape)
-        for got, want in zip(results(ufunc, *args, axis=axis, where=rows), results(ufunc, *args, axis=axis, where=whole), strict=True):
+        for got, want in zip(
+            results(ufunc, *args, axis=axis, where=rows),
+            results(ufunc, *args, axis=axis, where=whole),
+            strict=True,
+        ):
             np.testing.assert_array_equal(got, want)
 
 
@@ -285,32 +341,57 @@ def outcome(call, outs):
     return got
 
 
-# Batch axes of the operands, those of each output, which may be None; does NumPy take them where it needs no help?
+# Batch axes of the operands, those of each output, which may be None; does NumPy take them where it needs no
+# help?
 BATCHES = [
-    ((3, 4), [(2, 3, 4)], True), ((3, 4), [(2, 1, 3, 4)], True), ((1, 4), [(3, 4)], True), ((1, 4), [(4,)], True),
-    ((1, 1), [()], True), ((), [(2,)], True), ((3, 4), [(2, 3, 4), None], True), ((3, 4), [None, (2, 3, 4)], True),
-    ((1, 4), [(4,), (1, 4)], True), ((0, 4), [(2, 0, 4)], True), ((1, 4), [(0, 4)], True),
-    ((3, 4), [(3, 1)], False), ((3, 4), [(4,)], False), ((3, 4), [(2, 4)], False), ((3, 4), [(2, 3, 4), (3, 4)], False),
-    ((3, 4), [(2, 3, 4), (5, 3, 4)], False), ((3, 4), [(2, 3, 4), (1, 3, 4)], False), ((3, 4), [()], False), ((0, 4), [(4,)], False),
-]  # fmt: skip
+    ((3, 4), [(2, 3, 4)], True),
+    ((3, 4), [(2, 1, 3, 4)], True),
+    ((1, 4), [(3, 4)], True),
+    ((1, 4), [(4,)], True),
+    ((1, 1), [()], True),
+    ((), [(2,)], True),
+    ((3, 4), [(2, 3, 4), None], True),
+    ((3, 4), [None, (2, 3, 4)], True),
+    ((1, 4), [(4,), (1, 4)], True),
+    ((0, 4), [(2, 0, 4)], True),
+    ((1, 4), [(0, 4)], True),
+    ((3, 4), [(3, 1)], False),
+    ((3, 4), [(4,)], False),
+    ((3, 4), [(2, 4)], False),
+    ((3, 4), [(2, 3, 4), (3, 4)], False),
+    ((3, 4), [(2, 3, 4), (5, 3, 4)], False),
+    ((3, 4), [(2, 3, 4), (1, 3, 4)], False),
+    ((3, 4), [()], False),
+    ((0, 4), [(4,)], False),
+]
 
 
 @by_ufunc
 def test_outputs_of_larger_batches(loss, attribute):
     ufunc = ufunc_of(loss, attribute)
     for batch, heads, fits in BATCHES:
-        if len(heads) > ufunc.nout:      # of two outputs
+        if len(heads) > ufunc.nout:  # of two outputs
             continue
         args = draw(loss, (*batch, 5))
         tails = [p.shape[len(batch) :] for p in results(ufunc, *args)]
-        shapes = [None if head is None else head + tail for head, tail in zip(itertools.cycle(heads), tails, strict=False)]
+        shapes = [
+            None if head is None else head + tail
+            for head, tail in zip(itertools.cycle(heads), tails, strict=False)
+        ]
         want = outcome(lambda outs, args=args: results(ufunc, *args, out=outs), shapes)
         assert (want == "refused") is not fits
         whole = np.ones((*batch, 5), bool)
-        for words in ({"axis": (-1,)}, {"where": whole}, {"axis": (-1,), "where": whole[(slice(1),) * len(batch)]}, {"keepdims": True}):
+        for words in (
+            {"axis": (-1,)},
+            {"where": whole},
+            {"axis": (-1,), "where": whole[(slice(1),) * len(batch)]},
+            {"keepdims": True},
+        ):
             kept = ["keepdims" in words and tail == () for tail in tails]
             asked = [(*s, 1) if k and s is not None else s for s, k in zip(shapes, kept, strict=True)]
-            got = outcome(lambda outs, args=args, words=words: results(ufunc, *args, out=outs, **words), asked)
+            got = outcome(
+                lambda outs, args=args, words=words: results(ufunc, *args, out=outs, **words), asked
+            )
             assert (got == "refused") is not fits
             for g, w, k in zip(got, want, kept, strict=True) if fits else ():
                 np.testing.assert_array_equal(g, w[..., None] if k else w)
@@ -322,33 +403,59 @@ def test_class_axes_of_outputs_of_larger_batches(loss, attribute):
     rows = [a.size == 60 for a in results(ufunc, *args)]
     turned = [np.moveaxis(a, -1, 0) if lies else a for a, lies in zip(args, along(loss), strict=True)]
     where = np.ones((5, 3, 4), bool)
-    for axis in (0, -3):      # counted in each operand for itself
+    for axis in (0, -3):  # counted in each operand for itself
         shapes = [((2, 5, 3, 4) if axis == -3 else (5, 2, 3, 4)) if r else (2, 3, 4) for r in rows]
         want = outcome(lambda outs, axis=axis: results(ufunc, *turned, axis=axis, out=outs), shapes)
-        got = outcome(lambda outs, axis=axis: results(ufunc, *turned, axis=axis, out=outs, where=where), shapes)
+        got = outcome(
+            lambda outs, axis=axis: results(ufunc, *turned, axis=axis, out=outs, where=where), shapes
+        )
         for g, w in zip(got, want, strict=True):
             np.testing.assert_array_equal(g, w)
         wrong = [(2, 4, 3, 4) if r else (2, 3, 4) for r in rows]
         if any(rows):
-            assert outcome(lambda outs, axis=axis: results(ufunc, *turned, axis=axis, out=outs, where=where), wrong) == "refused"
+            assert (
+                outcome(
+                    lambda outs, axis=axis: results(ufunc, *turned, axis=axis, out=outs, where=where), wrong
+                )
+                == "refused"
+            )
     for axis, batch in (((-3, -1), (4,)), ((-1, -3), (4,)), (None, ())):
         lengths = {(-3, -1): (3, 5), (-1, -3): (5, 3), None: (3, 4, 5)}[axis]
         args = draw(loss, (*batch, math.prod(lengths)))
         last = tuple(range(-len(lengths), 0))
-        args = [np.moveaxis(a.reshape(*batch, *lengths), last, axis or last) if lies else a for a, lies in zip(args, along(loss), strict=True)]
+        args = [
+            np.moveaxis(a.reshape(*batch, *lengths), last, axis or last) if lies else a
+            for a, lies in zip(args, along(loss), strict=True)
+        ]
         for kept in (False, True):
             want = results(ufunc, *args, axis=axis, keepdims=kept)
             for one in (False, True):
                 shapes = [None if one and i else (2, *w.shape) for i, w in enumerate(want)]
-                got = outcome(lambda outs, args=args, axis=axis, kept=kept: results(ufunc, *args, axis=axis, keepdims=kept, out=outs), shapes)
+                got = outcome(
+                    lambda outs, args=args, axis=axis, kept=kept: results(
+                        ufunc, *args, axis=axis, keepdims=kept, out=outs
+                    ),
+                    shapes,
+                )
                 for g, w in zip(got, want, strict=True):
                     np.testing.assert_array_equal(g, np.broadcast_to(w, (2, *w.shape)))
             wrong = [(*w.shape[:-1], w.shape[-1] + 1) if w.size == 60 else w.shape for w in want]
             if any(rows):
-                assert outcome(lambda outs, args=args, axis=axis, kept=kept: results(ufunc, *args, axis=axis, keepdims=kept, out=outs), wrong) == "refused"
+                assert (
+                    outcome(
+                        lambda outs, args=args, axis=axis, kept=kept: results(
+                            ufunc, *args, axis=axis, keepdims=kept, out=outs
+                        ),
+                        wrong,
+                    )
+                    == "refused"
+                )
 
 
-@pytest.mark.parametrize(("loss", "attribute"), [case for case in CASES if "(n)" in ufunc_of(*case.values).signature.split("->")[1]])
+@pytest.mark.parametrize(
+    ("loss", "attribute"),
+    [case for case in CASES if "(n)" in ufunc_of(*case.values).signature.split("->")[1]],
+)
 def test_results_may_lie_over_the_logits(loss, attribute):
     args, ufunc = draw(loss, (6, 40)), ufunc_of(loss, attribute)
     want = results(ufunc, *args)
@@ -381,13 +488,14 @@ def test_bits_do_not_depend_on_the_layout(loss, attribute, n, dtype):
     for layout in LAYOUTS.values():
         for got, w in zip(results(ufunc, *[layout(a) for a in args]), want, strict=True):
             assert got.tobytes() == w.tobytes()
-    one = [results(ufunc, *[a[r] for a in args]) for r in range(5)]      # a row at a time
+    one = [results(ufunc, *[a[r] for a in args]) for r in range(5)]  # a row at a time
     for k, w in enumerate(want):
         assert np.array([o[k] for o in one]).tobytes() == w.tobytes()
-    first = [np.moveaxis(a, -1, 0).copy() if lies else a for a, lies in zip(args, along(loss), strict=True)]      # the class axis first
+    # the class axis first
+    first = [np.moveaxis(a, -1, 0).copy() if lies else a for a, lies in zip(args, along(loss), strict=True)]
     for got, w in zip(results(ufunc, *first, axis=0), want, strict=True):
         assert np.ascontiguousarray(np.moveaxis(got, 0, -1) if w.ndim == 2 else got).tobytes() == w.tobytes()
-    whole = np.ones(args[0].shape, bool)      # a mask that masks nothing
+    whole = np.ones(args[0].shape, bool)  # a mask that masks nothing
     for got, w in zip(results(ufunc, *args, where=whole), want, strict=True):
         assert got.tobytes() == w.tobytes()
 
@@ -396,7 +504,11 @@ def test_bits_do_not_depend_on_the_layout(loss, attribute, n, dtype):
 @losses_that(lambda loss: any(len(parts) > 1 for _, parts in loss["outputs"].values()))
 def test_parts_are_the_same_alone_and_together(loss, n):
     args = draw(loss, (70, n))
-    alone = {parts[0]: results(ufunc_of(loss, a), *args)[0] for a, (_, parts) in loss["outputs"].items() if len(parts) == 1}
+    alone = {
+        parts[0]: results(ufunc_of(loss, a), *args)[0]
+        for a, (_, parts) in loss["outputs"].items()
+        if len(parts) == 1
+    }
     for attribute, (_, parts) in loss["outputs"].items():
         for part, got in zip(parts, results(ufunc_of(loss, attribute), *args), strict=True):
             if part in alone:
@@ -413,6 +525,7 @@ def test_float16_is_computed_in_float32(loss, attribute):
 
 # What else is promised
 
+
 @by_ufunc
 def test_empty_and_broadcast_batches(loss, attribute):
     ufunc = ufunc_of(loss, attribute)
@@ -424,7 +537,9 @@ def test_empty_and_broadcast_batches(loss, attribute):
             ufunc(*empty)
     else:
         for got in results(ufunc, *empty):
-            np.testing.assert_array_equal(got, np.full(got.shape, 1.0 if loss["name"] == "cosine_distance" else 0.0))
+            np.testing.assert_array_equal(
+                got, np.full(got.shape, 1.0 if loss["name"] == "cosine_distance" else 0.0)
+            )
     args = draw(loss, (1, 1, 6))
     batch = [np.broadcast_to(args[0], (4, 3, 6)), *args[1:]]
     for got, want in zip(results(ufunc, *batch), results(ufunc, *[a[0, 0] for a in args]), strict=True):
@@ -439,7 +554,7 @@ def test_nan_gives_nan_and_nothing_warns(loss, attribute):
             args = draw(loss, (3, n))
             args[0][1, position] = NAN
             with np.errstate(all="raise"):
-                if loss["name"] == "smooth_labels":      # its elements do not touch each other
+                if loss["name"] == "smooth_labels":  # its elements do not touch each other
                     assert np.argwhere(np.isnan(ufunc(*args))).tolist() == [[1, position]]
                     continue
                 for got, part in zip(results(ufunc, *args), loss["outputs"][attribute][1], strict=True):
@@ -472,7 +587,15 @@ def test_shows_what_it_is(loss):
     assert pickle.loads(pickle.dumps(ufunc)) is ufunc is copy.deepcopy(ufunc)
     for derived in [v for v in vars(ufunc).values() if isinstance(v, np.ufunc)]:
         assert pickle.loads(pickle.dumps(derived)) is derived
-    assert list(inspect.signature(ufunc).parameters)[-7:] == ["axis", "where", "keepdims", "casting", "order", "dtype", "subok"]
+    assert list(inspect.signature(ufunc).parameters)[-7:] == [
+        "axis",
+        "where",
+        "keepdims",
+        "casting",
+        "order",
+        "dtype",
+        "subok",
+    ]
     names = {a["name"]: a_ for a, a_ in zip(loss["args"], draw(loss, (3, 4)), strict=True)}
     np.testing.assert_array_equal(ufunc(**names), ufunc(*names.values()))
     np.testing.assert_array_equal(ufunc(**names, axis=(1,)), ufunc(*names.values()))
@@ -486,7 +609,11 @@ def test_curvature_bound_is_positive_and_above(loss):
     ufunc, rng = ufunc_of(loss), np.random.default_rng(8)
     for n in (3, 40):
         args = draw(loss, (50, n), seed=n)
-        bound, (slope, other), hess = ufunc.hess_bound(*args), ufunc.grad_and_hess_bound(*args), ufunc.hess(*args)
+        bound, (slope, other), hess = (
+            ufunc.hess_bound(*args),
+            ufunc.grad_and_hess_bound(*args),
+            ufunc.hess(*args),
+        )
         assert (bound > 0).all()
         assert (bound >= hess - 1e-12 * abs(hess).max()).all()
         np.testing.assert_array_equal(bound, other)
@@ -497,7 +624,9 @@ def test_curvature_bound_is_positive_and_above(loss):
 
 @losses_that(lambda loss: "hess_bound" in loss["parts"])
 def test_bounds_are_positive_whatever_is_rounded(loss):
-    """They are divided by: rows of one element, targets and weights of 0, and float16, in which small ones would be 0."""
+    """They are divided by: rows of one element, targets and weights of 0, and float16, in which small ones
+    would be 0.
+    """
     ufunc = ufunc_of(loss)
     for n in (1, 2, 20, 3000):
         args = draw(loss, (50, n), seed=n)
@@ -506,9 +635,14 @@ def test_bounds_are_positive_whatever_is_rounded(loss):
             given = [x * factor if i in others else x for i, x in enumerate(args)]
             for dtype in ("f2", "f4", "f8"):
                 with np.errstate(over="ignore"):
-                    typed = [np.asarray(x).astype(dtype) if np.asarray(x).dtype.kind == "f" else x for x in given]
+                    typed = [
+                        np.asarray(x).astype(dtype) if np.asarray(x).dtype.kind == "f" else x for x in given
+                    ]
                 for axis in (-1, 0):
-                    turned = [np.asarray(x).T if a["along"] and axis == 0 else x for x, a in zip(typed, loss["args"], strict=True)]
+                    turned = [
+                        np.asarray(x).T if a["along"] and axis == 0 else x
+                        for x, a in zip(typed, loss["args"], strict=True)
+                    ]
                     bound = ufunc.hess_bound(*turned, axis=axis)
                     assert ((bound > 0) | np.isnan(bound)).all(), (n, factor, dtype)
             assert (ufunc.hess_bound(*given, where=False) == 0).all()
@@ -527,7 +661,9 @@ def test_float16_rows_with_results_in_float32(loss, attribute):
         args = draw(loss, (4, n), np.float16)
         wide = [a.astype("f4") if a.dtype == "f2" else a for a in args]
         with_where = results(ufunc, *args, where=np.ones((4, n), bool), dtype=np.float32)
-        for got, masked, want in zip(results(ufunc, *args, dtype=np.float32), with_where, results(ufunc, *wide), strict=True):
+        for got, masked, want in zip(
+            results(ufunc, *args, dtype=np.float32), with_where, results(ufunc, *wide), strict=True
+        ):
             assert got.dtype == masked.dtype == np.float32
             np.testing.assert_array_equal(got, want)
             np.testing.assert_array_equal(masked, want)
@@ -559,7 +695,10 @@ INTEGER = ul.softmax_cross_entropy_with_integer_labels
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4"])
 def test_labels_of_any_integer_type(dtype):
-    x, labels = draw({"args": [{"name": "logits", "role": "prediction", "domain": "real"}]}, (20, 10), np.float32)[0], np.arange(20) % 10
+    x, labels = (
+        draw({"args": [{"name": "logits", "role": "prediction", "domain": "real"}]}, (20, 10), np.float32)[0],
+        np.arange(20) % 10,
+    )
     np.testing.assert_array_equal(INTEGER(x, labels.astype(dtype)), INTEGER(x, labels))
     assert INTEGER(x, labels.astype(dtype)).dtype == np.float32
 
@@ -572,12 +711,16 @@ def test_labels_that_are_no_class(n, attribute, wrong):
     x, labels = np.zeros((200, n)), np.zeros(200, np.int64)
     labels[150] = wrong
     out = np.full((200, n), 7.0)
-    with pytest.raises(ValueError, match=f"^softmax_cross_entropy_with_integer_labels: label {wrong} is out of range for {n} classes, at index 150"):
+    with pytest.raises(
+        ValueError,
+        match=f"^softmax_cross_entropy_with_integer_labels: label {wrong} is out of range for {n} "
+        "classes, at index 150",
+    ):
         INTEGER.grad(x, labels, out=out)
     assert (out == 7).all()
     with pytest.raises(ValueError, match="out of range"):
         getattr(INTEGER, attribute)(x, labels)
-    where = np.arange(200) != 150      # a row that is masked out is not checked
+    where = np.arange(200) != 150  # a row that is masked out is not checked
     assert (INTEGER(x, labels, where=where) > 0).sum() == 199
     assert INTEGER(x, labels, where=labels != wrong)[150] == 0
 
@@ -607,10 +750,14 @@ def test_a_label_that_is_masked_out_is_impossible():
 def test_what_others_lose():
     f4 = np.float32
     np.testing.assert_allclose(INTEGER(f4([20, 0, 0]), 0), 4.12231e-9, rtol=1e-6)
-    np.testing.assert_allclose(INTEGER.grad(f4([20, 0, 0]), 0), [-4.12231e-9, 2.061153e-9, 2.061153e-9], rtol=1e-6)
+    np.testing.assert_allclose(
+        INTEGER.grad(f4([20, 0, 0]), 0), [-4.12231e-9, 2.061153e-9, 2.061153e-9], rtol=1e-6
+    )
     dense = ul.softmax_cross_entropy
     np.testing.assert_allclose(dense(f4([20, 0, 0]), f4([1, 0, 0])), 4.12231e-9, rtol=1e-6)
-    np.testing.assert_allclose(dense.grad(f4([20, 0, 0]), f4([1, 0, 0])), [-4.12231e-9, 2.061153e-9, 2.061153e-9], rtol=1e-6)
+    np.testing.assert_allclose(
+        dense.grad(f4([20, 0, 0]), f4([1, 0, 0])), [-4.12231e-9, 2.061153e-9, 2.061153e-9], rtol=1e-6
+    )
     np.testing.assert_allclose(dense([1.0, 2.0, -INF], [0.5, 0.5, 0.0]), 0.8132616875182228, rtol=1e-15)
     assert dense([1.0, 2.0, -INF], [0.5, 0.25, 0.25]) == INF
     np.testing.assert_allclose(dense.grad([0.0, 0.0, -INF], [0.5, 0.25, 0.25]), [0, 0.25, -0.25])
@@ -634,8 +781,11 @@ def test_label_smoothing_is_smoothed_labels(n):
     dense = smoothed(x, labels, alpha)
     assert abs(dense.sum(-1) - 1).max() < 1e-12
     for attribute in ("", "grad", "hess", "value_and_grad"):
-        for got, want in zip(results(ufunc_of({"name": INTEGER.__name__}, attribute), x, labels, alpha),
-                             results(ufunc_of({"name": "softmax_cross_entropy"}, attribute), x, dense), strict=True):
+        for got, want in zip(
+            results(ufunc_of({"name": INTEGER.__name__}, attribute), x, labels, alpha),
+            results(ufunc_of({"name": "softmax_cross_entropy"}, attribute), x, dense),
+            strict=True,
+        ):
             np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
     np.testing.assert_array_equal(INTEGER(x, labels, alpha)[1], INTEGER(x[1], labels[1]))
     np.testing.assert_array_equal(INTEGER.grad(x, labels, alpha)[1], INTEGER.grad(x[1], labels[1]))
@@ -643,8 +793,12 @@ def test_label_smoothing_is_smoothed_labels(n):
     where[np.arange(6), labels - 1] = False
     for r in range(6):
         kept = np.flatnonzero(where[r])
-        np.testing.assert_allclose(INTEGER(x, labels, alpha, where=where)[r], INTEGER(x[r, kept], np.flatnonzero(kept == labels[r])[0], alpha[r]), rtol=1e-12)
-    x[:, labels - 1] = -INF      # a part of the label on what cannot be
+        np.testing.assert_allclose(
+            INTEGER(x, labels, alpha, where=where)[r],
+            INTEGER(x[r, kept], np.flatnonzero(kept == labels[r])[0], alpha[r]),
+            rtol=1e-12,
+        )
+    x[:, labels - 1] = -INF  # a part of the label on what cannot be
     x[np.arange(6), labels] = 1
     np.testing.assert_array_equal(np.isinf(INTEGER(x, labels, alpha)), alpha > 0)
 
@@ -689,7 +843,9 @@ def test_sums_of_long_rows_do_not_drift():
     """Equal terms, whose roundings all go one way."""
     x = np.full(204800, -17.35, np.float32)
     x[:32], x[0] = -1e-4, 0
-    p = mpmath.fsum(mpmath.exp(mpf(float(v))) * int(k) for v, k in zip(*np.unique(x, return_counts=True), strict=True))
+    p = mpmath.fsum(
+        mpmath.exp(mpf(float(v))) * int(k) for v, k in zip(*np.unique(x, return_counts=True), strict=True)
+    )
     assert ulps(ul.softmax(x)[0], 1 / p, 0, "f4") <= ULP
     x = np.full(1024, -(2**-53) * 0.99)
     x[:16] = -1
@@ -701,9 +857,13 @@ def test_sparsemax_of_the_contract():
     np.testing.assert_allclose(value, 2.49999523e-5, rtol=3e-7)
     np.testing.assert_allclose(grad, [-0.00499999, 0.00499999, 0], rtol=2e-6)
     assert np.isinf(ul.multiclass_sparsemax_loss([-INF, 1.0], 0))
-    for n in (5, 50, 5000):      # all equal: everything in the support
-        np.testing.assert_allclose(ul.multiclass_sparsemax_loss.grad(np.zeros(n), 1), np.eye(n)[1] * -1 + 1 / n, atol=1e-15)
-        np.testing.assert_allclose(ul.multiclass_sparsemax_loss(np.zeros(n), 1), 0.5 * (1 - 1 / n), rtol=1e-14)
+    for n in (5, 50, 5000):  # all equal: everything in the support
+        np.testing.assert_allclose(
+            ul.multiclass_sparsemax_loss.grad(np.zeros(n), 1), np.eye(n)[1] * -1 + 1 / n, atol=1e-15
+        )
+        np.testing.assert_allclose(
+            ul.multiclass_sparsemax_loss(np.zeros(n), 1), 0.5 * (1 - 1 / n), rtol=1e-14
+        )
 
 
 @pytest.mark.parametrize("n", [4, 40, 4000])
@@ -723,7 +883,9 @@ def test_ranking_weights_have_a_default_that_costs_nothing():
     y = abs(y)
     assert ul.ranking_softmax_loss(x, y).dtype == np.float32
     np.testing.assert_array_equal(ul.ranking_softmax_loss(x, y), ul.softmax_cross_entropy(x, y))
-    np.testing.assert_array_equal(ul.ranking_softmax_loss.grad(x, y), ul.ranking_softmax_loss.grad(x, y, np.ones_like(x)))
+    np.testing.assert_array_equal(
+        ul.ranking_softmax_loss.grad(x, y), ul.ranking_softmax_loss.grad(x, y, np.ones_like(x))
+    )
 
 
 def test_order_of_a_tuple_of_axes_is_the_order_of_the_labels():
@@ -787,12 +949,19 @@ def test_class_axes_of_different_lengths():
             CE(x, y, axis=axis)
 
 
-@pytest.mark.parametrize(("shape", "target", "axis"), [((3, 3), (3,), 0), ((3, 4), (3,), 0), ((4, 3), (3,), -1), ((2, 3, 4), (3, 1), -2)])
+@pytest.mark.parametrize(
+    ("shape", "target", "axis"),
+    [((3, 3), (3,), 0), ((3, 4), (3,), 0), ((4, 3), (3,), -1), ((2, 3, 4), (3, 1), -2)],
+)
 def test_class_axes_are_those_of_each_operand(shape, target, axis):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=shape), rng.random(target)
     want, slope = CE.value_and_grad(x, y, axis=axis)
-    for options in ({"axis": (axis,)}, {"axis": axis, "where": np.ones(shape, bool)}, {"axis": axis, "where": np.True_}):
+    for options in (
+        {"axis": (axis,)},
+        {"axis": axis, "where": np.ones(shape, bool)},
+        {"axis": axis, "where": np.True_},
+    ):
         np.testing.assert_array_equal(CE(x, y, **options), want)
         np.testing.assert_array_equal(CE.grad(x, y, **options), slope)
     np.testing.assert_array_equal(np.squeeze(CE(x, y, axis=axis, keepdims=True), axis), want)
@@ -803,12 +972,15 @@ def test_class_axes_are_those_of_each_operand(shape, target, axis):
 @pytest.mark.parametrize(
     ("axis", "error", "text"),
     [
-        (1.0, TypeError, "must be an int or a tuple of int, not 1.0"), ("x", TypeError, "must be an int or a tuple of int, not 'x'"),
-        ((0, 1.5), TypeError, "must be an int or a tuple of int, not (0, 1.5)"), (np.array([0, 1]), TypeError, "must be an int or a tuple of int, not array"),
-        ((0, 0), ValueError, "(0, 0) names an axis twice"), (2, np.exceptions.AxisError, "2 is out of bounds"),
+        (1.0, TypeError, "must be an int or a tuple of int, not 1.0"),
+        ("x", TypeError, "must be an int or a tuple of int, not 'x'"),
+        ((0, 1.5), TypeError, "must be an int or a tuple of int, not (0, 1.5)"),
+        (np.array([0, 1]), TypeError, "must be an int or a tuple of int, not array"),
+        ((0, 0), ValueError, "(0, 0) names an axis twice"),
+        (2, np.exceptions.AxisError, "2 is out of bounds"),
         (-(2**40), np.exceptions.AxisError, "-1099511627776 is out of bounds"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_axis(axis, error, text):
     for options in ({"keepdims": True}, {"where": np.ones((4, 3), bool)}):
         with pytest.raises(error, match=re.escape(f"softmax_cross_entropy.grad: axis {text}")):
@@ -831,7 +1003,7 @@ def test_a_mask_of_the_first_operands_shape_lies_over_its_elements():
         np.testing.assert_array_equal(CE.mean(x, y, where=where, over=()), want)
     chosen = np.array([True, False, True])
     want = np.where(chosen, CE(x, y), 0)
-    np.testing.assert_array_equal(CE(x, y, where=chosen), want)      # no four elements: rows
+    np.testing.assert_array_equal(CE(x, y, where=chosen), want)  # no four elements: rows
 
 
 def test_a_mask_may_enlarge_the_batch():
@@ -846,7 +1018,11 @@ def test_a_mask_may_enlarge_the_batch():
 
 def test_none_is_no_operand():
     x = np.ones((2, 3))
-    for call in (lambda **o: CE(x, None, **o), lambda **o: ul.softmax(None, **o), lambda **o: ul.triplet_margin_loss(x, x, None, **o)):
+    for call in (
+        lambda **o: CE(x, None, **o),
+        lambda **o: ul.softmax(None, **o),
+        lambda **o: ul.triplet_margin_loss(x, x, None, **o),
+    ):
         for options in ({}, {"keepdims": True}, {"where": np.ones((2, 3), bool)}, {"axis": (1,)}):
             with pytest.raises(TypeError):
                 call(**options)
@@ -876,7 +1052,9 @@ def test_cosines_of_tiny_vectors_with_a_floor():
     slope = b / math.sqrt(0.5 * 14)
     for size in (0.0, 5e-324, 1e-300, 1e-160, 1e-155, 1e-100, 1e-30):
         a = np.full(3, size)
-        np.testing.assert_allclose(ul.cosine_similarity(a, b, 0.5), size * b.sum() / math.sqrt(0.5 * 14), rtol=1e-14)
+        np.testing.assert_allclose(
+            ul.cosine_similarity(a, b, 0.5), size * b.sum() / math.sqrt(0.5 * 14), rtol=1e-14
+        )
         np.testing.assert_allclose(ul.cosine_similarity.grad(a, b, 0.5), slope, rtol=1e-14)
         np.testing.assert_allclose(ul.cosine_similarity.grads(b, a, 0.5)[1], slope, rtol=1e-14)
         np.testing.assert_allclose(ul.cosine_similarity.grad(a, b, 0.0, 0.5), b / 0.5, rtol=1e-14)
@@ -890,16 +1068,32 @@ def test_cosines_of_tiny_vectors_with_a_floor():
     [
         (lambda x, out: ul.softmax_cross_entropy(x, x, axis=1, keepdims=True, out=out), (3,), (3, 1)),
         (lambda x, out: ul.softmax_cross_entropy.grad(x, x, axis=1, where=x > 0, out=out), (3,), (3, 4)),
-        (lambda x, out: ul.softmax_cross_entropy.value_and_grad(x, x, axis=1, where=x > 0, out=(None, out)), (3,), (3, 4)),
+        (
+            lambda x, out: ul.softmax_cross_entropy.value_and_grad(
+                x, x, axis=1, where=x > 0, out=(None, out)
+            ),
+            (3,),
+            (3, 4),
+        ),
         (lambda x, out: ul.softmax(x, axis=1, where=x > 0, out=out), (4,), (3, 4)),
         (lambda x, out: ul.softmax_cross_entropy(x, x, axis=-2, keepdims=True, out=out), (4,), (1, 4)),
-        (lambda x, out: ul.softmax_cross_entropy(x[None], x[None], axis=(1, 2), keepdims=True, out=out), (1, 1), (1, 1, 1)),
-        (lambda x, out: ul.softmax_cross_entropy(x[None], x[None], axis=(1, -1), keepdims=True, out=out), (1, 1), (1, 1, 1)),
+        (
+            lambda x, out: ul.softmax_cross_entropy(x[None], x[None], axis=(1, 2), keepdims=True, out=out),
+            (1, 1),
+            (1, 1, 1),
+        ),
+        (
+            lambda x, out: ul.softmax_cross_entropy(x[None], x[None], axis=(1, -1), keepdims=True, out=out),
+            (1, 1),
+            (1, 1, 1),
+        ),
     ],
 )
 def test_too_short_an_output_is_blamed_on_its_shape(call, short, shape):
     out = np.full(short, 7.0)
-    with pytest.raises(ValueError, match=rf"output has shape {re.escape(str(short))}, the result {re.escape(str(shape))}"):
+    with pytest.raises(
+        ValueError, match=rf"output has shape {re.escape(str(short))}, the result {re.escape(str(shape))}"
+    ):
         call(np.arange(12.0).reshape(3, 4), out)
     assert (out == 7).all()
 
@@ -912,11 +1106,28 @@ def test_dataframes_have_rows_as_arrays_have(loss, attribute):
     pd = pytest.importorskip("pandas")
     ufunc, args = ufunc_of(loss, attribute), draw(loss, (3, 3))
     frame = pd.DataFrame(args[0], index=list("abc"), columns=list("xyz"))
-    for words in ({}, {"axis": 0}, {"axis": 1}, {"axis": (1,)}, {"axis": None}, {"keepdims": True}, {"axis": 0, "keepdims": True}):
-        rest = [a if lies else a[0] for a, lies in zip(args[1:], along(loss)[1:], strict=True)] if words.get("axis", 1) is None else args[1:]
-        for got, wanted in zip(results(ufunc, frame, *rest, **words), results(ufunc, args[0], *rest, **words), strict=True):
+    for words in (
+        {},
+        {"axis": 0},
+        {"axis": 1},
+        {"axis": (1,)},
+        {"axis": None},
+        {"keepdims": True},
+        {"axis": 0, "keepdims": True},
+    ):
+        rest = (
+            [a if lies else a[0] for a, lies in zip(args[1:], along(loss)[1:], strict=True)]
+            if words.get("axis", 1) is None
+            else args[1:]
+        )
+        for got, wanted in zip(
+            results(ufunc, frame, *rest, **words), results(ufunc, args[0], *rest, **words), strict=True
+        ):
             np.testing.assert_array_equal(np.asarray(got), wanted, strict=True)
-    shaped = [isinstance(r, pd.DataFrame) and r.axes[0].equals(frame.axes[0]) and r.axes[1].equals(frame.axes[1]) for r in results(ufunc, frame, *args[1:])]
+    shaped = [
+        isinstance(r, pd.DataFrame) and r.axes[0].equals(frame.axes[0]) and r.axes[1].equals(frame.axes[1])
+        for r in results(ufunc, frame, *args[1:])
+    ]
     assert shaped == [p != "value" or loss["row_value"] for p in loss["outputs"][attribute][1]]
 
 
@@ -946,7 +1157,9 @@ def test_arrays_of_many_axes(ndim):
     plain, ce = ul.logsumexp(x), ul.softmax_cross_entropy_with_integer_labels
     np.testing.assert_array_equal(ul.logsumexp(x, keepdims=True), plain[..., None], strict=True)
     np.testing.assert_array_equal(ul.logsumexp(x, where=np.ones(x.shape, bool)), plain, strict=True)
-    np.testing.assert_array_equal(ul.softmax_cross_entropy(x, np.zeros((2,) + (1,) * (ndim - 1))), 0 * plain, strict=True)
+    np.testing.assert_array_equal(
+        ul.softmax_cross_entropy(x, np.zeros((2,) + (1,) * (ndim - 1))), 0 * plain, strict=True
+    )
     assert ul.logsumexp(x, axis=None) == pytest.approx(math.log(6))
     assert ul.logsumexp.mean(x) == pytest.approx(math.log(3))
     assert ce.mean(x, labels, where=np.ones(x.shape, bool)) == pytest.approx(math.log(3))
@@ -954,7 +1167,9 @@ def test_arrays_of_many_axes(ndim):
     assert value == pytest.approx(math.log(3))
     assert grad.shape == x.shape
     assert ul.squared_error.mean(x, np.ones(3), axis=0).shape == x.shape[1:]
-    with pytest.raises(ValueError, match=r"squared_error.mean: operands could not be broadcast together with shapes"):
+    with pytest.raises(
+        ValueError, match=r"squared_error.mean: operands could not be broadcast together with shapes"
+    ):
         ul.squared_error.mean(x, np.ones(2))
 
 
@@ -972,7 +1187,10 @@ def test_fenchel_young_losses_say_what_is_wrong():
     for f in (loss, loss.grad, loss.value_and_grad):
         with pytest.raises(np.exceptions.AxisError, match="fenchel_young_loss: axis 5 is out of bounds"):
             f(x, x, axis=5)
-    with pytest.raises(TypeError, match=r"max_fun must give one number for each row, and softmax, of signature \(n\)->\(n\), does not"):
+    with pytest.raises(
+        TypeError,
+        match=r"max_fun must give one number for each row, and softmax, of signature \(n\)->\(n\), does not",
+    ):
         ul.make_fenchel_young_loss(ul.softmax)
     with pytest.raises(TypeError, match="exp, an elementwise ufunc, does not"):
         ul.make_fenchel_young_loss(np.exp)

@@ -45,11 +45,20 @@ def slope(f, x, h=1e-6):
 def test_dice_of_several_classes():
     each = by_hand(softmax(SCORES), LABELS)
     np.testing.assert_allclose(ul.dice_loss(SCORES, LABELS), each.mean(-1), rtol=1e-13)
-    np.testing.assert_allclose(ul.dice_loss(SCORES, LABELS, reduction="sum", ignore_background=True), each[:, 1:].sum(-1), rtol=1e-13)
-    np.testing.assert_allclose(ul.dice_loss(SCORES, LABELS, reduction="none", class_weights=[1, 2, 3]), each * [1, 2, 3], rtol=1e-13)
-    np.testing.assert_allclose(ul.dice_loss(softmax(SCORES), LABELS, apply_softmax=False), each.mean(-1), rtol=1e-12)
-    np.testing.assert_allclose(ul.dice_loss(SCORES, LABELS, alpha=0.3, beta=0.7, smooth=0.1, axis=1, reduction="none"),
-                               by_hand(softmax(SCORES), LABELS, 0.1, 0.3, 0.7, 1), rtol=1e-13)
+    np.testing.assert_allclose(
+        ul.dice_loss(SCORES, LABELS, reduction="sum", ignore_background=True), each[:, 1:].sum(-1), rtol=1e-13
+    )
+    np.testing.assert_allclose(
+        ul.dice_loss(SCORES, LABELS, reduction="none", class_weights=[1, 2, 3]), each * [1, 2, 3], rtol=1e-13
+    )
+    np.testing.assert_allclose(
+        ul.dice_loss(softmax(SCORES), LABELS, apply_softmax=False), each.mean(-1), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        ul.dice_loss(SCORES, LABELS, alpha=0.3, beta=0.7, smooth=0.1, axis=1, reduction="none"),
+        by_hand(softmax(SCORES), LABELS, 0.1, 0.3, 0.7, 1),
+        rtol=1e-13,
+    )
     assert ul.dice_loss(SCORES.astype("f4"), LABELS.astype(int)).dtype == np.float32
 
 
@@ -63,13 +72,26 @@ def test_the_numbers_of_the_source_document():
 def test_where_leaves_pixels_out():
     where = rng.random((2, 4, 5, 1)) < 0.7
     p = softmax(SCORES) * where
-    np.testing.assert_allclose(ul.dice_loss(SCORES, LABELS, where=where), by_hand(p, LABELS * where).mean(-1), rtol=1e-13)
+    np.testing.assert_allclose(
+        ul.dice_loss(SCORES, LABELS, where=where), by_hand(p, LABELS * where).mean(-1), rtol=1e-13
+    )
     one = where[..., 0]
-    np.testing.assert_allclose(ul.binary_dice_loss(SCORES[..., 0], LABELS[..., 0], where=one),
-                               by_hand(one / (1 + np.exp(-SCORES[..., 0])), LABELS[..., 0] * one), rtol=1e-13)
+    np.testing.assert_allclose(
+        ul.binary_dice_loss(SCORES[..., 0], LABELS[..., 0], where=one),
+        by_hand(one / (1 + np.exp(-SCORES[..., 0])), LABELS[..., 0] * one),
+        rtol=1e-13,
+    )
 
 
-@pytest.mark.parametrize("options", [{}, {"reduction": "sum", "class_weights": [1, 2, 3]}, {"ignore_background": True}, {"reduction": "none", "axis": (0, 1)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"reduction": "sum", "class_weights": [1, 2, 3]},
+        {"ignore_background": True},
+        {"reduction": "none", "axis": (0, 1)},
+    ],
+)
 def test_gradients_are_those_of_the_sum(options):
     value, grad = ul.dice_loss.value_and_grad(SCORES, LABELS, **options)
     np.testing.assert_array_equal(value, ul.dice_loss(SCORES, LABELS, **options))
@@ -84,8 +106,12 @@ def test_one_class():
         value, grad = ul.binary_dice_loss.value_and_grad(shaped, t.reshape(shaped.shape))
         np.testing.assert_allclose(value, want, rtol=1e-13)
         assert grad.shape == shaped.shape
-        np.testing.assert_allclose(grad.reshape(x.shape), slope(lambda x: ul.binary_dice_loss(x, t), x), atol=1e-9)
-    np.testing.assert_allclose(ul.binary_dice_loss(1 / (1 + np.exp(-x)), t, apply_sigmoid=False), want, rtol=1e-13)
+        np.testing.assert_allclose(
+            grad.reshape(x.shape), slope(lambda x: ul.binary_dice_loss(x, t), x), atol=1e-9
+        )
+    np.testing.assert_allclose(
+        ul.binary_dice_loss(1 / (1 + np.exp(-x)), t, apply_sigmoid=False), want, rtol=1e-13
+    )
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -94,22 +120,36 @@ def test_generalized(background):
     weights = 1 / (f**2 + 1e-7)
     weights *= 3 / weights.sum()
     want = (by_hand(softmax(SCORES), LABELS) * weights)[:, background:].mean()
-    value, grad = ul.multiclass_generalized_dice_loss.value_and_grad(SCORES, LABELS, ignore_background=background)
+    value, grad = ul.multiclass_generalized_dice_loss.value_and_grad(
+        SCORES, LABELS, ignore_background=background
+    )
     np.testing.assert_allclose(value, want, rtol=1e-13)
-    np.testing.assert_allclose(grad, slope(lambda x: ul.multiclass_generalized_dice_loss(x, LABELS, ignore_background=background), SCORES), atol=1e-9)
+    np.testing.assert_allclose(
+        grad,
+        slope(lambda x: ul.multiclass_generalized_dice_loss(x, LABELS, ignore_background=background), SCORES),
+        atol=1e-9,
+    )
 
 
-@pytest.mark.parametrize(("options", "what"), [
-    ({"reduction": "all"}, "reduction"), ({"reduction": np.array(["mean", "sum"])}, "reduction"),
-    ({"class_weights": [1, 2]}, "class_weights"), ({"apply_softmax": False}, "not probabilities"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"reduction": "all"}, "reduction"),
+        ({"reduction": np.array(["mean", "sum"])}, "reduction"),
+        ({"class_weights": [1, 2]}, "class_weights"),
+        ({"apply_softmax": False}, "not probabilities"),
+    ],
+)
 def test_bad_options(options, what):
     with pytest.raises(ValueError, match=f"dice_loss: .*{what}"):
         ul.dice_loss(SCORES, LABELS, **options)
 
 
 def test_bad_shapes():
-    with pytest.raises(ValueError, match=r"dice_loss: predictions of shape \(2, 4, 5, 3\) and targets of shape \(2, 4, 5, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"dice_loss: predictions of shape \(2, 4, 5, 3\) and targets of shape \(2, 4, 5, 2\)",
+    ):
         ul.dice_loss(SCORES, LABELS[..., :2])
     with pytest.raises(TypeError, match="unexpected keyword argument 'smoth'"):
         ul.dice_loss(SCORES, LABELS, smoth=1)
@@ -118,17 +158,27 @@ def test_bad_shapes():
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("attribute", ["", ".grad", ".value_and_grad"])
 def test_arguments_are_bound_as_pythons_own(function, attribute):
-    f, full = operator.attrgetter(attribute[1:])(function) if attribute else function, re.escape(function.__name__ + attribute)
+    f, full = (
+        operator.attrgetter(attribute[1:])(function) if attribute else function,
+        re.escape(function.__name__ + attribute),
+    )
     for word, value in (("want", ("value",)), ("name", "x"), ("smoth", 1)):
         with pytest.raises(TypeError, match=rf"^{full}\(\) got an unexpected keyword argument '{word}'$"):
             f(SCORES, LABELS, **{word: value})
     with pytest.raises(TypeError, match=rf"^{full}\(\) takes 2 positional arguments but 3 were given$"):
         f(SCORES, LABELS, None)
-    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) missing 1 required positional argument: 'targets'$"):
+    with pytest.raises(
+        TypeError, match=rf"^{function.__name__}\(\) missing 1 required positional argument: 'targets'$"
+    ):
         f(SCORES)
-    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) missing 2 required positional arguments: 'predictions' and 'targets'$"):
+    with pytest.raises(
+        TypeError,
+        match=rf"^{function.__name__}\(\) missing 2 required positional arguments: 'predictions' and 'targets'$",
+    ):
         f()
-    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) got multiple values for argument 'predictions'$"):
+    with pytest.raises(
+        TypeError, match=rf"^{function.__name__}\(\) got multiple values for argument 'predictions'$"
+    ):
         f(SCORES, predictions=SCORES)
 
 
@@ -147,6 +197,7 @@ def test_signatures(function):
 
 
 # Fenchel-Young
+
 
 def norm(x):
     return 0.5 * np.dot(x, x)
@@ -177,7 +228,9 @@ def test_gradient_of_fenchel_young(max_fun, axis):
 
 def test_fenchel_young_of_logsumexp_keeps_confident_rows():
     loss = ul.make_fenchel_young_loss(ul.logsumexp)
-    np.testing.assert_array_equal(loss([[20.0, 0, 0]], [[1.0, 0, 0]]), ul.softmax_cross_entropy([[20.0, 0, 0]], [[1.0, 0, 0]]))
+    np.testing.assert_array_equal(
+        loss([[20.0, 0, 0]], [[1.0, 0, 0]]), ul.softmax_cross_entropy([[20.0, 0, 0]], [[1.0, 0, 0]])
+    )
 
 
 def test_fenchel_young_hands_further_arguments_on():
@@ -200,17 +253,36 @@ def test_fenchel_young_of_logsumexp_with_masks_and_axes():
     where[2] = False
     for axis in (0, 1):
         top = np.where(where, np.exp(x), 0).sum(axis)
-        want = np.where(where.any(axis), np.log(np.where(top > 0, top, 1)) - np.where(where, x * y, 0).sum(axis), 0)
+        want = np.where(
+            where.any(axis), np.log(np.where(top > 0, top, 1)) - np.where(where, x * y, 0).sum(axis), 0
+        )
         np.testing.assert_allclose(loss(x, y, axis=axis, where=where), want, rtol=1e-13, atol=1e-15)
-        np.testing.assert_allclose(loss(x, y, axis=axis, where=where, keepdims=True), np.expand_dims(want, axis), rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(
+            loss(x, y, axis=axis, where=where, keepdims=True),
+            np.expand_dims(want, axis),
+            rtol=1e-13,
+            atol=1e-15,
+        )
         slope = np.where(where, np.exp(x) / np.expand_dims(np.where(top > 0, top, 1), axis) - y, 0)
         np.testing.assert_allclose(loss.grad(x, y, axis=axis, where=where), slope, rtol=1e-13, atol=1e-15)
-        np.testing.assert_allclose(loss.value_and_grad(x, y, axis=axis, where=where, keepdims=True)[1], slope, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(
+            loss.value_and_grad(x, y, axis=axis, where=where, keepdims=True)[1], slope, rtol=1e-13, atol=1e-15
+        )
     rows = np.array([True, False, True, True, True])
-    np.testing.assert_allclose(loss(x, 2 * y, where=rows), np.where(rows, np.log(np.exp(x).sum(1)) - 2 * (x * y).sum(1), 0), rtol=1e-13)
+    np.testing.assert_allclose(
+        loss(x, 2 * y, where=rows),
+        np.where(rows, np.log(np.exp(x).sum(1)) - 2 * (x * y).sum(1), 0),
+        rtol=1e-13,
+    )
     np.testing.assert_allclose(loss(x, 0.25), np.log(np.exp(x).sum(1)) - 0.25 * x.sum(1), rtol=1e-13)
-    np.testing.assert_allclose(loss(x, y[0], axis=None), np.log(np.exp(x).sum()) - (x * y[0]).sum(), rtol=1e-13)
-    assert loss(x.astype("f4"), y.astype("f4")).dtype == loss.grad(x.astype("f4"), y.astype("f4")).dtype == np.float32
+    np.testing.assert_allclose(
+        loss(x, y[0], axis=None), np.log(np.exp(x).sum()) - (x * y[0]).sum(), rtol=1e-13
+    )
+    assert (
+        loss(x.astype("f4"), y.astype("f4")).dtype
+        == loss.grad(x.astype("f4"), y.astype("f4")).dtype
+        == np.float32
+    )
     with pytest.raises(TypeError, match="unexpected keyword argument 'out'"):
         loss(x, y, out=np.empty(5))
 
@@ -239,13 +311,18 @@ def test_fenchel_young_wants_a_function():
 
 
 def confident(margin, dtype):
-    """An image of two pixels and two classes, both right by that margin; and the exact loss, from 1 - p itself."""
+    """An image of two pixels and two classes, both right by that margin; and the exact loss, from 1 - p
+    itself.
+    """
     x = np.array([[[margin, 0], [0, margin]]], dtype)
     wrong = float(np.exp(-margin) / (1 + np.exp(-margin)))
     return x, np.eye(2, dtype=dtype)[None], wrong / (2 - wrong + wrong)
 
 
-@pytest.mark.parametrize(("dtype", "margins", "rtol"), [("f2", (5, 8, 12), 1e-2), ("f4", (5, 20, 80), 1e-6), ("f8", (5, 40, 700), 1e-14)])
+@pytest.mark.parametrize(
+    ("dtype", "margins", "rtol"),
+    [("f2", (5, 8, 12), 1e-2), ("f4", (5, 20, 80), 1e-6), ("f8", (5, 40, 700), 1e-14)],
+)
 def test_confident_images_keep_their_digits(dtype, margins, rtol):
     for margin in margins:
         x, t, _ = confident(margin, dtype)
@@ -254,7 +331,11 @@ def test_confident_images_keep_their_digits(dtype, margins, rtol):
         tolerance = max(rtol, 6e-8 / want) if dtype == "f2" else rtol
         np.testing.assert_allclose(ul.dice_loss(x, t), want, rtol=tolerance)
         np.testing.assert_allclose(ul.multiclass_generalized_dice_loss(x, t), want, rtol=tolerance)
-        np.testing.assert_allclose(ul.binary_dice_loss(np.array([[margin, -margin]], dtype), np.array([[1, 0]], dtype)), want, rtol=tolerance)
+        np.testing.assert_allclose(
+            ul.binary_dice_loss(np.array([[margin, -margin]], dtype), np.array([[1, 0]], dtype)),
+            want,
+            rtol=tolerance,
+        )
         np.testing.assert_allclose(ul.dice_loss(x.astype(float)[:, :, ::-1], t[:, :, ::-1]), want, rtol=1e-14)
         grad = ul.dice_loss.grad(x, t)[0, 0]
         exact = ul.dice_loss.grad(x.astype(float), t)[0, 0]
@@ -278,12 +359,16 @@ def test_gradients_of_confident_images_are_derivatives():
 def test_float16_images():
     rng = np.random.default_rng(0)
     x = (rng.normal(size=(2, 50, 7)) * 3).astype("f2")
-    t = np.eye(7, dtype="f2")[rng.integers(0, 6, (2, 50))]      # a class of which there is nothing
+    t = np.eye(7, dtype="f2")[rng.integers(0, 6, (2, 50))]  # a class of which there is nothing
     p = ul.softmax(x)
     for apply, given in ((True, x), (False, p)):
         for loss in (ul.dice_loss, ul.multiclass_generalized_dice_loss):
             value, grad = loss.value_and_grad(given, t, apply_softmax=apply)
-            want, slope = loss.value_and_grad(given.astype("f4"), t.astype("f4"), apply_softmax=apply) if apply else (value, grad)
+            want, slope = (
+                loss.value_and_grad(given.astype("f4"), t.astype("f4"), apply_softmax=apply)
+                if apply
+                else (value, grad)
+            )
             assert value.dtype == grad.dtype == np.float16
             assert np.isfinite(value).all()
             np.testing.assert_array_equal(value, np.asarray(want).astype("f2"))
@@ -310,7 +395,11 @@ def test_probabilities_are_checked_only_where_they_take_part():
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_no_call_emits_a_warning(dtype):
     special = np.array([np.nan, np.inf, -np.inf, 0, 65504, -65504, 6e-8], dtype)
-    images = [np.resize(special, (3, 7, 2)), np.full((3, 7, 2), -np.inf, dtype), np.full((3, 7, 2), 60000, dtype)]
+    images = [
+        np.resize(special, (3, 7, 2)),
+        np.full((3, 7, 2), -np.inf, dtype),
+        np.full((3, 7, 2), 60000, dtype),
+    ]
     images += [np.zeros((3, 0, 2), dtype), np.zeros((0, 7, 2), dtype)]
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
@@ -341,9 +430,15 @@ def test_masks_that_do_not_count_are_refused():
     x, t, hidden = SCORES[..., :1], LABELS[..., :1], np.ma.array(SCORES[..., :1], mask=LABELS[..., :1] > 0)
     words = {"predictions": hidden, "targets": hidden, "smooth": one}
     calls = {
-        ul.dice_loss: {**words, "class_weights": np.ma.array([1], mask=[1]), "alpha": np.ma.masked, "beta": [one]},
-        ul.binary_dice_loss: words, ul.multiclass_generalized_dice_loss: words,
-    }  # fmt: skip
+        ul.dice_loss: {
+            **words,
+            "class_weights": np.ma.array([1], mask=[1]),
+            "alpha": np.ma.masked,
+            "beta": [one],
+        },
+        ul.binary_dice_loss: words,
+        ul.multiclass_generalized_dice_loss: words,
+    }
     for loss, masks in calls.items():
         for f in (loss, loss.grad, loss.value_and_grad):
             for what, mask in masks.items():
@@ -354,7 +449,10 @@ def test_masks_that_do_not_count_are_refused():
     with pytest.raises(TypeError, match=r"^dice_loss: where is a masked array"):
         ul.dice_loss(x, t, where=list(hidden > 0))
     where = LABELS > 0
-    np.testing.assert_array_equal(ul.dice_loss(SCORES, LABELS, where=np.ma.array(np.ones_like(where), mask=~where)), ul.dice_loss(SCORES, LABELS, where=where))
+    np.testing.assert_array_equal(
+        ul.dice_loss(SCORES, LABELS, where=np.ma.array(np.ones_like(where), mask=~where)),
+        ul.dice_loss(SCORES, LABELS, where=where),
+    )
 
 
 class Quantity(np.ndarray):
@@ -373,17 +471,33 @@ class Plain(np.ndarray):
 def test_images_that_handle_ufuncs_themselves_are_refused():
     weights, where = np.ones(SCORES.shape[-1]), np.ones(SCORES.shape, bool)
     calls = [
-        (ul.dice_loss, {"predictions": SCORES, "targets": LABELS, "class_weights": weights, "smooth": np.array(1.0), "where": where}),
-        (ul.binary_dice_loss, {"predictions": SCORES[..., 0], "targets": LABELS[..., 0], "where": where[..., 0]}),
+        (
+            ul.dice_loss,
+            {
+                "predictions": SCORES,
+                "targets": LABELS,
+                "class_weights": weights,
+                "smooth": np.array(1.0),
+                "where": where,
+            },
+        ),
+        (
+            ul.binary_dice_loss,
+            {"predictions": SCORES[..., 0], "targets": LABELS[..., 0], "where": where[..., 0]},
+        ),
         (ul.multiclass_generalized_dice_loss, {"predictions": SCORES, "targets": LABELS}),
     ]
     for loss, given in calls:
         for f in (loss, loss.grad, loss.value_and_grad):
             want = f(**given)
             for what, x in given.items():
-                with pytest.raises(TypeError, match=rf"^{loss.__name__}: {what} is a Quantity, which handles ufuncs itself"):
+                with pytest.raises(
+                    TypeError, match=rf"^{loss.__name__}: {what} is a Quantity, which handles ufuncs itself"
+                ):
                     f(**{**given, what: x.view(Quantity)})
-                with pytest.raises(TypeError, match=r"operand 'Opaque' does not support ufuncs \(__array_ufunc__=None\)"):
+                with pytest.raises(
+                    TypeError, match=r"operand 'Opaque' does not support ufuncs \(__array_ufunc__=None\)"
+                ):
                     f(**{**given, what: Opaque()})
                 np.testing.assert_equal(f(**{**given, what: x.view(Plain)}), want)
             with pytest.raises(TypeError, match="predictions is a Quantity"):
@@ -392,11 +506,23 @@ def test_images_that_handle_ufuncs_themselves_are_refused():
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_matrices_are_arrays():
-    x, t, where = np.array([[2.0, -1.0], [0.5, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[True, True], [False, True]])
-    for loss, words in ((ul.dice_loss, {"where": where}), (ul.binary_dice_loss, {"where": where}), (ul.multiclass_generalized_dice_loss, {})):
+    x, t, where = (
+        np.array([[2.0, -1.0], [0.5, 1.0]]),
+        np.array([[1.0, 0.0], [0.0, 1.0]]),
+        np.array([[True, True], [False, True]]),
+    )
+    for loss, words in (
+        (ul.dice_loss, {"where": where}),
+        (ul.binary_dice_loss, {"where": where}),
+        (ul.multiclass_generalized_dice_loss, {}),
+    ):
         for f in (loss, loss.value_and_grad):
             got = f(np.asmatrix(x), np.asmatrix(t), **{word: np.asmatrix(a) for word, a in words.items()})
-            for g, w in zip(got, f(x, t, **words), strict=True) if isinstance(got, tuple) else [(got, f(x, t, **words))]:
+            for g, w in (
+                zip(got, f(x, t, **words), strict=True)
+                if isinstance(got, tuple)
+                else [(got, f(x, t, **words))]
+            ):
                 assert type(g) is type(w)
                 np.testing.assert_array_equal(g, w)
 
@@ -404,7 +530,9 @@ def test_matrices_are_arrays():
 def test_images_of_pandas_are_taken():
     pd = pytest.importorskip("pandas")
     x, t = np.array([[2.0, -1.0]]), np.array([[1.0, 0.0]])
-    np.testing.assert_array_equal(ul.binary_dice_loss(pd.DataFrame(x), pd.DataFrame(t)), ul.binary_dice_loss(x, t))
+    np.testing.assert_array_equal(
+        ul.binary_dice_loss(pd.DataFrame(x), pd.DataFrame(t)), ul.binary_dice_loss(x, t)
+    )
 
 
 def test_pixels_that_take_no_part_are_not_read():
@@ -421,7 +549,9 @@ def test_pixels_that_take_no_part_are_not_read():
 def regions_to_add_up():
     """Images, targets and options, with regions of few and many pixels and classes."""
     rng = np.random.default_rng(0)
-    for dtype, classes, pixels in itertools.product(("f4", "f8"), (1, 2, 5, 33, 70), ((3, 5), (4, 4), (13, 11), (1, 0))):
+    for dtype, classes, pixels in itertools.product(
+        ("f4", "f8"), (1, 2, 5, 33, 70), ((3, 5), (4, 4), (13, 11), (1, 0))
+    ):
         x = rng.normal(size=(3, *pixels, classes)).astype(dtype) * 9
         t = rng.random(x.shape).astype(dtype)
         where = rng.random(x.shape) < 0.8
@@ -432,14 +562,26 @@ def regions_to_add_up():
 @pytest.mark.parametrize(
     ("change", "error", "text"),
     [
-        ({"where": np.ones(3, bool)}, ValueError, "where of shape (3,) does not broadcast to the predictions' shape (2, 3, 4)"),
-        ({"smooth": np.ones(3)}, ValueError, "smooth of shape (3,) does not broadcast to the losses' shape (2, 4)"),
-        ({"alpha": np.ones((3, 1))}, ValueError, "alpha of shape (3, 1) does not broadcast to the losses' shape (2, 4)"),
+        (
+            {"where": np.ones(3, bool)},
+            ValueError,
+            "where of shape (3,) does not broadcast to the predictions' shape (2, 3, 4)",
+        ),
+        (
+            {"smooth": np.ones(3)},
+            ValueError,
+            "smooth of shape (3,) does not broadcast to the losses' shape (2, 4)",
+        ),
+        (
+            {"alpha": np.ones((3, 1))},
+            ValueError,
+            "alpha of shape (3, 1) does not broadcast to the losses' shape (2, 4)",
+        ),
         ({"axis": 1.0}, TypeError, "axis must be an int or a tuple of int, not 1.0"),
         ({"axis": 3}, np.exceptions.AxisError, "axis 3 is out of bounds"),
         ({"axis": (1, 1)}, ValueError, "axis (1, 1) names an axis twice"),
     ],
-)  # fmt: skip
+)
 def test_wrong_words_are_named(change, error, text):
     for f in (ul.dice_loss, ul.dice_loss.grad, ul.dice_loss.value_and_grad):
         with pytest.raises(error, match=re.escape(f"dice_loss: {text}")):
@@ -463,7 +605,11 @@ def test_weights_of_generalized_dice_depend_on_no_layout():
     for dtype in ("f2", "f4", "f8"):
         x, t = rng.normal(size=(2, 3, 50, 42)).astype(dtype)
         want = ul.multiclass_generalized_dice_loss(x, t)
-        for layout in (np.asfortranarray, lambda a: np.moveaxis(np.moveaxis(a, -1, 0).copy(), 0, -1), lambda a: a.astype(a.dtype.newbyteorder())):
+        for layout in (
+            np.asfortranarray,
+            lambda a: np.moveaxis(np.moveaxis(a, -1, 0).copy(), 0, -1),
+            lambda a: a.astype(a.dtype.newbyteorder()),
+        ):
             assert ul.multiclass_generalized_dice_loss(x, layout(t)) == want
 
 
@@ -503,13 +649,27 @@ def test_sums_of_regions_have_all_digits():
 
 
 def test_bits_depend_on_no_instruction_set():
-    code = "import hashlib, itertools\nimport numpy as np, ufloss as ul\n" + inspect.getsource(regions_to_add_up) + """
+    code = (
+        "import hashlib, itertools\nimport numpy as np, ufloss as ul\n"
+        + inspect.getsource(regions_to_add_up)
+        + """
 for x, t, options in regions_to_add_up():
     for a in ul.dice_loss.value_and_grad(x, t, **options):
         print(hashlib.sha256(np.ascontiguousarray(a)).hexdigest())
 """
-    names = [n for n in ul.show_config("dicts")["usable instruction sets"] if n != "x86-64-v2"]      # which has no fma
-    said = {subprocess.run([sys.executable, "-c", code], env={**os.environ, "UFLOSS_ISA": n}, capture_output=True, text=True, check=True).stdout for n in names}
+    )
+    # which has no fma
+    names = [n for n in ul.show_config("dicts")["usable instruction sets"] if n != "x86-64-v2"]
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "UFLOSS_ISA": n},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for n in names
+    }
     assert len(said) == 1
 
 
@@ -528,7 +688,9 @@ def test_wrong_types_are_refused_in_the_name_that_was_called(wrong):
     fenchel = ul.make_fenchel_young_loss(ul.logsumexp)
     for f in (ul.dice_loss, ul.dice_loss.grad, ul.multiclass_generalized_dice_loss, fenchel, fenchel.grad):
         for args in ((np.full(x.shape, wrong), x), (x, np.full(x.shape, wrong))):
-            with pytest.raises(TypeError, match=r"^(binary_)?dice_loss|^multiclass_generalized|^fenchel_young_loss"):
+            with pytest.raises(
+                TypeError, match=r"^(binary_)?dice_loss|^multiclass_generalized|^fenchel_young_loss"
+            ):
                 f(*args)
     for word in ("smooth", "alpha", "beta"):
         with pytest.raises(TypeError, match=f"dice_loss: {word} must be real numbers"):
@@ -552,8 +714,17 @@ def test_a_plain_function_of_an_empty_batch():
 def test_a_class_that_weighs_nothing_is_not_looked_at(apply, spoilt):
     x = SCORES if apply else softmax(SCORES)
     parameters = {"smooth": np.array([spoilt, 1, 2]), "alpha": np.array([-1, 0.5, 0.3])}
-    for leave_out in ({"ignore_background": True}, {"class_weights": [0, 1, 1]}, {"class_weights": [spoilt, 2, 1], "ignore_background": True}):
-        for options in ({"reduction": "none"}, {"reduction": "sum"}, {"reduction": "mean", "axis": (0, 2)}, {"where": rng.random((2, 4, 5, 1)) < 0.8}):
+    for leave_out in (
+        {"ignore_background": True},
+        {"class_weights": [0, 1, 1]},
+        {"class_weights": [spoilt, 2, 1], "ignore_background": True},
+    ):
+        for options in (
+            {"reduction": "none"},
+            {"reduction": "sum"},
+            {"reduction": "mean", "axis": (0, 2)},
+            {"where": rng.random((2, 4, 5, 1)) < 0.8},
+        ):
             words = {"apply_softmax": apply, **leave_out, **options}
             for given in ({}, {name: a[None] for name, a in parameters.items()}):
                 plain = {name: np.where(np.arange(3) == 0, 1, a) for name, a in given.items()}
@@ -570,33 +741,60 @@ def test_predictions_of_a_class_that_weighs_nothing_are_not_looked_at():
     want, slope = ul.dice_loss.value_and_grad(p, t, apply_softmax=False, where=[False, True])
     for options in ({"class_weights": [0, 1]}, {"ignore_background": True, "reduction": "sum"}):
         value, grad = ul.dice_loss.value_and_grad(p, t, apply_softmax=False, **options)
-        assert value == pytest.approx(0.14102564, abs=1e-8) if "class_weights" in options else value == 2 * want
+        assert (
+            value == pytest.approx(0.14102564, abs=1e-8) if "class_weights" in options else value == 2 * want
+        )
         np.testing.assert_array_equal(grad, slope * (1 if "class_weights" in options else 2))
     for apply in (True, False):
-        value, grad = ul.dice_loss.value_and_grad(np.full((1, 2, 1), np.nan), t[..., :1], apply_softmax=apply, class_weights=[0])
+        value, grad = ul.dice_loss.value_and_grad(
+            np.full((1, 2, 1), np.nan), t[..., :1], apply_softmax=apply, class_weights=[0]
+        )
         assert value == 0
         assert (grad == 0).all()
     value, grad = ul.dice_loss.value_and_grad(p, t, class_weights=[0, 0])
     assert value == 0
     assert (grad == 0).all()
-    assert np.isnan(ul.dice_loss.grad(p, t, class_weights=[0, 1])).all()      # one score that is NaN leaves no probability
+    # one score that is NaN leaves no probability
+    assert np.isnan(ul.dice_loss.grad(p, t, class_weights=[0, 1])).all()
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i8"])
 def test_probabilities_lie_between_0_and_1(dtype):
-    several, one, t = np.array([[[2, -1], [0, 1]]], dtype), np.array([[-2, 1]], dtype), np.array([[[1, 0], [0, 1]]], dtype)
+    several, one, t = (
+        np.array([[[2, -1], [0, 1]]], dtype),
+        np.array([[-2, 1]], dtype),
+        np.array([[[1, 0], [0, 1]]], dtype),
+    )
     for f in (ul.dice_loss, ul.dice_loss.value_and_grad, ul.multiclass_generalized_dice_loss.grad):
-        with pytest.raises(ValueError, match=r"dice_loss: predictions are not probabilities, which lie between 0 and 1: one of them is 2$"):
+        with pytest.raises(
+            ValueError,
+            match=r"dice_loss: predictions are not probabilities, which lie between 0 and 1: one of them is 2$",
+        ):
             f(several, t, apply_softmax=False)
-    for f, options in ((ul.binary_dice_loss, {"apply_sigmoid": False}), (ul.binary_dice_loss.grad, {"apply_sigmoid": False})):
-        with pytest.raises(ValueError, match=r"^binary_dice_loss: predictions are not probabilities, .*: one of them is -2$"):
+    for f, options in (
+        (ul.binary_dice_loss, {"apply_sigmoid": False}),
+        (ul.binary_dice_loss.grad, {"apply_sigmoid": False}),
+    ):
+        with pytest.raises(
+            ValueError, match=r"^binary_dice_loss: predictions are not probabilities, .*: one of them is -2$"
+        ):
             f(one, t[..., 0], **options)
-    with pytest.raises(ValueError, match=r"^dice_loss: predictions are not probabilities, .*: one of them is -2$"):
+    with pytest.raises(
+        ValueError, match=r"^dice_loss: predictions are not probabilities, .*: one of them is -2$"
+    ):
         ul.dice_loss(one[..., None], t[..., :1], apply_softmax=False)
     where = np.array([[[False], [True]]])
-    for got, want in zip(*(ul.dice_loss.value_and_grad(p, t, apply_softmax=False, where=where) for p in (several, several % 2)), strict=True):
+    for got, want in zip(
+        *(
+            ul.dice_loss.value_and_grad(p, t, apply_softmax=False, where=where)
+            for p in (several, several % 2)
+        ),
+        strict=True,
+    ):
         np.testing.assert_array_equal(got, want)
-    assert ul.binary_dice_loss(one, t[..., 0], apply_sigmoid=False, where=[[False, True]]) == pytest.approx(1 / 3, rel=1e-3)
+    assert ul.binary_dice_loss(one, t[..., 0], apply_sigmoid=False, where=[[False, True]]) == pytest.approx(
+        1 / 3, rel=1e-3
+    )
     assert np.isfinite(ul.dice_loss(several, t, apply_softmax=False, class_weights=[0, 0]))
 
 
@@ -623,13 +821,24 @@ def test_images_of_pandas_go_by_their_labels():
         value, grad = loss.value_and_grad(x, t, **{"where": where} if takes_where else {})
         for turn in (lambda a: a[::-1], lambda a: a[["z", "x", "y"]], lambda a: a):
             words = {"where": turn(frames[2])} if takes_where else {}
-            for got in (loss.value_and_grad(frames[0], turn(frames[1]), **words), loss.value_and_grad(targets=turn(frames[1]), predictions=frames[0], **words)):
+            for got in (
+                loss.value_and_grad(frames[0], turn(frames[1]), **words),
+                loss.value_and_grad(targets=turn(frames[1]), predictions=frames[0], **words),
+            ):
                 np.testing.assert_array_equal(got[0], value)
                 np.testing.assert_array_equal(got[1], grad)
-        for other, text in ((frames[1].set_axis(list("abcdf")), "index"), (frames[1].iloc[:4], "index"), (frames[1].rename(columns={"x": "w"}), "columns")):
-            with pytest.raises(ValueError, match=f"^{loss.__name__}: operands of pandas have different {text}"):
+        for other, text in (
+            (frames[1].set_axis(list("abcdf")), "index"),
+            (frames[1].iloc[:4], "index"),
+            (frames[1].rename(columns={"x": "w"}), "columns"),
+        ):
+            with pytest.raises(
+                ValueError, match=f"^{loss.__name__}: operands of pandas have different {text}"
+            ):
                 loss(frames[0], other)
     series = [pd.Series(a[:, 0], index=list("abcde")) for a in (x, t)]
-    np.testing.assert_array_equal(ul.binary_dice_loss(series[0], series[1][::-1]), ul.binary_dice_loss(x[:, 0], t[:, 0]))
+    np.testing.assert_array_equal(
+        ul.binary_dice_loss(series[0], series[1][::-1]), ul.binary_dice_loss(x[:, 0], t[:, 0])
+    )
     with pytest.raises(TypeError, match=r"^dice_loss: Series and DataFrames do not go together"):
         ul.dice_loss(*frames[:2], where=series[0] > 0)

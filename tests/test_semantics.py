@@ -22,7 +22,11 @@ NUMPY_BUFFER = 8192  # arrays that NumPy must cast go through a buffer of this m
 def bits(array):
     """Type, shape and bytes of a result; one NaN is as good as another."""
     array = np.asarray(array)
-    return array.dtype.newbyteorder("="), array.shape, np.where(np.isnan(array), np.array(np.nan, array.dtype), array).tobytes()
+    return (
+        array.dtype.newbyteorder("="),
+        array.shape,
+        np.where(np.isnan(array), np.array(np.nan, array.dtype), array).tobytes(),
+    )
 
 
 def assert_same(got, want):
@@ -50,7 +54,12 @@ def in_bytes(offset, pitch=0):
     """Elements at any byte, `pitch` bytes of gap between them."""
 
     def layout(a):
-        fields = {"names": ["x"], "formats": [a.dtype], "offsets": [offset], "itemsize": offset + a.itemsize + pitch}
+        fields = {
+            "names": ["x"],
+            "formats": [a.dtype],
+            "offsets": [offset],
+            "itemsize": offset + a.itemsize + pitch,
+        }
         room = np.zeros(len(a), np.dtype(fields))
         room["x"] = a
         return room["x"]
@@ -127,7 +136,10 @@ def test_two_dimensional_layouts_agree(case):
 
 def test_operands_broadcast_also_parameters(case):
     shapes = [(4, 1, 3), (5, 1), (3,), ()]
-    args = [case.draw(np.prod(s, dtype=int), seed=i)[i].reshape(s) for i, s in zip(range(case.nin), shapes, strict=False)]
+    args = [
+        case.draw(np.prod(s, dtype=int), seed=i)[i].reshape(s)
+        for i, s in zip(range(case.nin), shapes, strict=False)
+    ]
     full = [np.ascontiguousarray(a) for a in np.broadcast_arrays(*args)]
     got = case(*args)
     assert got[0].shape == np.broadcast_shapes(*shapes[: case.nin])
@@ -179,7 +191,9 @@ def test_out_of_some_outputs_only(case):
     for given_outputs in itertools.product([False, True], repeat=case.nout):
         out = tuple(o if g else None for o, g in zip(fresh(want), given_outputs, strict=True))
         assert_same(case(*args, out=out), want)
-        assert_same([o for o in out if o is not None], [w for w, g in zip(want, given_outputs, strict=True) if g])
+        assert_same(
+            [o for o in out if o is not None], [w for w, g in zip(want, given_outputs, strict=True) if g]
+        )
 
 
 def test_out_of_another_type_gets_the_result_cast(case):
@@ -267,7 +281,9 @@ def test_output_may_overlap_an_input(case, source, target):
     want = case(*[a[source] for a in args])
     for operand, output in itertools.product(range(case.nin), range(case.nout)):
         mine = [a.copy() for a in args]
-        out = tuple(mine[operand][target] if i == output else np.empty_like(want[0]) for i in range(case.nout))
+        out = tuple(
+            mine[operand][target] if i == output else np.empty_like(want[0]) for i in range(case.nout)
+        )
         assert_same(case(*[a[source] for a in mine], out=out), want)
 
 
@@ -275,7 +291,13 @@ def test_where_leaves_the_other_elements_alone(case):
     n = NUMPY_BUFFER + 500
     args = case.draw(n)
     want = case(*args)
-    for mask in (np.random.default_rng(1).random(n) < 0.5, np.arange(n) % 2 == 0, np.array(False), np.array(True), np.arange(n) > n - 3):
+    for mask in (
+        np.random.default_rng(1).random(n) < 0.5,
+        np.arange(n) % 2 == 0,
+        np.array(False),
+        np.array(True),
+        np.arange(n) > n - 3,
+    ):
         for dtype in ("f4", "f8"):
             out = fresh(want, dtype)
             case(*args, out=out, where=mask)
@@ -325,9 +347,15 @@ def test_order_of_the_result(case):
     c = [a.reshape(4, 5) for a in case.draw(20)]
     f = [np.asfortranarray(a) for a in c]
     for args, order, flag in [
-        (c, "C", "C"), (c, "F", "F"), (c, "A", "C"), (c, "K", "C"),
-        (f, "C", "C"), (f, "F", "F"), (f, "A", "F"), (f, "K", "F"),
-    ]:  # fmt: skip
+        (c, "C", "C"),
+        (c, "F", "F"),
+        (c, "A", "C"),
+        (c, "K", "C"),
+        (f, "C", "C"),
+        (f, "F", "F"),
+        (f, "A", "F"),
+        (f, "K", "F"),
+    ]:
         got = case(*args, order=order)
         assert all(g.flags[f"{flag}_CONTIGUOUS"] for g in got)
         assert_same(got, case(*c))
@@ -439,7 +467,10 @@ def test_cloudpickle_gives_the_same_object(case):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_outputs_of_one_pass_equal_their_parts(family, dtype):
-    operands = [np.concatenate(pair) for pair in zip(family[0].draw(1000, dtype), family[0].specials(dtype), strict=True)]
+    operands = [
+        np.concatenate(pair)
+        for pair in zip(family[0].draw(1000, dtype), family[0].specials(dtype), strict=True)
+    ]
     first = {}
     for case in family:
         for part, result in zip(case.parts, case(*operands), strict=True):
@@ -472,7 +503,9 @@ def test_silent_over_special_values(case, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_silent_where_numpy_casts_an_operand(case, dtype):
-    """NumPy looks at the floating-point flags of a call with a cast in it, those that the loop left included."""
+    """NumPy looks at the floating-point flags of a call with a cast in it, those that the loop left
+    included.
+    """
     grid = [np.resize(a, max(len(a), NUMPY_BUFFER + 500)) for a in case.specials(dtype)]
     roles = [a["role"] for a in case.loss["args"]]
     whole = np.resize([0, 1, 3, -1], len(grid[0]))
@@ -524,7 +557,7 @@ def test_float16_is_float32_rounded_once(case):
     args = [np.concatenate(pair) for pair in zip(case.draw(5000, "f2"), case.specials("f2"), strict=True)]
     with np.errstate(all="ignore"):
         want = [w.astype("f2") for w in case(*[a.astype("f4") for a in args])]
-        if case.parts[-1] == "hess_bound":      # which stays positive
+        if case.parts[-1] == "hess_bound":  # which stays positive
             want[-1] = np.maximum(want[-1], np.finfo("f2").smallest_subnormal)
     assert_same(case(*args), want)
 
@@ -540,8 +573,10 @@ def test_threads_do_not_disturb_each_other(case):
 
 # Arrays that do not fit into the cache are written past it.
 
-PAST_CACHE_FROM = _core.past_cache_from()      # None: never, on a machine that does not tell the size of its cache
-LONG = max(12_000_000, (PAST_CACHE_FROM or 0) // (3 * 4) + 100_000)      # three operands of so many float32 are stored past the cache
+# None: never, on a machine that does not tell the size of its cache
+PAST_CACHE_FROM = _core.past_cache_from()
+# three operands of so many float32 are stored past the cache
+LONG = max(12_000_000, (PAST_CACHE_FROM or 0) // (3 * 4) + 100_000)
 
 
 @pytest.fixture(scope="module")
@@ -595,7 +630,9 @@ def test_any_floats_in_any_shape_equal_scalar_calls(family, data):
     for case in family:
         got = case(*args)
         scalars = [case(*point) for point in zip(*[a.ravel() for a in args], strict=True)]
-        want = [np.array(column, dtype).reshape(shape) for column in zip(*scalars, strict=True)] or [np.empty(shape, dtype)] * case.nout
+        want = [np.array(column, dtype).reshape(shape) for column in zip(*scalars, strict=True)] or [
+            np.empty(shape, dtype)
+        ] * case.nout
         assert_same(got, want)
 
 
@@ -622,7 +659,9 @@ def test_other_ufuncs_have_no_reductions(case):
 
 @pytest.mark.parametrize("case", BINARY, ids=repr)
 def test_reductions_go_one_by_one(case):
-    """Every ufunc of two inputs has NumPy's reduce and accumulate, which feed a result back as the next first argument."""
+    """Every ufunc of two inputs has NumPy's reduce and accumulate, which feed a result back as the next first
+    argument.
+    """
     for dtype in "efd":
         x = case.draw(20, dtype)[0]
         steps = [x[0]]
@@ -631,6 +670,8 @@ def test_reductions_go_one_by_one(case):
         steps = np.array(steps, dtype)
         np.testing.assert_array_equal(case.ufunc.accumulate(x), steps)
         np.testing.assert_array_equal(case.ufunc.reduce(x), steps[-1])
-        np.testing.assert_array_equal(case.ufunc.reduce(np.repeat(x, 3).reshape(20, 3), axis=0), np.repeat(steps[-1], 3))
+        np.testing.assert_array_equal(
+            case.ufunc.reduce(np.repeat(x, 3).reshape(20, 3), axis=0), np.repeat(steps[-1], 3)
+        )
         np.testing.assert_array_equal(case.ufunc.reduceat(x, [0, 10]), [steps[9], case.ufunc.reduce(x[10:])])
         np.testing.assert_array_equal(case.ufunc.accumulate(np.repeat(x, 2)[::2]), steps)

@@ -75,11 +75,15 @@ ul.show_config(mode="xml")
 
 
 def test_stub_is_the_one_that_the_registry_gives():
-    assert STUB.read_text(encoding="utf-8") == _stubs.stub(), "run `python -m ufloss._stubs > python/ufloss/__init__.pyi`"
+    assert STUB.read_text(encoding="utf-8") == _stubs.stub(), (
+        "run `python -m ufloss._stubs > python/ufloss/__init__.pyi`"
+    )
 
 
 def test_module_prints_the_stub():
-    run = subprocess.run([sys.executable, "-W", "error", "-m", "ufloss._stubs"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "ufloss._stubs"], capture_output=True, text=True, check=True
+    )
     assert run.stdout == _stubs.stub()
 
 
@@ -92,10 +96,23 @@ def tree():
 def test_stub_declares_the_names_of_the_package(tree):
     declared = {node.name for node in tree if isinstance(node, ast.FunctionDef)}
     declared |= {node.target.id for node in tree if isinstance(node, ast.AnnAssign)}
-    declared |= {node.targets[0].id for node in tree if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)}      # aliases
-    declared |= {alias.asname for node in tree if isinstance(node, ast.ImportFrom) for alias in node.names if alias.asname}
+    # aliases
+    declared |= {
+        node.targets[0].id
+        for node in tree
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
+    }
+    declared |= {
+        alias.asname
+        for node in tree
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
     assert {name for name in declared if not name.startswith("_") or name == "__version__"} == set(ul.__all__)
-    listed = next(node.value for node in tree if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
+    listed = next(
+        node.value for node in tree if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
+    )
     assert ast.literal_eval(listed) == ul.__all__
 
 
@@ -105,18 +122,27 @@ def test_stub_of_ctc_declares_its_names():
     declared = {node.name: None for node in body if isinstance(node, ast.FunctionDef)}
     for node in body:
         if isinstance(node, ast.AnnAssign):
-            cls = classes.get(ast.unparse(node.annotation)[len("Final["):-1])
-            declared[node.target.id] = {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign)} if cls else set()
+            cls = classes.get(ast.unparse(node.annotation)[len("Final[") : -1])
+            declared[node.target.id] = (
+                {n.target.id for n in cls.body if isinstance(n, ast.AnnAssign)} if cls else set()
+            )
     assert sorted(declared) == ul.ctc.__all__
     for name, derived in declared.items():
-        assert derived is None or derived == {a for a, thing in vars(getattr(ul.ctc, name)).items() if type(thing) is np.ufunc}
+        assert derived is None or derived == {
+            a for a, thing in vars(getattr(ul.ctc, name)).items() if type(thing) is np.ufunc
+        }
 
 
 def test_stub_declares_the_derivatives_that_exist(tree, value):
-    title = next(ast.unparse(n.annotation) for n in tree if isinstance(n, ast.AnnAssign) and n.target.id == value.name)
+    title = next(
+        ast.unparse(n.annotation) for n in tree if isinstance(n, ast.AnnAssign) and n.target.id == value.name
+    )
     body = next(n.body for n in tree if isinstance(n, ast.ClassDef) and f"Final[{n.name}]" == title)
     declared = {node.target.id for node in body if isinstance(node, ast.AnnAssign)}
-    assert declared == {name for name, thing in vars(value.ufunc).items() if type(thing) is np.ufunc} | {"sum", "mean"}
+    assert declared == {name for name, thing in vars(value.ufunc).items() if type(thing) is np.ufunc} | {
+        "sum",
+        "mean",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -124,14 +150,32 @@ def complaints(tmp_path_factory, pytestconfig):
     """Lines of the two programs and of the stub that mypy complains about, and what it says."""
     pytest.importorskip("mypy")
     folder = tmp_path_factory.mktemp("stub")
-    programs = {"good.py": GOOD, "wrong.py": WRONG, "declared.pyi": _stubs.stub(), "declared_ctc.pyi": CTC_STUB.read_text(encoding="utf-8")}
+    programs = {
+        "good.py": GOOD,
+        "wrong.py": WRONG,
+        "declared.pyi": _stubs.stub(),
+        "declared_ctc.pyi": CTC_STUB.read_text(encoding="utf-8"),
+    }
     for name, text in programs.items():
         (folder / name).write_text(text, encoding="utf-8")
     cache = pytestconfig.cache.mkdir("mypy") if hasattr(pytestconfig, "cache") else folder / "cache"
     run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-error-summary", "--cache-dir", cache, *programs],
-        capture_output=True, text=True, cwd=folder, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--config-file=",
+            "--no-error-summary",
+            "--cache-dir",
+            cache,
+            *programs,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
     assert run.stderr == ""
     said = [line.split(":", 2) for line in run.stdout.splitlines() if ": error:" in line]
     assert {file for file, *_ in said} <= set(programs), run.stdout

@@ -1,10 +1,10 @@
 // Which instruction sets are built in, and which of them this processor runs.
 #include "dispatch.hpp"
-#include "instruction_sets.hpp"      // written by CMake: UFL_ISAS(X), the sets that were asked for, lowest first
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
+#include "instruction_sets.hpp"  // written by CMake: UFL_ISAS(X), the sets that were asked for, lowest first
 #if defined(__x86_64__) || defined(_M_X64)
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -28,14 +28,17 @@ const char* const names[] = {UFL_ISAS(UFL_NAME)};
 /// What level() must reach for a set; emulated packs are built with the flags of x86-64-v3.
 int needed_level(const char* isa) {
   const char* const levels[] = {"isa_x86_64_v2", "isa_x86_64_v3", "isa_x86_64_v4"};
-  for (int l = 0; l < 3; ++l) if (!std::strcmp(isa, levels[l])) return l;
+  for (int l = 0; l < 3; ++l)
+    if (!std::strcmp(isa, levels[l])) return l;
   return is_emulated(isa) ? 1 : 0;
 }
 
 const kernel_table* const tables[][kinds] = {UFL_ISAS(UFL_ADDRESSES)};
 
 #if defined(__x86_64__) || defined(_M_X64)
-struct registers { unsigned eax, ebx, ecx, edx; };
+struct registers {
+  unsigned eax, ebx, ecx, edx;
+};
 registers cpuid(unsigned leaf, unsigned sub) {
   registers r{};
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -47,7 +50,7 @@ registers cpuid(unsigned leaf, unsigned sub) {
 #endif
   return r;
 }
-std::uint64_t enabled_state() {      // XCR0: which registers the operating system saves
+std::uint64_t enabled_state() {  // XCR0: which registers the operating system saves
 #if defined(_MSC_VER) && !defined(__clang__)
   return _xgetbv(0);
 #else
@@ -57,29 +60,34 @@ std::uint64_t enabled_state() {      // XCR0: which registers the operating syst
 #endif
 }
 bool has(unsigned word, std::initializer_list<int> bits) {
-  for (int b : bits) if (!((word >> b) & 1u)) return false;
+  for (int b : bits)
+    if (!((word >> b) & 1u)) return false;
   return true;
 }
-// Own code, not __builtin_cpu_supports: MSVC has none, and one compiler's answered "no" to AVX-512 on a processor that has it.
+// Own code, not __builtin_cpu_supports: MSVC has none, and one compiler's answered "no" to AVX-512 on a
+// processor that has it.
 int measure_level() {
   const registers one = cpuid(1, 0);
-  if (!has(one.ecx, {0, 9, 19, 20, 23})) return -1;                     // SSE3 SSSE3 SSE4.1 SSE4.2 POPCNT
+  if (!has(one.ecx, {0, 9, 19, 20, 23})) return -1;  // SSE3 SSSE3 SSE4.1 SSE4.2 POPCNT
   if (cpuid(0, 0).eax < 7) return 0;
   const registers seven = cpuid(7, 0);
-  if (!has(one.ecx, {12, 22, 27, 28, 29})) return 0;                    // FMA MOVBE OSXSAVE AVX F16C
+  if (!has(one.ecx, {12, 22, 27, 28, 29})) return 0;  // FMA MOVBE OSXSAVE AVX F16C
   const std::uint64_t state = enabled_state();
-  if ((state & 0x6) != 0x6 || !has(seven.ebx, {3, 5, 8})) return 0;     // BMI1 AVX2 BMI2
-  if (!has(cpuid(0x80000001u, 0).ecx, {5})) return 0;                   // LZCNT
-  if ((state & 0xe6) != 0xe6 || !has(seven.ebx, {16, 17, 28, 30, 31})) return 1;     // AVX-512 F DQ CD BW VL
+  if ((state & 0x6) != 0x6 || !has(seven.ebx, {3, 5, 8})) return 0;               // BMI1 AVX2 BMI2
+  if (!has(cpuid(0x80000001u, 0).ecx, {5})) return 0;                             // LZCNT
+  if ((state & 0xe6) != 0xe6 || !has(seven.ebx, {16, 17, 28, 30, 31})) return 1;  // AVX-512 F DQ CD BW VL
   return 2;
 }
-int level() { static const int l = measure_level(); return l; }
+int level() {
+  static const int l = measure_level();
+  return l;
+}
 #else
 int level() { return 0; }
 #endif
 
-// The last-level cache that one core reaches.  sysconf() adds up the caches of all cores on some machines, so the kernel's own
-// description is read.
+// The last-level cache that one core reaches.  sysconf() adds up the caches of all cores on some machines, so
+// the kernel's own description is read.
 std::ptrdiff_t measure_past_cache_from() {
   long kib = 0;
 #if defined(__linux__)
@@ -88,7 +96,7 @@ std::ptrdiff_t measure_past_cache_from() {
     std::fclose(file);
   }
 #endif
-  return kib > 0 ? std::ptrdiff_t(kib) * 1024 : PTRDIFF_MAX;            // unknown: never
+  return kib > 0 ? std::ptrdiff_t(kib) * 1024 : PTRDIFF_MAX;  // unknown: never
 }
 }  // namespace
 
@@ -98,12 +106,14 @@ bool is_emulated(const char* isa) noexcept { return !std::strncmp(isa, "isa_emul
 bool supported(int i) noexcept { return i >= 0 && i < count() && needed_level(names[i]) <= level(); }
 int choose(const char* const* sets, int n, int level) noexcept {
   int found = -1;
-  for (int i = 0; i < n; ++i) if (needed_level(sets[i]) <= level && (found < 0 || !is_emulated(sets[i]))) found = i;
+  for (int i = 0; i < n; ++i)
+    if (needed_level(sets[i]) <= level && (found < 0 || !is_emulated(sets[i]))) found = i;
   return found;
 }
 int best() noexcept { return choose(names, count(), level()); }
 int find(const char* isa) noexcept {
-  for (int i = 0; i < count(); ++i) if (!std::strcmp(tables[i][0]->isa, isa)) return i;
+  for (int i = 0; i < count(); ++i)
+    if (!std::strcmp(tables[i][0]->isa, isa)) return i;
   return -1;
 }
 host& host_calls() noexcept {

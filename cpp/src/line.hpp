@@ -6,20 +6,21 @@ namespace ufloss {
 
 /// A loss's loop, which gives the value and perhaps the gradient, and its operands; steps in bytes.
 struct line {
-  strided_loop* loop;                       ///< of the type it is computed in: float for operands in half
+  strided_loop* loop;  ///< of the type it is computed in: float for operands in half
   int inputs;
   char* args[8];
   std::ptrdiff_t steps[8];
-  std::ptrdiff_t n, segment;                ///< elements, and how many are added up by themselves
-  const char* weights;                      ///< doubles; null: 1
+  std::ptrdiff_t n, segment;  ///< elements, and how many are added up by themselves
+  const char* weights;        ///< doubles; null: 1
   std::ptrdiff_t weight_step;
-  char* grad;                               ///< null: not wanted
+  char* grad;  ///< null: not wanted
   std::ptrdiff_t grad_step;
-  double divisor;                           ///< of the gradient, beside its weight; 1 for a sum
-  std::ptrdiff_t done;                      ///< elements added up: fewer than n where a segment's sum is not finite and may be in double
+  double divisor;  ///< of the gradient, beside its weight; 1 for a sum
+  std::ptrdiff_t
+      done;  ///< elements added up: fewer than n where a segment's sum is not finite and may be in double
 };
-/// The records of sums.cpp.  The loop of the second has a line as its context; args[0] and args[1] are where the sum and that of the
-/// weights are added to.
+/// The records of sums.cpp.  The loop of the second has a line as its context; args[0] and args[1] are where
+/// the sum and that of the weights are added to.
 enum sums_record { weighted_sum_record, line_record, rounding_record };
 
 }  // namespace ufloss

@@ -8,7 +8,9 @@ namespace {
 /// "(n),(),(n)->(),(n)" from the argument list, the mask and the outputs.
 template <class L, unsigned Parts, bool Masked> struct signature_of {
   static constexpr int length = 5 * (arity<L> + Masked + count_parts(Parts)) + 2;
-  struct text { char c[length]; };
+  struct text {
+    char c[length];
+  };
   static constexpr text make() {
     text t{};
     int at = 0;
@@ -22,7 +24,8 @@ template <class L, unsigned Parts, bool Masked> struct signature_of {
     if (Masked) add(true, false);
     t.c[at++] = '-';
     t.c[at++] = '>';
-    for (int k = 0; k < count_parts(Parts); ++k) add(!(k == 0 && (Parts & part_value) && !(L::properties & row_value)), k == 0);
+    for (int k = 0; k < count_parts(Parts); ++k)
+      add(!(k == 0 && (Parts & part_value) && !(L::properties & row_value)), k == 0);
     return t;
   }
   static constexpr text value = make();
@@ -31,16 +34,26 @@ template <class L, unsigned Parts, bool Masked> struct signature_of {
 template <class L, unsigned Parts, bool Masked> constexpr loss_record record(const char* attribute) {
   constexpr int nin = arity<L> + Masked;
   if constexpr ((L::parts & Parts) == Parts)
-    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {loop_rows<L, Parts, Masked, half>, loop_rows<L, Parts, Masked, float>, loop_rows<L, Parts, Masked, double>, loop_rows<L, Parts, Masked, half, float>},
-            signature_of<L, Parts, Masked>::value.c, Masked};
+    return {&info<L>,
+            attribute,
+            nin,
+            count_parts(Parts),
+            Parts,
+            {loop_rows<L, Parts, Masked, half>, loop_rows<L, Parts, Masked, float>,
+             loop_rows<L, Parts, Masked, double>, loop_rows<L, Parts, Masked, half, float>},
+            signature_of<L, Parts, Masked>::value.c,
+            Masked};
   else
-    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {nullptr, nullptr, nullptr, nullptr}, nullptr, Masked};
+    return {&info<L>, attribute, nin, count_parts(Parts), Parts, {nullptr, nullptr, nullptr, nullptr},
+            nullptr,  Masked};
 }
 
 constexpr int outputs = 18;
 template <class List> struct records;
 template <class... L> struct records<loss_list<L...>> {
-  struct group { loss_record r[outputs]; };
+  struct group {
+    loss_record r[outputs];
+  };
   template <class One, bool M> static constexpr void fill(loss_record* to) {
     to[0] = record<One, part_value, M>("");
     to[1] = record<One, part_grad, M>("grad");
@@ -68,5 +81,6 @@ UFL_END
 
 namespace ufloss::dispatch {
 extern const kernel_table UFL_JOIN(rows_, UFL_ISA);
-const kernel_table UFL_JOIN(rows_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records<row_losses>::table[0].r, records<row_losses>::size};
+const kernel_table UFL_JOIN(rows_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records<row_losses>::table[0].r,
+                                               records<row_losses>::size};
 }  // namespace ufloss::dispatch

@@ -1,48 +1,65 @@
 // The sum behind fused reductions, and what losses of regions need, as kernels.cpp has its loops.
+#include "ufloss/loops/sums.hpp"
 #include "line.hpp"
 #include "row_loop.hpp"
-#include "ufloss/loops/sums.hpp"
 
 UFL_BEGIN
 namespace {
 
-constexpr argument arguments[] = {prediction("values", domain::real, ""), {"weights", role::parameter, domain::real, required, "", true}, {"mask", role::parameter, domain::real, required, "", true}};
+constexpr argument arguments[] = {prediction("values", domain::real, ""),
+                                  {"weights", role::parameter, domain::real, required, "", true},
+                                  {"mask", role::parameter, domain::real, required, "", true}};
 constexpr loss_info about = {"weighted_sum", arguments, 3, part_value, 0, 0, 0, "", "", "", "", "", ""};
 
-template <class S> int loop(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
+template <class S>
+int loop(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
   const quiet flags;
   for (std::ptrdiff_t r = 0; r < n[0]; ++r) {
     const auto at = [&](int k) { return args[k] + r * steps[k]; };
-    weighted_sum<S>(n[1], at(0), steps[5], at(1), steps[6], at(2), steps[7], reinterpret_cast<double*>(at(3)), reinterpret_cast<double*>(at(4)));
+    weighted_sum<S>(n[1], at(0), steps[5], at(1), steps[6], at(2), steps[7], reinterpret_cast<double*>(at(3)),
+                    reinterpret_cast<double*>(at(4)));
   }
   return 0;
 }
 
-/// Asks for n elements of an operand that come next; those further apart than a cache line are left to the processor.
+/// Asks for n elements of an operand that come next; those further apart than a cache line are left to the
+/// processor.
 UFL_FN void ask_for(const char* at, std::ptrdiff_t n, std::ptrdiff_t step) {
-  if (step < 0) { at += (n - 1) * step; step = -step; }
-  if (step <= 64) for (std::ptrdiff_t i = 0; i < n * step; i += 64) UFL_PREFETCH(at + i);
+  if (step < 0) {
+    at += (n - 1) * step;
+    step = -step;
+  }
+  if (step <= 64)
+    for (std::ptrdiff_t i = 0; i < n * step; i += 64) UFL_PREFETCH(at + i);
 }
 
-/// m numbers of a gradient times their weights over the divisor; no weights: 1.  A weight of 0 gives 0, also of NaN.
-template <class T> UFL_FN void scale(T* grad, std::ptrdiff_t step, std::ptrdiff_t m, const double* weights, double divisor) {
+/// m numbers of a gradient times their weights over the divisor; no weights: 1.  A weight of 0 gives 0, also
+/// of NaN.
+template <class T>
+UFL_FN void scale(T* grad, std::ptrdiff_t step, std::ptrdiff_t m, const double* weights, double divisor) {
   const auto each = [&](auto at) UFL_INLINE {
     if (weights)
       for (std::ptrdiff_t i = 0; i < m; ++i) {
         const T product = T(double(at(i)) * (weights[i] / divisor));
         at(i) = weights[i] == 0 ? T(0) : product;
       }
-    else for (std::ptrdiff_t i = 0; i < m; ++i) at(i) = at(i) / T(divisor);
+    else
+      for (std::ptrdiff_t i = 0; i < m; ++i) at(i) = at(i) / T(divisor);
   };
-  if (step == std::ptrdiff_t(sizeof(T))) each([&](std::ptrdiff_t i) UFL_INLINE -> T& { return grad[i]; });      // which compilers turn into packs
-  else each([&](std::ptrdiff_t i) UFL_INLINE -> T& { return *reinterpret_cast<T*>(reinterpret_cast<char*>(grad) + i * step); });
+  if (step == std::ptrdiff_t(sizeof(T)))
+    each([&](std::ptrdiff_t i) UFL_INLINE -> T& { return grad[i]; });  // which compilers turn into packs
+  else
+    each([&](std::ptrdiff_t i)
+             UFL_INLINE -> T& { return *reinterpret_cast<T*>(reinterpret_cast<char*>(grad) + i * step); });
 }
 
-/// A chunk of values at a time, which stays in the first-level cache; what is added is what weighted_sum says of each segment.  The next
-/// chunk is asked for while this one is added up: 0.48 became 0.40 ns an element of squared_error, whose operands alone take 0.31.
-/// Operands in half are computed, added and scaled as floats, so that only the gradient is rounded, and once.
-/// It stops before a segment whose sum overflows in float: the caller adds that one in double, and goes on behind it.
-template <class S> int add_line(void* context, char* const* results, const std::ptrdiff_t*, const std::ptrdiff_t*, void*) {
+/// A chunk of values at a time, which stays in the first-level cache; what is added is what weighted_sum says
+/// of each segment.  The next chunk is asked for while this one is added up: 0.48 became 0.40 ns an element
+/// of squared_error, whose operands alone take 0.31. Operands in half are computed, added and scaled as
+/// floats, so that only the gradient is rounded, and once. It stops before a segment whose sum overflows in
+/// float: the caller adds that one in double, and goes on behind it.
+template <class S>
+int add_line(void* context, char* const* results, const std::ptrdiff_t*, const std::ptrdiff_t*, void*) {
   const quiet flags;
   line& l = *static_cast<line*>(context);
   using T = typename storage<S>::compute;
@@ -51,7 +68,7 @@ template <class S> int add_line(void* context, char* const* results, const std::
   constexpr std::ptrdiff_t chunk = converts ? 512 : 1024, piece = 64;
   alignas(64) T values[chunk];
   alignas(64) double weights[chunk];
-  alignas(64) T copies[converts ? most + 1 : 1][converts ? chunk : 1];      // the last one of the gradient
+  alignas(64) T copies[converts ? most + 1 : 1][converts ? chunk : 1];  // the last one of the gradient
   char* args[most + 2];
   std::ptrdiff_t steps[most + 2];
   double& total = *reinterpret_cast<double*>(results[0]);
@@ -79,15 +96,20 @@ template <class S> int add_line(void* context, char* const* results, const std::
       l.loop(nullptr, args, &m, steps, nullptr);
       if (l.weights) gather<double>(weights, l.weights + from * l.weight_step, l.weight_step, m);
       for (std::ptrdiff_t at = 0; at < m; at += piece) {
-        for (int k = 0; k < l.inputs; ++k) ask_for(l.args[k] + (from + chunk + at) * l.steps[k], piece, l.steps[k]);
+        for (int k = 0; k < l.inputs; ++k)
+          ask_for(l.args[k] + (from + chunk + at) * l.steps[k], piece, l.steps[k]);
         all.add(m - at < piece ? m - at : piece, values + at, l.weights ? weights + at : nullptr);
       }
-      if (grad && (l.weights || l.divisor != 1)) scale(reinterpret_cast<T*>(grad), grad_step, m, l.weights ? weights : nullptr, l.divisor);
-      if constexpr (converts) if (grad) scatter<S>(reinterpret_cast<const T*>(grad), stored, l.grad_step, m);
+      if (grad && (l.weights || l.divisor != 1))
+        scale(reinterpret_cast<T*>(grad), grad_step, m, l.weights ? weights : nullptr, l.divisor);
+      if constexpr (converts)
+        if (grad) scatter<S>(reinterpret_cast<const T*>(grad), stored, l.grad_step, m);
     }
     double s, t;
     all.fold(&s, &t);
-    const bool finite = s - s == 0, settled = total != total || s == total;      // nothing changes a NaN, nor an infinity of the same sign
+    const bool finite = s - s == 0,
+               settled =
+                   total != total || s == total;  // nothing changes a NaN, nor an infinity of the same sign
     if (!std::is_same_v<T, double> && !finite && !settled) {
       l.done = begin;
       return 0;
@@ -102,7 +124,8 @@ template <class S> int add_line(void* context, char* const* results, const std::
 constexpr argument floats[] = {prediction("values", domain::real, "")};
 constexpr loss_info rounding = {"to_half", floats, 1, part_value, 0, 0, 0, "", "", "", "", "", ""};
 
-/// float to half.  NumPy's own cast calls into the C library for each result that underflows, at thirty times the cost.
+/// float to half.  NumPy's own cast calls into the C library for each result that underflows, at thirty times
+/// the cost.
 int round_to_half(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
   const quiet flags;
   constexpr std::ptrdiff_t chunk = 1024;
@@ -115,9 +138,18 @@ int round_to_half(void*, char* const* args, const std::ptrdiff_t* n, const std::
   return 0;
 }
 
-constexpr loss_record records[] = {{&about, "", 3, 2, part_value, {loop<half>, loop<float>, loop<double>}, "(n),(n),(n)->(),()", false, "FDBDD"},
-                                   {&about, "line", 0, 2, part_value, {add_line<half>, add_line<float>, add_line<double>}},
-                                   {&rounding, "", 1, 1, part_value, {round_to_half}, nullptr, false, "SH"}};
+constexpr loss_record records[] = {
+    {&about,
+     "",
+     3,
+     2,
+     part_value,
+     {loop<half>, loop<float>, loop<double>},
+     "(n),(n),(n)->(),()",
+     false,
+     "FDBDD"},
+    {&about, "line", 0, 2, part_value, {add_line<half>, add_line<float>, add_line<double>}},
+    {&rounding, "", 1, 1, part_value, {round_to_half}, nullptr, false, "SH"}};
 
 }  // namespace
 UFL_END

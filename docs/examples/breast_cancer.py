@@ -1,8 +1,10 @@
-"""Train a logistic model in plain NumPy on scikit-learn's breast-cancer data, with the loss and its gradient from ufloss.
+"""Train a logistic model in plain NumPy on scikit-learn's breast-cancer data, with the loss and its gradient
+from ufloss.
 
     python docs/examples/breast_cancer.py [--steps N] [--plot FILE]
 
-Prints the progress, then loss and accuracy on the training and on the test part, and saves the loss curve as a picture.
+Prints the progress, then loss and accuracy on the training and on the test part, and saves the loss curve as
+a picture.
 """
 
 import argparse
@@ -50,7 +52,9 @@ def plot(history, path):
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     axes.plot(history, label=["training part", "test part"])
     axes.legend()
-    axes.set(xlabel="step", ylabel="mean loss", yscale="log", title="Logistic model of the breast-cancer data")
+    axes.set(
+        xlabel="step", ylabel="mean loss", yscale="log", title="Logistic model of the breast-cancer data"
+    )
     figure.savefig(path, dpi=120)
     print(f"loss curve saved as {path}")
 

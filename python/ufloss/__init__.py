@@ -1,7 +1,8 @@
 """Loss functions as NumPy ufuncs, with their derivatives.
 
-Every loss is a numpy.ufunc: it broadcasts and takes ``out=``, ``where=`` and ``dtype=`` as NumPy's own do; its parameters are operands
-with names and defaults.  Derivatives are ufuncs too, as attributes: ``huber_loss.grad``, ``huber_loss.value_and_grad``.
+Every loss is a numpy.ufunc: it broadcasts and takes ``out=``, ``where=`` and ``dtype=`` as NumPy's own do;
+its parameters are operands with names and defaults.  Derivatives are ufuncs too, as attributes:
+``huber_loss.grad``, ``huber_loss.value_and_grad``.
 
 >>> import ufloss as ul
 >>> ul.huber_loss([0.5, 3.0], 0.0, delta=2.0)
@@ -17,11 +18,20 @@ from ._registry import ALIASES, UFUNCS
 from ._segmentation import binary_dice_loss, dice_loss, multiclass_generalized_dice_loss
 from .ctc import ctc_loss, ctc_loss_with_forward_probs
 
-FUNCTIONS = ["binary_dice_loss", "ctc_loss", "ctc_loss_with_forward_probs", "dice_loss", "make_fenchel_young_loss", "multiclass_generalized_dice_loss"]
+FUNCTIONS = [
+    "binary_dice_loss",
+    "ctc_loss",
+    "ctc_loss_with_forward_probs",
+    "dice_loss",
+    "make_fenchel_young_loss",
+    "multiclass_generalized_dice_loss",
+]
 
 globals().update(UFUNCS)
 globals().update({alias: UFUNCS[name] for alias, name in ALIASES.items()})
-__all__ = sorted([*UFUNCS, *ALIASES, *FUNCTIONS, "__version__", "compat", "ctc", "get_include", "show_config"])
+__all__ = sorted(
+    [*UFUNCS, *ALIASES, *FUNCTIONS, "__version__", "compat", "ctc", "get_include", "show_config"]
+)
 del ALIASES, FUNCTIONS, UFUNCS
 
 

@@ -10,9 +10,15 @@ from ufloss import _paths
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m ufloss", description="Build against the C++ core of ufloss.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ufloss", description="Build against the C++ core of ufloss."
+    )
     parser.add_argument("--version", action="version", version=ufloss.__version__)
-    parser.add_argument("--includes", action="store_true", help="compiler flags, quoted for the shell: include folders and what the numerics need")
+    parser.add_argument(
+        "--includes",
+        action="store_true",
+        help="compiler flags, quoted for the shell: include folders and what the numerics need",
+    )
     parser.add_argument("--cmakedir", action="store_true", help="value for ufloss_DIR")
     parser.add_argument("--pkgconfigdir", action="store_true", help="value for PKG_CONFIG_PATH")
     parser.add_argument("--config", action="store_true", help="version and instruction sets")

@@ -45,7 +45,9 @@ def show_config(mode="stdout"):
         "instruction set": list(isas)[ISA],
         "usable instruction sets": [name for name, runs in isas.items() if runs],
         "built instruction sets": list(isas),
-        "bytes beyond which results are stored past the cache": "never" if past_cache_from is None else past_cache_from,
+        "bytes beyond which results are stored past the cache": "never"
+        if past_cache_from is None
+        else past_cache_from,
         "losses": len(UFUNCS),
     }
     if mode == "dicts":

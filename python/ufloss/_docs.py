@@ -1,4 +1,6 @@
-"""Docstrings of the ufuncs, put together from the registry: what is common to all of them stands here once."""
+"""Docstrings of the ufuncs, put together from the registry: what is common to all of them stands here
+once.
+"""
 
 DOMAIN_TEXT = {
     "real": "",
@@ -22,23 +24,33 @@ OUTPUT_TEXT = {
     "hess_bound": "Positive upper bound of the second derivative with respect to `{first}`.",
 }
 
-BATCH_SHAPE = {"prediction": " Of shape (..., batch, numbers).", "label": " Of shape (..., batch).", "parameter": " One for each batch: of shape (...)."}
+BATCH_SHAPE = {
+    "prediction": " Of shape (..., batch, numbers).",
+    "label": " Of shape (..., batch).",
+    "parameter": " One for each batch: of shape (...).",
+}
 WHERE = [
     "where : array_like of bool, optional",
-    "    Elements to compute; the others keep what `out` holds. A masked array is refused here; of masked operands results are masked.",
+    "    Elements to compute; the others keep what `out` holds. A masked array is refused "
+    "here; of masked operands results are masked.",
 ]
 BATCH_WHERE = [
     "where : array_like of bool, optional",
-    "    Vectors that take part, of shape (..., batch); others are not read, and have a gradient of 0. Other masked arrays are refused.",
+    "    Vectors that take part, of shape (..., batch); others are not read, and have a "
+    "gradient of 0. Other masked arrays are refused.",
 ]
 ROW_KEYWORDS = [
     "axis : int, tuple of int or None, optional",
-    "    The class axis, the last one by default. Several axes make one row, in the order of the tuple; None takes all. Nothing is copied",
+    "    The class axis, the last one by default. Several axes make one row, in the order of "
+    "the tuple; None takes all. Nothing is copied",
     "    where the axes merge to one stride.",
     "where : array_like of bool, optional",
-    "    Elements of the rows that take part, or whole rows: of the shape of the first argument or of the batch. What is masked out",
-    "    may be anything and gives 0, unless the notes say otherwise; so does a row that is masked out whole. What masked",
-    "    arrays hide counts as masked out, of a label or a parameter the whole row; results are plain arrays.",
+    "    Elements of the rows that take part, or whole rows: of the shape of the first "
+    "argument or of the batch. What is masked out",
+    "    may be anything and gives 0, unless the notes say otherwise; so does a row that is "
+    "masked out whole. What masked",
+    "    arrays hide counts as masked out, of a label or a parameter the whole row; results "
+    "are plain arrays.",
     "keepdims : bool, optional",
     "    Keep the class axes as axes of length 1.",
 ]
@@ -57,8 +69,13 @@ SUMMARY_TEXT = {
 
 def argument_text(arg):
     """What an argument is, and what happens outside its domain."""
-    text, outside = DOMAIN_TEXT[arg["domain"]], "; what lies outside counts as it stands." if arg["role"] == "prediction" else "."
-    return " ".join(filter(None, [arg["doc"], text and text + ("; NaN outside." if arg["checked"] else outside)]))
+    text, outside = (
+        DOMAIN_TEXT[arg["domain"]],
+        "; what lies outside counts as it stands." if arg["role"] == "prediction" else ".",
+    )
+    return " ".join(
+        filter(None, [arg["doc"], text and text + ("; NaN outside." if arg["checked"] else outside)])
+    )
 
 
 def shape_text(loss, arg):
@@ -77,23 +94,39 @@ def format_default(value):
 
 
 def call_signature(loss):
-    args = [a["name"] if a["default"] is None else f"{a['name']}={format_default(a['default'])}" for a in loss["args"]]
-    rows = {"elementwise": "where=True, ", "row": "axis=-1, where=True, keepdims=False, ", "batch": "where=True, "}[loss["kind"]]
+    args = [
+        a["name"] if a["default"] is None else f"{a['name']}={format_default(a['default'])}"
+        for a in loss["args"]
+    ]
+    rows = {
+        "elementwise": "where=True, ",
+        "row": "axis=-1, where=True, keepdims=False, ",
+        "batch": "where=True, ",
+    }[loss["kind"]]
     return f"{', '.join(args)}, out=None, *, {rows}casting='same_kind', order='K', dtype=None, subok=True"
 
 
 def accuracy_note(loss, parts):
     text = "Within 4 ulp of the exact result in float32 and float64"
     if loss["kind"] == "row":
-        text = "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of the row's largest entry"
+        text = (
+            "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of "
+            "the row's largest entry"
+        )
     elif loss["kind"] == "batch":
-        text = "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, or of one below 1 its relative error"
+        text = (
+            "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, "
+            "or of one below 1 its relative error"
+        )
     if loss["exponent"] and loss["kind"] == "elementwise":
         text += f" (or 5 ulp times `{loss['exponent']}`, where that is more)"
     vanishing = [p for p in parts if p in loss["vanishing"]]
     if vanishing:
         text += "; where a result crosses 0, ulps of its largest term"
-    return text + ". float16 is computed in float32 and rounded once. NaN gives NaN, and nothing warns but NumPy where it casts an argument that overflows."
+    return text + (
+        ". float16 is computed in float32 and rounded once. NaN gives NaN, and nothing warns but "
+        "NumPy where it casts an argument that overflows."
+    )
 
 
 def docstring(loss, attribute, parts):
@@ -105,7 +138,7 @@ def docstring(loss, attribute, parts):
     words["inputs"] = ", ".join(slopes[:-1]) + " and " + slopes[-1] if slopes[1:] else ""
     summary = SUMMARY_TEXT[attribute].format(**words) if attribute else loss["summary"]
     full = f"{name}.{attribute}" if attribute else name
-    lines = [f"{full}({call_signature(loss)})", "", summary, "", f"{name} is", "" , "::", ""]
+    lines = [f"{full}({call_signature(loss)})", "", summary, "", f"{name} is", "", "::", ""]
     lines += ["    " + line for line in loss["formula"].splitlines()]
     lines += ["", "Parameters", "----------"]
     for a in args:
@@ -114,10 +147,15 @@ def docstring(loss, attribute, parts):
         lines += [f"{a['name']} : {kind}{optional}", "    " + argument_text(a) + shape_text(loss, a)]
     outs = "ndarray or None" if len(parts) == 1 else "tuple of ndarray or None"
     lines += [
-        f"out : {outs}, optional", "    Where to put the result.",
+        f"out : {outs}, optional",
+        "    Where to put the result.",
         *{"elementwise": WHERE, "row": ROW_KEYWORDS, "batch": BATCH_WHERE}[loss["kind"]],
-        "**kwargs", f"    The other keywords of a ufunc: {'`axes`, ' * (loss['kind'] == 'batch')}`casting`, `order`, `dtype`, `subok`, `signature`.",
-        "", "Returns", "-------",
+        "**kwargs",
+        f"    The other keywords of a ufunc: {'`axes`, ' * (loss['kind'] == 'batch')}`casting`, "
+        "`order`, `dtype`, `subok`, `signature`.",
+        "",
+        "Returns",
+        "-------",
     ]
     for p in parts:
         text = OUTPUT_TEXT[p].format(**words)
@@ -125,19 +163,43 @@ def docstring(loss, attribute, parts):
         if loss["kind"] == "batch":
             shape = "(...), one for each batch" if p == "value" else "of the first argument"
         elif loss["kind"] == "row":
-            shape = "of the batch: that of the first argument without `axis`" if p == "value" and not loss["row_value"] else "of the first argument"
+            shape = (
+                "of the batch: that of the first argument without `axis`"
+                if p == "value" and not loss["row_value"]
+                else "of the first argument"
+            )
         lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", f"    {text} Of the shape {shape}."]
-    lines += ["", "Raises", "------", "TypeError", "    If an argument is complex, longdouble, object or a string."]
+    lines += [
+        "",
+        "Raises",
+        "------",
+        "TypeError",
+        "    If an argument is complex, longdouble, object or a string.",
+    ]
     if loss["kind"] == "row":
-        lines += ["ValueError", "    If the class axis is empty" + (", or a label of a row that takes part is not a class." if has_labels(loss) else ".")]
+        lines += [
+            "ValueError",
+            "    If the class axis is empty"
+            + (", or a label of a row that takes part is not a class." if has_labels(loss) else "."),
+        ]
     lines += ["", "Notes", "-----"]
     lines += [loss["notes"], "", accuracy_note(loss, parts), "", f"Source: {loss['source']}"]
     if not attribute:
         derived = [a for a in loss["outputs"] if a]
         if derived:
-            text = "Attributes, each a ufunc of the same arguments: " + ", ".join(f"`{a}`" for a in derived) + "."
+            text = (
+                "Attributes, each a ufunc of the same arguments: "
+                + ", ".join(f"`{a}`" for a in derived)
+                + "."
+            )
             if "hess" in derived and "hess_bound" not in derived:
                 text += " `hess_bound` is `hess` and `grad_and_hess_bound` is `grad_and_hess`."
             lines += ["", text]
-        lines += ["", "Examples", "--------", ">>> import numpy as np, ufloss as ul", *loss["example"].splitlines()]
+        lines += [
+            "",
+            "Examples",
+            "--------",
+            ">>> import numpy as np, ufloss as ul",
+            *loss["example"].splitlines(),
+        ]
     return "\n".join(lines) + "\n"

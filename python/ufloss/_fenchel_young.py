@@ -8,7 +8,9 @@ from ._front import as_array, in_the_name_of, normalize_axes
 from ._reduce import align
 from ._registry import UFUNCS
 
-logsumexp, softmax, softmax_cross_entropy, nll_loss = [UFUNCS[name] for name in ("logsumexp", "softmax", "softmax_cross_entropy", "nll_loss")]
+logsumexp, softmax, softmax_cross_entropy, nll_loss = [
+    UFUNCS[name] for name in ("logsumexp", "softmax", "softmax_cross_entropy", "nll_loss")
+]
 
 
 def make_fenchel_young_loss(max_fun):
@@ -17,20 +19,22 @@ def make_fenchel_young_loss(max_fun):
     Parameters
     ----------
     max_fun : callable
-        A convex function of one row of scores: a gufunc of signature ``(n)->()`` such as `logsumexp`, or a function of a 1-d array,
-        which is called for each row. Its attribute `grad`, if it has one, gives its gradient.
+        A convex function of one row of scores: a gufunc of signature ``(n)->()`` such as `logsumexp`, or a
+        function of a 1-d array, which is called for each row. Its attribute `grad`, if it has one, gives its
+        gradient.
 
     Returns
     -------
     callable
-        ``loss(scores, targets, *args, axis=-1, **kwargs)``, which is ``max_fun(scores) - sum(scores * targets)``; further arguments go to
-        `max_fun`, among them `where` and `keepdims` if it takes them, which then hold for the sum too. Where `max_fun` has a gradient, the
-        loss has the attributes `grad` and `value_and_grad`, the derivative with respect to the scores: ``max_fun.grad(scores) - targets``.
+        ``loss(scores, targets, *args, axis=-1, **kwargs)``, which is ``max_fun(scores) - sum(scores *
+        targets)``; further arguments go to `max_fun`, among them `where` and `keepdims` if it takes them,
+        which then hold for the sum too. Where `max_fun` has a gradient, the loss has the attributes `grad`
+        and `value_and_grad`, the derivative with respect to the scores: ``max_fun.grad(scores) - targets``.
 
     Notes
     -----
-    Of `logsumexp` the loss is `softmax_cross_entropy` for targets that sum to 1, and computed as that: the difference of the two terms
-    would lose the digits of confident rows.
+    Of `logsumexp` the loss is `softmax_cross_entropy` for targets that sum to 1, and computed as that: the
+    difference of the two terms would lose the digits of confident rows.
 
     Source: Blondel et al., Learning with Fenchel-Young losses, 2020; optax.losses.make_fenchel_young_loss.
 
@@ -45,7 +49,10 @@ def make_fenchel_young_loss(max_fun):
         raise TypeError(f"make_fenchel_young_loss: {max_fun!r} is not callable")
     if isinstance(max_fun, np.ufunc) and not (max_fun.signature or "").endswith("->()"):
         given = f"of signature {max_fun.signature}" if max_fun.signature else "an elementwise ufunc"
-        raise TypeError(f"make_fenchel_young_loss: max_fun must give one number for each row, and {max_fun.__name__}, {given}, does not")
+        raise TypeError(
+            "make_fenchel_young_loss: max_fun must give one number for each row, and "
+            f"{max_fun.__name__}, {given}, does not"
+        )
     return FenchelYoungLoss(max_fun)
 
 
@@ -57,7 +64,10 @@ class FenchelYoungLoss:
         self._value_of = by_rows(max_fun, "(n)->()")
         self.__name__ = self.__qualname__ = "fenchel_young_loss"
         self.__module__ = "ufloss"
-        self.__doc__ = f"Fenchel-Young loss of `{getattr(max_fun, '__name__', max_fun)}`: ``max_fun(scores) - sum(scores * targets)``."
+        self.__doc__ = (
+            f"Fenchel-Young loss of `{getattr(max_fun, '__name__', max_fun)}`: ``max_fun(scores) - "
+            "sum(scores * targets)``."
+        )
         if getattr(max_fun, "grad", None) is not None:
             self._grad_of = by_rows(max_fun.grad, "(n)->(n)")
             self.grad, self.value_and_grad = self._grad, self._value_and_grad
@@ -81,7 +91,9 @@ class FenchelYoungLoss:
             with np.errstate(all="ignore"):
                 return (entropy + np.where(surplus == 0, 0, surplus * log_sum)).astype(entropy.dtype)[()]
         shared = {word: kwargs[word] for word in ("axis", "where", "keepdims") if word in kwargs}
-        return add(self._value_of(scores, *args, **{"axis": -1, **kwargs}), nll_loss(scores, targets, **shared))
+        return add(
+            self._value_of(scores, *args, **{"axis": -1, **kwargs}), nll_loss(scores, targets, **shared)
+        )
 
     def _grad(self, scores, targets, *args, **kwargs):
         with in_own_name():
@@ -91,11 +103,18 @@ class FenchelYoungLoss:
         scores, targets = take(scores, targets)
         if self._max_fun is logsumexp:
             only(kwargs, "axis", "where")
-            surplus, slope = missing(scores, targets, keepdims=True, **kwargs), softmax_cross_entropy.grad(scores, targets, **kwargs)
+            surplus, slope = (
+                missing(scores, targets, keepdims=True, **kwargs),
+                softmax_cross_entropy.grad(scores, targets, **kwargs),
+            )
             with np.errstate(all="ignore"):
-                return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(np.asarray(slope).dtype)
+                return (slope + np.where(surplus == 0, 0, surplus * softmax(scores, *args, **kwargs))).astype(
+                    np.asarray(slope).dtype
+                )
         shared = {word: kwargs[word] for word in ("axis", "where") if word in kwargs}
-        return add(self._grad_of(scores, *args, **{"axis": -1, **kwargs}), nll_loss.grad(scores, targets, **shared))
+        return add(
+            self._grad_of(scores, *args, **{"axis": -1, **kwargs}), nll_loss.grad(scores, targets, **shared)
+        )
 
     def _value_and_grad(self, scores, targets, *args, **kwargs):
         sloped = {word: x for word, x in kwargs.items() if word != "keepdims"}
@@ -113,7 +132,11 @@ def add(a, b):
 
 
 def by_rows(f, signature):
-    return f if isinstance(f, np.ufunc) else lambda x, *args, axis, **kwargs: along(lambda row: f(row, *args, **kwargs), signature, x, axis)
+    return (
+        f
+        if isinstance(f, np.ufunc)
+        else lambda x, *args, axis, **kwargs: along(lambda row: f(row, *args, **kwargs), signature, x, axis)
+    )
 
 
 def missing(scores, targets, **kwargs):
@@ -129,7 +152,9 @@ def missing(scores, targets, **kwargs):
 def take(*arrays):
     """Scores and targets, those of pandas in the same order, since their terms are added by position."""
     if any(isinstance(a, np.ma.MaskedArray) for a in arrays):
-        raise TypeError("fenchel_young_loss takes no masked arrays: give what takes part as where, and filled ones")
+        raise TypeError(
+            "fenchel_young_loss takes no masked arrays: give what takes part as where, and filled ones"
+        )
     return align({"kind": "row"}, arrays, "fenchel_young_loss")
 
 
@@ -147,5 +172,7 @@ def along(f, signature, x, axis):
     if math.prod(x.shape[:-1]):
         result = np.vectorize(f, signature=signature)(x)
     else:  # there is no row to learn a type from
-        result = np.empty(x.shape[:-1] if signature.endswith("()") else x.shape, x.dtype if x.dtype.kind == "f" else float)
+        result = np.empty(
+            x.shape[:-1] if signature.endswith("()") else x.shape, x.dtype if x.dtype.kind == "f" else float
+        )
     return result if signature.endswith("()") else np.moveaxis(result, -1, axis)

@@ -1,8 +1,8 @@
-"""What NumPy's gufuncs lack and row losses have: where, keepdims, a tuple of axes, axis=None, targets that broadcast along the row; and where
-of losses over a batch.
+"""What NumPy's gufuncs lack and row losses have: where, keepdims, a tuple of axes, axis=None, targets that
+broadcast along the row; and where of losses over a batch.
 
-The class axes are moved to the end and merged, which copies nothing where they merge to one stride, and the gufunc, or its twin with a
-mask, does the rest.
+The class axes are moved to the end and merged, which copies nothing where they merge to one stride, and the
+gufunc, or its twin with a mask, does the rest.
 """
 
 import contextlib
@@ -28,9 +28,15 @@ def bind(loss, full, args, kwargs):
             raise TypeError(f"{full}(): {a['name']} is None")
     missing = [f"'{a['name']}'" for a in loss["args"] if a["name"] not in inputs and a["default"] is None]
     if missing:
-        text = missing[0] if len(missing) == 1 else ", ".join(missing[:-1]) + "," * (len(missing) > 2) + " and " + missing[-1]
-        raise TypeError(f"{full}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: {text}")
-    return [inputs.get(name) for name in names], args[len(names):]
+        text = (
+            missing[0]
+            if len(missing) == 1
+            else ", ".join(missing[:-1]) + "," * (len(missing) > 2) + " and " + missing[-1]
+        )
+        raise TypeError(
+            f"{full}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: {text}"
+        )
+    return [inputs.get(name) for name in names], args[len(names) :]
 
 
 def as_array(x):
@@ -39,7 +45,9 @@ def as_array(x):
 
 
 def as_arrays(loss, inputs):
-    """The inputs as arrays; a default along the row in the type of the first, so that it is broadcast as it is and not cast after."""
+    """The inputs as arrays; a default along the row in the type of the first, so that it is broadcast as it
+    is and not cast after.
+    """
     arrays = []
     for a, x in zip(loss["args"], inputs, strict=True):
         if x is not None:
@@ -52,7 +60,11 @@ def as_arrays(loss, inputs):
 
 def overrides(operands):
     """Those operands that handle ufuncs themselves."""
-    own = [x for x in operands if getattr(type(x), "__array_ufunc__", np.ndarray.__array_ufunc__) is not np.ndarray.__array_ufunc__]
+    own = [
+        x
+        for x in operands
+        if getattr(type(x), "__array_ufunc__", np.ndarray.__array_ufunc__) is not np.ndarray.__array_ufunc__
+    ]
     for x in own:
         if type(x).__array_ufunc__ is None:
             raise TypeError(f"operand '{type(x).__name__}' does not support ufuncs (__array_ufunc__=None)")
@@ -60,14 +72,18 @@ def overrides(operands):
 
 
 def refuse_overrides(name, operands):
-    """For what is no ufunc, so that an operand which handles ufuncs itself cannot be asked: reading it as an array would lose what it adds to
-    one, its unit or where it lies.  Of pandas, whose labels are looked at elsewhere, the values are meant.
+    """For what is no ufunc, so that an operand which handles ufuncs itself cannot be asked: reading it as an
+    array would lose what it adds to one, its unit or where it lies.  Of pandas, whose labels are looked at
+    elsewhere, the values are meant.
 
     `operands` are pairs of an argument's name and its value.
     """
     for what, x in operands:
         if overrides([x]) and not is_of_pandas(x):
-            raise TypeError(f"{name}: {what} is a {type(x).__name__}, which handles ufuncs itself (__array_ufunc__), and {name} is none: give an array")
+            raise TypeError(
+                f"{name}: {what} is a {type(x).__name__}, which handles ufuncs itself (__array_ufunc__), "
+                f"and {name} is none: give an array"
+            )
 
 
 def is_of_pandas(x):
@@ -82,12 +98,14 @@ def is_frame(x):
 def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs, row_result=()):
     """What an operand that handles ufuncs itself makes of the call; NotImplemented: there is none.
 
-    A DataFrame hands a ufunc of one operand its transposed blocks unless there is a keyword, and takes each result of two axes for one of its own
-    shape, which what keepdims gives is not.
+    A DataFrame hands a ufunc of one operand its transposed blocks unless there is a keyword, and takes each
+    result of two axes for one of its own shape, which what keepdims gives is not.
     """
     if row_result and any(map(is_frame, inputs)):
         if kwargs.get("keepdims"):
-            return keep_axes(ufunc, loss, name, inputs, outputs(row_result, by_position, out, name), kwargs, row_result)
+            return keep_axes(
+                ufunc, loss, name, inputs, outputs(row_result, by_position, out, name), kwargs, row_result
+            )
         if len(inputs) == 1 and not kwargs:
             kwargs = {"axis": -1}
     if out is None and 0 < len(by_position) <= ufunc.nout:  # as NumPy has them when it asks
@@ -96,17 +114,26 @@ def call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs, row_resu
     others = overrides([*inputs, *by_position, *given])
     filled = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
     for x in others:
-        result = x.__array_ufunc__(ufunc, "__call__", *filled, *by_position, **kwargs, **({} if out is None else {"out": given}))
+        result = x.__array_ufunc__(
+            ufunc, "__call__", *filled, *by_position, **kwargs, **({} if out is None else {"out": given})
+        )
         if result is not NotImplemented:
             return result
     if others:
-        raise TypeError(f"{name}: no operand takes the call: {', '.join(sorted({type(x).__name__ for x in others}))}")
+        raise TypeError(
+            f"{name}: no operand takes the call: {', '.join(sorted({type(x).__name__ for x in others}))}"
+        )
     return NotImplemented
 
 
 def keep_axes(ufunc, loss, name, inputs, outs, kwargs, row_result):
-    """The results of a call with keepdims for a DataFrame, which knows nothing of it: those without, with the axes put back."""
-    axis, filled = kwargs.get("axis", -1), [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
+    """The results of a call with keepdims for a DataFrame, which knows nothing of it: those without, with the
+    axes put back.
+    """
+    axis, filled = (
+        kwargs.get("axis", -1),
+        [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)],
+    )
     results = ufunc(*filled, **{**kwargs, "keepdims": False})
     results = results if isinstance(results, tuple) else (results,)
     rank = max(np.ndim(x) for x, a in zip(inputs, loss["args"], strict=True) if a["along"])
@@ -123,12 +150,18 @@ def keep_axes(ufunc, loss, name, inputs, outs, kwargs, row_result):
 
 
 def normalize_axes(axis, ndim, name="", what="axis", many=True):
-    """Axes as a tuple of numbers from 0; what is none is refused with the names of the function and of the argument."""
+    """Axes as a tuple of numbers from 0; what is none is refused with the names of the function and of the
+    argument.
+    """
     prefix = name and f"{name}: "
     try:
-        return normalize_axis_tuple(axis if many else (axis,), ndim, name or None if what == "axis" else prefix + what)
+        return normalize_axis_tuple(
+            axis if many else (axis,), ndim, name or None if what == "axis" else prefix + what
+        )
     except OverflowError:
-        raise np.exceptions.AxisError(f"{prefix}{what} {axis!r} is out of bounds for an array of {ndim} axes") from None
+        raise np.exceptions.AxisError(
+            f"{prefix}{what} {axis!r} is out of bounds for an array of {ndim} axes"
+        ) from None
     except TypeError:
         raise TypeError(f"{prefix}{what} must be an int{' or a tuple of int' * many}, not {axis!r}") from None
     except np.exceptions.AxisError:
@@ -142,14 +175,16 @@ def choose(name, x, choices):
     try:
         return choices[choices.index(x)]
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, not {x!r}") from None
+        raise ValueError(
+            f"{name} must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}, not {x!r}"
+        ) from None
 
 
 class Rows:
     """How operands come into the form (batch, n), and results back.
 
-    As for NumPy's gufuncs the class axes are axes of each operand for itself, whatever the ranks of others; with axis=None they are all axes
-    of all operands broadcast.
+    As for NumPy's gufuncs the class axes are axes of each operand for itself, whatever the ranks of others;
+    with axis=None they are all axes of all operands broadcast.
     """
 
     def __init__(self, name, operands, axis, where=None, signature=""):
@@ -164,7 +199,10 @@ class Rows:
             full = broadcast_shapes(*moved)
         except ValueError:
             shapes = " ".join(str(a.shape) for a in operands)
-            raise ValueError(f"{name}: operands could not be broadcast together with shapes {shapes}{signature and f' (signature {signature})'}") from None
+            raise ValueError(
+                f"{name}: operands could not be broadcast together with shapes "
+                f"{shapes}{signature and f' (signature {signature})'}"
+            ) from None
         mask = None
         for mask in () if where is None else self.readings(where, ranks[0]):
             try:
@@ -174,7 +212,10 @@ class Rows:
                 continue
         else:
             if where is not None:
-                raise ValueError(f"{name}: where of shape {where.shape} broadcasts neither to the operands nor to the batch {full[: len(full) - self.k]}")
+                raise ValueError(
+                    f"{name}: where of shape {where.shape} broadcasts neither to the operands nor to the "
+                    f"batch {full[: len(full) - self.k]}"
+                )
         self.batch, self.lengths = full[: len(full) - self.k], full[len(full) - self.k :]
         self.n = math.prod(self.lengths)
         self.mask = None if mask is None else self.merge(mask)
@@ -200,19 +241,27 @@ class Rows:
         return np.moveaxis(a, axes, self.last)
 
     def move_output(self, o):
-        """An output with its class axes last; None where it has too few for them: a fault of its shape, not of the axis."""
+        """An output with its class axes last; None where it has too few for them: a fault of its shape, not
+        of the axis.
+        """
         try:
             return self.move(o)
         except ValueError:  # an AxisError, or 1 and -1 that are one axis of it
             return None
 
     def readings(self, where, rank):
-        """What a mask may mean, the likelier first: elements where it has the rank of the first operand or of the largest, else whole rows."""
+        """What a mask may mean, the likelier first: elements where it has the rank of the first operand or of
+        the largest, else whole rows.
+        """
         elements = [self.move(where)] if where.ndim in (0, rank, self.rank) else []
-        return elements if where.ndim == self.rank else [*elements, where.reshape(where.shape + (1,) * self.k)]
+        return (
+            elements if where.ndim == self.rank else [*elements, where.reshape(where.shape + (1,) * self.k)]
+        )
 
     def merge(self, a):
-        """An operand with its class axes last, in the form (batch, n); a view where they merge to one stride."""
+        """An operand with its class axes last, in the form (batch, n); a view where they merge to one
+        stride.
+        """
         a = broadcast(a, self.batch + self.lengths)
         return a if self.k == 1 else a.reshape(*self.batch, self.n)
 
@@ -230,22 +279,45 @@ class Rows:
         return np.expand_dims(a, tuple(sorted(self.axes)))
 
     def lay_outputs(self, outs, along, keepdims):
-        """A view of each output with its class axes last, where the result has any; None for one that is not of the result's shape.
+        """A view of each output with its class axes last, where the result has any; None for one that is not
+        of the result's shape.
 
-        As for NumPy's gufuncs an output may have more batch axes than the result, which is broadcast over them, and lack leading ones of
-        length 1; results of other outputs have those axes too.
+        As for NumPy's gufuncs an output may have more batch axes than the result, which is broadcast over
+        them, and lack leading ones of length 1; results of other outputs have those axes too.
         """
         cores = [self.lengths if lies else (1,) * self.k if keepdims else () for lies in along]
-        laid = [o if o is None or not core or o.ndim < self.k else self.move_output(o) for o, core in zip(outs, cores, strict=True)]
-        heads = [None if o is None else o.shape[: max(0, o.ndim - len(core))] for o, core in zip(laid, cores, strict=True)]
-        laid = [o if o is not None and o.shape == head + core else None for o, head, core in zip(laid, heads, cores, strict=True)]
+        laid = [
+            o if o is None or not core or o.ndim < self.k else self.move_output(o)
+            for o, core in zip(outs, cores, strict=True)
+        ]
+        heads = [
+            None if o is None else o.shape[: max(0, o.ndim - len(core))]
+            for o, core in zip(laid, cores, strict=True)
+        ]
+        laid = [
+            o if o is not None and o.shape == head + core else None
+            for o, head, core in zip(laid, heads, cores, strict=True)
+        ]
         with contextlib.suppress(ValueError):
-            self.place(broadcast_shapes(self.whole, *[head for o, head in zip(laid, heads, strict=True) if o is not None]))
-        return [o if o is not None and (1,) * (len(self.whole) - len(head)) + head == self.whole else None for o, head in zip(laid, heads, strict=True)]
+            self.place(
+                broadcast_shapes(
+                    self.whole, *[head for o, head in zip(laid, heads, strict=True) if o is not None]
+                )
+            )
+        return [
+            o if o is not None and (1,) * (len(self.whole) - len(head)) + head == self.whole else None
+            for o, head in zip(laid, heads, strict=True)
+        ]
 
     def shape_of(self, along, keepdims):
         """The shape of a result as the caller gets it."""
-        return self.full if along else tuple(1 if i in self.axes else n for i, n in enumerate(self.full)) if keepdims else self.whole
+        return (
+            self.full
+            if along
+            else tuple(1 if i in self.axes else n for i, n in enumerate(self.full))
+            if keepdims
+            else self.whole
+        )
 
 
 def broadcast_shapes(*shapes):
@@ -267,17 +339,25 @@ def common_shape(shapes, name):
     try:
         return broadcast_shapes(*shapes)
     except ValueError:
-        raise ValueError(f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}") from None
+        raise ValueError(
+            f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}"
+        ) from None
 
 
 def broadcast(a, shape):
-    """A view, for which NumPy takes as long as for adding up thousands of numbers; the array itself where that will do."""
+    """A view, for which NumPy takes as long as for adding up thousands of numbers; the array itself where
+    that will do.
+    """
     return a if a.shape == shape else np.broadcast_to(a, shape, subok=True)
 
 
 def mask_of(x):
     """What a masked array keeps; None: everything, or it is none."""
-    return ~np.ma.getmaskarray(x) if isinstance(x, np.ma.MaskedArray) and np.ma.getmask(x) is not np.ma.nomask else None
+    return (
+        ~np.ma.getmaskarray(x)
+        if isinstance(x, np.ma.MaskedArray) and np.ma.getmask(x) is not np.ma.nomask
+        else None
+    )
 
 
 def holds_masked(x):
@@ -285,7 +365,9 @@ def holds_masked(x):
     if not isinstance(x, list | tuple):
         return isinstance(x, np.ma.MaskedArray)
     kinds = set(map(type, x))
-    return any(issubclass(k, np.ma.MaskedArray) for k in kinds) or (any(issubclass(k, list | tuple) for k in kinds) and any(map(holds_masked, x)))
+    return any(issubclass(k, np.ma.MaskedArray) for k in kinds) or (
+        any(issubclass(k, list | tuple) for k in kinds) and any(map(holds_masked, x))
+    )
 
 
 def check_mask(where, name):
@@ -297,19 +379,26 @@ def check_mask(where, name):
 
 
 def check_output(out, shape, dtype, casting, name, what="result"):
-    """Can a result of that shape and type be stored there?  Asked before anything is computed: a call that raises writes nothing."""
+    """Can a result of that shape and type be stored there?  Asked before anything is computed: a call that
+    raises writes nothing.
+    """
     if out.shape != shape:
         raise ValueError(f"{name}: output has shape {out.shape}, the {what} {shape}")
     if not out.flags.writeable:
         raise ValueError(f"{name}: output array is read-only")
     if not np.can_cast(dtype, out.dtype, casting):
-        raise TypeError(f"{name}: cannot cast the {what} from {np.dtype(dtype)} to {out.dtype}, that of the output, with casting '{casting}'")
+        raise TypeError(
+            f"{name}: cannot cast the {what} from {np.dtype(dtype)} to {out.dtype}, that of the output, "
+            f"with casting '{casting}'"
+        )
 
 
 def types_of(ufunc, inputs, along, kwargs):
     """The types of a ufunc's results, learned from a call without rows."""
     words = {word: kwargs[word] for word in ("dtype", "casting") if word in kwargs}
-    results = ufunc(*[np.empty((0, 1) if lies else 0, x.dtype) for x, lies in zip(inputs, along, strict=True)], **words)
+    results = ufunc(
+        *[np.empty((0, 1) if lies else 0, x.dtype) for x, lies in zip(inputs, along, strict=True)], **words
+    )
     return [r.dtype for r in (results if isinstance(results, tuple) else (results,))]
 
 
@@ -358,18 +447,28 @@ def make_slow(loss, attribute, parts, masked):
     def slow(ufunc, *args, **kwargs):
         inputs, by_position = bind(loss, full_name, args, kwargs)
         out = kwargs.pop("out", None)
-        if (result := call_overrides(ufunc, loss, full_name, inputs, by_position, out, kwargs, row_result)) is not NotImplemented:
+        if (
+            result := call_overrides(ufunc, loss, full_name, inputs, by_position, out, kwargs, row_result)
+        ) is not NotImplemented:
             return result
-        axis, where, keepdims = kwargs.pop("axis", -1), kwargs.pop("where", True), kwargs.pop("keepdims", False)
+        axis, where, keepdims = (
+            kwargs.pop("axis", -1),
+            kwargs.pop("where", True),
+            kwargs.pop("keepdims", False),
+        )
         outs = outputs(parts, by_position, out, full_name)
         for word in ("axes", "signature"):
             if word in kwargs:
-                raise TypeError(f"{full_name}(): {word} goes with neither where nor keepdims nor several axes")
+                raise TypeError(
+                    f"{full_name}(): {word} goes with neither where nor keepdims nor several axes"
+                )
         inputs = as_arrays(loss, inputs)
         kept = [mask_of(x) for x in inputs]
         inputs = [x.data if isinstance(x, np.ma.MaskedArray) else x for x in inputs]
         mask = None if where is True else check_mask(where, full_name)
-        rows = Rows(full_name, [x for x, lies in zip(inputs, along, strict=True) if lies], axis, mask, ufunc.signature)
+        rows = Rows(
+            full_name, [x for x, lies in zip(inputs, along, strict=True) if lies], axis, mask, ufunc.signature
+        )
         batch = [x.shape for x, lies in zip(inputs, along, strict=True) if not lies]
         inputs = [rows.lay(x) if lies else x for x, lies in zip(inputs, along, strict=True)]
         if any(batch):
@@ -385,11 +484,24 @@ def make_slow(loss, attribute, parts, masked):
             laid = rows.lay_outputs(outs, row_result, keepdims)
             for o, view, dtype, is_row in zip(outs, laid, dtypes, row_result, strict=True):
                 if o is not None:
-                    check_output(o, rows.shape_of(is_row, keepdims) if view is None else o.shape, dtype, casting, full_name)
-            inputs = [broadcast(x, (*rows.whole, rows.n)) if lies else x for x, lies in zip(inputs, along, strict=True)]
+                    check_output(
+                        o,
+                        rows.shape_of(is_row, keepdims) if view is None else o.shape,
+                        dtype,
+                        casting,
+                        full_name,
+                    )
+            inputs = [
+                broadcast(x, (*rows.whole, rows.n)) if lies else x
+                for x, lies in zip(inputs, along, strict=True)
+            ]
             # Where several class axes make one row a result is computed beside its output.
             kwargs["out"] = tuple(
-                None if view is None or (is_row and rows.k != 1) else np.squeeze(view, rows.last) if keepdims and not is_row else view
+                None
+                if view is None or (is_row and rows.k != 1)
+                else np.squeeze(view, rows.last)
+                if keepdims and not is_row
+                else view
                 for view, is_row in zip(laid, row_result, strict=True)
             )
         results = ufunc(*inputs, **kwargs) if mask is None else masked(*inputs, mask, **kwargs)
@@ -416,18 +528,28 @@ def make_explain(loss, name):
         inputs, axis = as_arrays(loss, inputs), kwargs.get("axis", -1)
         if "axes" in kwargs:  # each operand's own; labels have none
             own = [entry if isinstance(entry, tuple | list) else (entry,) for entry in kwargs["axes"]]
-            inputs = [np.moveaxis(x, axes, (-1,)) if a["along"] else x for x, a, axes in zip(inputs, loss["args"], own, strict=False)]
+            inputs = [
+                np.moveaxis(x, axes, (-1,)) if a["along"] else x
+                for x, a, axes in zip(inputs, loss["args"], own, strict=False)
+            ]
         return find_bad_label(loss, loss["name"], inputs, axis, kwargs.get("where", True))
 
     return explain
 
 
 def find_bad_label(loss, name, inputs, axis, where, takes_part=None):
-    """The first label that is no class, of a row that takes part, as the user wrote it, and where it stands; None: there is none."""
+    """The first label that is no class, of a row that takes part, as the user wrote it, and where it stands;
+    None: there is none.
+    """
     labels = next((x for x, a in zip(inputs, loss["args"], strict=True) if a["role"] == "label"), None)
     if labels is None:
         return None
-    rows = Rows(name, [x for x, a in zip(inputs, loss["args"], strict=True) if a["along"]], axis, None if where is True else np.asarray(where))
+    rows = Rows(
+        name,
+        [x for x, a in zip(inputs, loss["args"], strict=True) if a["along"]],
+        axis,
+        None if where is True else np.asarray(where),
+    )
     wrong = (labels < 0) | (labels >= rows.n)
     if rows.mask is not None:
         wrong = wrong & rows.mask.any(axis=-1)
@@ -451,7 +573,9 @@ def make_batch_slow(loss, name, masked):
                 raise TypeError(f"{name}() got an unexpected keyword argument '{word}'")
         inputs, by_position = bind(loss, name, args, kwargs)
         out = kwargs.pop("out", None)
-        if (result := call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs)) is not NotImplemented:
+        if (
+            result := call_overrides(ufunc, loss, name, inputs, by_position, out, kwargs)
+        ) is not NotImplemented:
             return result
         if "axes" in kwargs:
             raise TypeError(f"{name}(): axes does not go with where")
@@ -460,10 +584,16 @@ def make_batch_slow(loss, name, masked):
         where = check_mask(kwargs.pop("where", True), name)
         inputs = [a["default"] if x is None else x for a, x in zip(loss["args"], inputs, strict=True)]
         if np.ndim(inputs[0]) < 2:
-            raise ValueError(f"{name}: {loss['args'][0]['name']} do not have enough dimensions, (batch, numbers) at least")
+            raise ValueError(
+                f"{name}: {loss['args'][0]['name']} do not have enough dimensions, (batch, numbers) at least"
+            )
         where = np.broadcast_to(where, np.shape(inputs[0])[-2], subok=True) if where.ndim == 0 else where
         if where.shape[-1] != np.shape(inputs[0])[-2]:
             raise ValueError(f"{name}: where of shape {where.shape} does not fit {np.shape(inputs[0])[:-1]}")
-        return masked(*inputs, where, *by_position, out=out, **kwargs) if out is not None else masked(*inputs, where, *by_position, **kwargs)
+        return (
+            masked(*inputs, where, *by_position, out=out, **kwargs)
+            if out is not None
+            else masked(*inputs, where, *by_position, **kwargs)
+        )
 
     return slow

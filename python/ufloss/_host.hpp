@@ -1,9 +1,10 @@
-// What row loops ask of Python: to let other threads run during long work, and to raise.  And what NumPy must know of their outputs.
+// What row loops ask of Python: to let other threads run during long work, and to raise.  And what NumPy must
+// know of their outputs.
 #pragma once
-#include <Python.h>
 #include <numpy/arrayobject.h>
 #include <numpy/dtype_api.h>
 #include <numpy/ufuncobject.h>
+#include <Python.h>
 #include "_vectorcall.hpp"
 #include "dispatch.hpp"
 #include "line.hpp"
@@ -17,23 +18,32 @@ inline void fail(void*, const char* loss, long long label, std::ptrdiff_t classe
   else PyErr_Format(PyExc_ValueError, "%s: label %lld is out of range for %zd classes", loss, label, classes);
 }
 inline void fail_sequence(void*, const char* loss, int fault, long long value, long long limit) {
-  static const char* const format[] = {nullptr, "%s: label %lld is out of range for %lld classes", "%s: label %lld is the blank", "%s: blank %lld is out of range for %lld classes",
-                                       "%s: logit_length %lld is out of range for %lld frames", "%s: label_length %lld is out of range for %lld labels"};
+  static const char* const format[] = {nullptr,
+                                       "%s: label %lld is out of range for %lld classes",
+                                       "%s: label %lld is the blank",
+                                       "%s: blank %lld is out of range for %lld classes",
+                                       "%s: logit_length %lld is out of range for %lld frames",
+                                       "%s: label_length %lld is out of range for %lld labels"};
   if (fault == 0) PyErr_NoMemory();
   else PyErr_Format(PyExc_ValueError, format[fault], loss, value, limit);
 }
 inline void connect() { dispatch::host_calls() = {release, restore, fail, fail_sequence}; }
 
-/// By default NumPy lets an output that is exactly an input share its memory; row loops read a row again after they began to write it.
+/// By default NumPy lets an output that is exactly an input share its memory; row loops read a row again
+/// after they began to write it.
 inline void prepare_rows(PyObject* ufunc) {
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
   for (int i = u->nin; i < u->nargs; ++i)
-    u->op_flags[i] = NPY_ITER_WRITEONLY | NPY_ITER_UPDATEIFCOPY | NPY_ITER_ALIGNED | NPY_ITER_ALLOCATE | NPY_ITER_NO_BROADCAST | NPY_ITER_NO_SUBTYPE;
+    u->op_flags[i] = NPY_ITER_WRITEONLY | NPY_ITER_UPDATEIFCOPY | NPY_ITER_ALIGNED | NPY_ITER_ALLOCATE |
+                     NPY_ITER_NO_BROADCAST | NPY_ITER_NO_SUBTYPE;
 }
 
-inline char* start(PyObject* array) { return array == Py_None ? nullptr : PyArray_BYTES(reinterpret_cast<PyArrayObject*>(array)); }
+inline char* start(PyObject* array) {
+  return array == Py_None ? nullptr : PyArray_BYTES(reinterpret_cast<PyArrayObject*>(array));
+}
 /// A loss added up along a line.
-inline void run_line(const loss_record* sum, const loss_record* loss, int type, line* l, double* total, double* weight) {
+inline void run_line(const loss_record* sum, const loss_record* loss, int type, line* l, double* total,
+                     double* weight) {
   l->loop = loss->loops[type == float16_loop ? float32_loop : type];
   char* const results[] = {reinterpret_cast<char*>(total), reinterpret_cast<char*>(weight)};
   sum->loops[type](l, results, nullptr, nullptr, nullptr);
@@ -45,31 +55,38 @@ template <int Factor> int set_dimension(PyUFuncObject* u, npy_intp* sizes) {
   const npy_intp wanted = Factor * sizes[labels] + 1;
   if (sizes[at] == -1) sizes[at] = wanted;
   else if (sizes[at] != wanted) {
-    PyErr_Format(PyExc_ValueError, "%s: an output has %zd states on its last axis, not %zd", u->name, Py_ssize_t(sizes[at]), Py_ssize_t(wanted));
+    PyErr_Format(PyExc_ValueError, "%s: an output has %zd states on its last axis, not %zd", u->name,
+                 Py_ssize_t(sizes[at]), Py_ssize_t(wanted));
     return -1;
   }
   return 0;
 }
 inline void derive_dimension(PyObject* ufunc, int factor) {
-  reinterpret_cast<PyUFuncObject*>(ufunc)->process_core_dims_func = factor == 1 ? set_dimension<1> : set_dimension<2>;
+  reinterpret_cast<PyUFuncObject*>(ufunc)->process_core_dims_func =
+      factor == 1 ? set_dimension<1> : set_dimension<2>;
 }
 
-/// Frames and labels of the axes that a call has, where they are not plain arrays or `axes` says which they are.
+/// Frames and labels of the axes that a call has, where they are not plain arrays or `axes` says which they
+/// are.
 inline PyObject* measure = nullptr;
 
 /// Can it hold an integer that int64 would take for a negative one?
 inline bool may_wrap(PyObject* x) {
-  if (PyArray_Check(x)) return PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONG || PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONGLONG;
-  return !PyLong_Check(x) && !PyArray_IsScalar(x, SignedInteger);      // a Python int is checked by NumPy
+  if (PyArray_Check(x))
+    return PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONG ||
+           PyArray_TYPE(reinterpret_cast<PyArrayObject*>(x)) == NPY_ULONGLONG;
+  return !PyLong_Check(x) && !PyArray_IsScalar(x, SignedInteger);  // a Python int is checked by NumPy
 }
 inline PyObject* new_length(npy_intp n) {
   PyObject* const a = PyArray_SimpleNew(0, nullptr, NPY_INT64);
   if (a) *reinterpret_cast<npy_int64*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(a))) = n;
   return a;
 }
-/// A call whose lengths are given: those that are not are those of the axes, so that no number stands for them.
+/// A call whose lengths are given: those that are not are those of the axes, so that no number stands for
+/// them.
 struct whole_call {
-  static constexpr Py_ssize_t inputs = 5, lengths = 2, most = 2 * NPY_MAXARGS;      // logits, labels, two lengths, blank
+  static constexpr Py_ssize_t inputs = 5, lengths = 2,
+                              most = 2 * NPY_MAXARGS;  // logits, labels, two lengths, blank
   PyObject *args[most + 2], *names = nullptr, *made[2] = {}, *in[inputs] = {};
   Py_ssize_t n, nkw;
   /// False: with an error set.
@@ -77,7 +94,7 @@ struct whole_call {
     const auto* u = reinterpret_cast<const PyUFuncObject*>(self);
     const auto& f = *reinterpret_cast<const front*>(u->data);
     Py_ssize_t at[inputs];
-    bool plain = true;                              // no axes
+    bool plain = true;  // no axes
     n = positional;
     nkw = kwnames ? PyTuple_Size(kwnames) : 0;
     names = kwnames;
@@ -90,7 +107,8 @@ struct whole_call {
       if (name && PyUnicode_CompareWithASCIIString(name, "axes") == 0) plain = false;
       if (input < 0 || input >= inputs) continue;
       at[input] = i;
-      if (given[i] == Py_None && input == inputs - 1) args[i] = PyTuple_GetItem(f.defaults, input);      // None is a default
+      if (given[i] == Py_None && input == inputs - 1)
+        args[i] = PyTuple_GetItem(f.defaults, input);  // None is a default
       in[input] = given[i] == Py_None ? nullptr : given[i];
     }
     if (!in[0] || !in[1] || (in[lengths] && in[lengths + 1])) return true;
@@ -109,13 +127,16 @@ struct whole_call {
       Py_DECREF(sizes);
       if (PyErr_Occurred()) return false;
     }
-    if (nkw == 0 && n >= lengths) {                 // all by position, which is the shortest way
+    if (nkw == 0 && n >= lengths) {  // all by position, which is the shortest way
       for (Py_ssize_t i = 0; i < 2; ++i) {
         if (in[lengths + i]) continue;
         if (!(made[i] = new_length(whole[i]))) return false;
         args[lengths + i] = made[i];
       }
-      if (n < inputs) { args[inputs - 1] = PyTuple_GetItem(f.defaults, inputs - 1); n = inputs; }
+      if (n < inputs) {
+        args[inputs - 1] = PyTuple_GetItem(f.defaults, inputs - 1);
+        n = inputs;
+      }
       return true;
     }
     Py_ssize_t added = 0;
@@ -123,12 +144,19 @@ struct whole_call {
     if (added) {
       Py_XDECREF(names);
       if (!(names = PyTuple_New(nkw + added))) return false;
-      for (Py_ssize_t k = 0; k < nkw; ++k) { PyObject* const name = PyTuple_GetItem(kwnames, k); Py_INCREF(name); PyTuple_SetItem(names, k, name); }
+      for (Py_ssize_t k = 0; k < nkw; ++k) {
+        PyObject* const name = PyTuple_GetItem(kwnames, k);
+        Py_INCREF(name);
+        PyTuple_SetItem(names, k, name);
+      }
     }
     for (Py_ssize_t i = 0; i < 2; ++i) {
       if (in[lengths + i]) continue;
       if (!(made[i] = new_length(whole[i]))) return false;
-      if (at[lengths + i] >= 0) { args[at[lengths + i]] = made[i]; continue; }
+      if (at[lengths + i] >= 0) {
+        args[at[lengths + i]] = made[i];
+        continue;
+      }
       PyObject* const name = PyTuple_GetItem(f.names, lengths + i);
       Py_INCREF(name);
       PyTuple_SetItem(names, nkw, name);
@@ -141,10 +169,16 @@ struct whole_call {
     for (PyObject* const o : made) Py_XDECREF(o);
   }
 };
-inline PyObject* explanation_of(PyObject* self) { return reinterpret_cast<const front*>(reinterpret_cast<const PyUFuncObject*>(self)->data)->explain; }
-/// May an error of the function that explains be passed over?  KeyboardInterrupt, MemoryError and their like go to the caller.
-inline bool is_passed_over() { return PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError); }
-/// After a call that failed: a ValueError of what the explaining function says; where it says nothing, the error that there is.
+inline PyObject* explanation_of(PyObject* self) {
+  return reinterpret_cast<const front*>(reinterpret_cast<const PyUFuncObject*>(self)->data)->explain;
+}
+/// May an error of the function that explains be passed over?  KeyboardInterrupt, MemoryError and their like
+/// go to the caller.
+inline bool is_passed_over() {
+  return PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError);
+}
+/// After a call that failed: a ValueError of what the explaining function says; where it says nothing, the
+/// error that there is.
 inline PyObject* raise_explained(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   if (!PyErr_ExceptionMatches(PyExc_ValueError)) return nullptr;
   first_error error;
@@ -157,13 +191,15 @@ inline PyObject* raise_explained(PyObject* self, PyObject* const* args, Py_ssize
 }
 inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   const Py_ssize_t n = Py_ssize_t(nargsf & (~size_t(0) >> 1));
-  if (n + (kwnames ? PyTuple_Size(kwnames) : 0) > whole_call::most) return call(self, args, nargsf, kwnames);      // which refuses it
+  if (n + (kwnames ? PyTuple_Size(kwnames) : 0) > whole_call::most)
+    return call(self, args, nargsf, kwnames);  // which refuses it
   whole_call c;
   if (!c.fill(self, args, n, kwnames)) return nullptr;
   PyObject* const blank = c.in[whole_call::inputs - 1];
   if (c.in[0] && c.in[1] && blank && may_wrap(blank)) {
     PyObject* const said = ask(explanation_of(self), self, c.args, c.n, c.names);
-    const bool goes_on = said == Py_None || (!said && is_passed_over());      // the call itself says what is wrong
+    const bool goes_on =
+        said == Py_None || (!said && is_passed_over());  // the call itself says what is wrong
     if (said && said != Py_None) PyErr_SetObject(PyExc_ValueError, said);
     Py_XDECREF(said);
     if (!goes_on) return nullptr;
@@ -172,7 +208,8 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* args, size_t na
   PyObject* const result = call(self, c.args, size_t(c.n), c.names);
   return result ? result : raise_explained(self, c.args, c.n, c.names);
 }
-/// After a failed call Python is asked to say more: a loop sees a slice of the batch, in its own types, and cannot name the item.
+/// After a failed call Python is asked to say more: a loop sees a slice of the batch, in its own types, and
+/// cannot name the item.
 inline PyObject* call_told(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   PyObject* const result = call(self, args, nargsf, kwnames);
   return result ? result : raise_explained(self, args, Py_ssize_t(nargsf & (~size_t(0) >> 1)), kwnames);

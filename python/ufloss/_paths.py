@@ -4,7 +4,9 @@ from pathlib import Path
 
 
 def _find(*parts, mark):
-    """The installed folder `parts`, known by the file `mark` in it: in an editable install a folder is a merged view of several."""
+    """The installed folder `parts`, known by the file `mark` in it: in an editable install a folder is a
+    merged view of several.
+    """
     from importlib.resources import files  # dear to import, and only builders need it
 
     found = Path(str(files("ufloss").joinpath(*parts, *Path(mark).parts)))

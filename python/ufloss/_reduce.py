@@ -1,7 +1,7 @@
 """`loss.sum` and `loss.mean`: a loss and its weighted sum in one pass, a block at a time.
 
-A block of values lies in a buffer that stays in the cache and is added up in float64, in an order that only the shape decides; so nothing
-of the inputs' size is ever made.
+A block of values lies in a buffer that stays in the cache and is added up in float64, in an order that only
+the shape decides; so nothing of the inputs' size is ever made.
 """
 
 import math
@@ -12,19 +12,35 @@ from itertools import product
 import numpy as np
 
 from . import _core
-from ._front import Rows, bind, broadcast, check_mask, check_output, common_shape, find_bad_label, mask_of, normalize_axes, outputs, refuse_overrides
+from ._front import (
+    Rows,
+    bind,
+    broadcast,
+    check_mask,
+    check_output,
+    common_shape,
+    find_bad_label,
+    mask_of,
+    normalize_axes,
+    outputs,
+    refuse_overrides,
+)
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
 
 @lru_cache(maxsize=64, typed=True)
 def everywhere(value, shape):
-    """A constant array of one element; made once, since broadcasting takes as long as adding up thousands of numbers."""
+    """A constant array of one element; made once, since broadcasting takes as long as adding up thousands of
+    numbers.
+    """
     return np.broadcast_to(np.array(value), shape)
 
 
 def split_of(shape, limit):
-    """The axis at which an array is cut into blocks of at most `limit` elements, and how many one step of it has."""
+    """The axis at which an array is cut into blocks of at most `limit` elements, and how many one step of it
+    has.
+    """
     for split in range(len(shape)):
         inner = math.prod(shape[split + 1 :])
         if inner <= limit:
@@ -33,7 +49,9 @@ def split_of(shape, limit):
 
 
 def blocks(shape, limit):
-    """Slices that cut an array into blocks of at most `limit` elements (at least one step of an axis), in C order; none of an empty one."""
+    """Slices that cut an array into blocks of at most `limit` elements (at least one step of an axis), in C
+    order; none of an empty one.
+    """
     if 0 in shape:
         return
     split, inner = split_of(shape, limit)
@@ -43,11 +61,17 @@ def blocks(shape, limit):
     step = max(1, limit // max(1, inner))
     for outer in product(*map(range, shape[:split])):
         for i in range(0, shape[split], step):
-            yield (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
+            yield (
+                *[slice(o, o + 1) for o in outer],
+                slice(i, i + step),
+                *[slice(None)] * (len(shape) - split - 1),
+            )
 
 
 def step_of(a, split):
-    """The distance in bytes of neighbours along the axes from `split` on, taken together in C order; None: it is not the same everywhere."""
+    """The distance in bytes of neighbours along the axes from `split` on, taken together in C order; None: it
+    is not the same everywhere.
+    """
     step, expected = 0, None
     for n, stride in zip(reversed(a.shape[split:]), reversed(a.strides[split:]), strict=True):
         if n == 1:
@@ -83,7 +107,10 @@ class Elements:
         kinds = {x.dtype for x in self.inputs if np.ndim(x)}
         # Numbers of Python have no say, nor have parameters, of the types that losses take.
         settled = all(
-            np.ndim(x) or not hasattr(x, "dtype") or x.dtype in kinds or (a["role"] == "parameter" and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8)
+            np.ndim(x)
+            or not hasattr(x, "dtype")
+            or x.dtype in kinds
+            or (a["role"] == "parameter" and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8)
             for x, a in zip(self.inputs, self.loss["args"], strict=True)
         )
         if len(kinds) == 1 and settled and (kind := kinds.pop()).char in "efd":
@@ -103,7 +130,9 @@ class Elements:
         return None if self.mask is None else self.mask[block]
 
     def evaluate(self, ufunc, block, out, dtype, kind):
-        """A block computed in that type; None: that of the loss.  Parameters are rounded to the loss's type first, as the loss has them."""
+        """A block computed in that type; None: that of the loss.  Parameters are rounded to the loss's type
+        first, as the loss has them.
+        """
         inputs = [x if np.ndim(x) == 0 else x[block] for x in self.inputs]
         words = {} if dtype is None else {"dtype": dtype}
         if dtype is not None:
@@ -112,16 +141,31 @@ class Elements:
 
 
 class RowsOfLoss:
-    """A loss over rows: its values have the shape of the batch, in front of the class axis once that is last."""
+    """A loss over rows: its values have the shape of the batch, in front of the class axis once that is
+    last.
+    """
 
     def __init__(self, loss, name, inputs, kept, axis, where):
         along = [a["along"] for a in loss["args"]]
-        rows = Rows(name, [np.asarray(x) for x, lies in zip(inputs, along, strict=True) if lies], axis, None if where is True else where)
-        self.shape = common_shape([rows.batch, *[np.shape(x) for x, lies in zip(inputs, along, strict=True) if not lies]], name)
+        rows = Rows(
+            name,
+            [np.asarray(x) for x, lies in zip(inputs, along, strict=True) if lies],
+            axis,
+            None if where is True else where,
+        )
+        self.shape = common_shape(
+            [rows.batch, *[np.shape(x) for x, lies in zip(inputs, along, strict=True) if not lies]], name
+        )
         whole = (*self.shape, rows.n)
         laid = [rows.lay(np.asarray(x)) if lies else x for x, lies in zip(inputs, along, strict=True)]
-        self.inputs = [broadcast(x, whole if lies else self.shape) for x, lies in zip(laid, along, strict=True)]
-        masks = [rows.lay(m) if lies else m[..., None] for m, lies in zip(kept, along, strict=True) if m is not None]
+        self.inputs = [
+            broadcast(x, whole if lies else self.shape) for x, lies in zip(laid, along, strict=True)
+        ]
+        masks = [
+            rows.lay(m) if lies else m[..., None]
+            for m, lies in zip(kept, along, strict=True)
+            if m is not None
+        ]
         mask = all_of(masks if rows.mask is None else [rows.mask, *masks])
         self.mask = None if mask is None else broadcast(mask, whole)
         self.along, self.width = along, max(1, rows.n)
@@ -130,7 +174,9 @@ class RowsOfLoss:
             rows.place(self.shape)
         self.rows, self.full = rows, rows.full  # of the gradient
         self.weights = self.order = None
-        self.look_for_label = lambda takes_part: find_bad_label(loss, loss["name"], [np.asarray(x) for x in inputs], axis, True, takes_part)
+        self.look_for_label = lambda takes_part: find_bad_label(
+            loss, loss["name"], [np.asarray(x) for x in inputs], axis, True, takes_part
+        )
 
     def find_bad_label(self):
         """What is said of the first label that is no class, of a row that takes part and weighs something."""
@@ -144,17 +190,24 @@ class RowsOfLoss:
     def lay(self, order):
         self.order = order
         rowwise = (*order, len(order))
-        self.inputs = [x.transpose(rowwise if lies else order) for x, lies in zip(self.inputs, self.along, strict=True)]
+        self.inputs = [
+            x.transpose(rowwise if lies else order) for x, lies in zip(self.inputs, self.along, strict=True)
+        ]
         self.mask = None if self.mask is None else self.mask.transpose(rowwise)
 
     def dtype(self, ufunc):
         none = (slice(0, 0),) * max(1, len(self.shape))
-        with np.errstate(all="ignore"):  # one row alone gets an axis, or it would be computed and its label asked for
+        # one row alone gets an axis, or it would be computed and its label asked for
+        with np.errstate(all="ignore"):
             return ufunc(*[(x if self.shape else x[None])[none] for x in self.inputs]).dtype
 
     def lay_grad(self, grad, order):
         """A view of the gradient in the form of the rows, or None where several axes make one row."""
-        return np.moveaxis(grad, self.rows.axes, self.rows.last).transpose((*order, len(order))) if self.rows.k == 1 else None
+        return (
+            np.moveaxis(grad, self.rows.axes, self.rows.last).transpose((*order, len(order)))
+            if self.rows.k == 1
+            else None
+        )
 
     def unlay_grad(self, laid, order):
         return self.rows.unlay(np.moveaxis(laid, range(len(order)), order))
@@ -168,11 +221,16 @@ class RowsOfLoss:
         return None if self.mask is None else self.mask[block].any(axis=-1)
 
     def evaluate(self, ufunc, block, out, dtype, kind, rows=None):
-        """A block computed in that type; None: that of the loss.  Of `rows`, if they are given, only those."""
+        """A block computed in that type; None: that of the loss.  Of `rows`, if they are given, only
+        those.
+        """
         inputs = [x[block] for x in self.inputs]
         words = {} if dtype is None else {"dtype": dtype}
         if dtype is not None:
-            inputs = [x if a["role"] == "label" else x.astype(kind, copy=False) for x, a in zip(inputs, self.args, strict=True)]
+            inputs = [
+                x if a["role"] == "label" else x.astype(kind, copy=False)
+                for x, a in zip(inputs, self.args, strict=True)
+            ]
         mask = None if self.mask is None else self.mask[block]
         if rows is not None:
             rows = np.broadcast_to(rows[..., None], (*rows.shape, self.rows.n))
@@ -193,7 +251,8 @@ def all_of(masks):
 def check_floating(dtype, name):
     try:
         given = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):  # the last from strings with commas, which NumPy has Python parse
+    # the last from strings with commas, which NumPy has Python parse
+    except (TypeError, ValueError, SyntaxError):
         raise TypeError(f"{name}: dtype must be a floating-point type, not {dtype!r}") from None
     if given.kind != "f":
         raise TypeError(f"{name}: dtype must be a floating-point type, not {given}")
@@ -204,7 +263,9 @@ def spread(a, shape, name, what):
     try:
         return np.broadcast_to(a, shape)
     except ValueError:
-        raise ValueError(f"{name}: {what} of shape {np.shape(a)} does not broadcast to the losses' shape {shape}") from None
+        raise ValueError(
+            f"{name}: {what} of shape {np.shape(a)} does not broadcast to the losses' shape {shape}"
+        ) from None
 
 
 class Reduction:
@@ -232,15 +293,28 @@ class Reduction:
 
     def __reduce__(self):
         whole = (getattr, (self._ufunc, self._kind))
-        return whole if not self._with_grad else (getattr, (getattr(self._ufunc, self._kind), "value_and_grad"))
+        return (
+            whole if not self._with_grad else (getattr, (getattr(self._ufunc, self._kind), "value_and_grad"))
+        )
 
     def __call__(self, *args, **kwargs):
         loss, name, mean = self._loss, self.__name__, self._kind == "mean"
         inputs, more = bind(loss, name, args, kwargs)
         if more:
-            raise TypeError(f"{name}() takes at most {len(inputs)} positional arguments; weights, axis, where and out go by keyword")
-        weights, where, keepdims = kwargs.pop(self._weights, None), kwargs.pop("where", True), kwargs.pop("keepdims", False)
-        dtype, out, returned = kwargs.pop("dtype", None), kwargs.pop("out", None), kwargs.pop("returned", False)
+            raise TypeError(
+                f"{name}() takes at most {len(inputs)} positional arguments; weights, axis, where and out "
+                "go by keyword"
+            )
+        weights, where, keepdims = (
+            kwargs.pop(self._weights, None),
+            kwargs.pop("where", True),
+            kwargs.pop("keepdims", False),
+        )
+        dtype, out, returned = (
+            kwargs.pop("dtype", None),
+            kwargs.pop("out", None),
+            kwargs.pop("returned", False),
+        )
         over = kwargs.pop("over", None) if loss["kind"] == "row" else kwargs.pop("axis", None)
         axis = kwargs.pop("axis", -1)
         if kwargs:
@@ -262,13 +336,21 @@ class Reduction:
             source.weights = weights
         if counting is not None:
             source.keep(spread(counting, shape, name, "weights"))
-        axes = tuple(range(len(shape))) if over is None else tuple(sorted(normalize_axes(over, len(shape), name, "over" if loss["kind"] == "row" else "axis")))
+        axes = (
+            tuple(range(len(shape)))
+            if over is None
+            else tuple(
+                sorted(normalize_axes(over, len(shape), name, "over" if loss["kind"] == "row" else "axis"))
+            )
+        )
         kept = tuple(i for i in range(len(shape)) if i not in axes)
         order = (*kept, *axes)
         if order != tuple(range(len(shape))):
             source.lay(order)
             weights = None if weights is None else weights.transpose(order)
-        result_shape = tuple(1 if i in axes else shape[i] for i in range(len(shape)) if keepdims or i not in axes)
+        result_shape = tuple(
+            1 if i in axes else shape[i] for i in range(len(shape)) if keepdims or i not in axes
+        )
         shape = tuple(shape[i] for i in order)
         kind = source.dtype(self._ufunc)
         if outs[0] is not None:
@@ -282,7 +364,9 @@ class Reduction:
                 if loss["kind"] == "row" and (said := source.find_bad_label()) is not None:
                     raise ValueError(said)  # blocks before that of the label would be written
             read = [*source.inputs, source.mask, weights]
-            apart = wanted is not None and not any(isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in read)
+            apart = wanted is not None and not any(
+                isinstance(x, np.ndarray) and np.may_share_memory(wanted, x) for x in read
+            )
             target = wanted if apart and wanted.dtype == kind else np.empty(source.full, kind)
             laid = source.lay_grad(target, order)
             if laid is None:
@@ -293,8 +377,12 @@ class Reduction:
             task.divide()
         if not task.by_lines():
             task.by_blocks()
-        with np.errstate(all="ignore"):  # which may look at the inputs once more, so before anything is written where they lie
-            result, weight = (task.mean() if mean else task.total).astype(kind if dtype is None else dtype), task.weight
+        # which may look at the inputs once more, so before anything is written where they lie
+        with np.errstate(all="ignore"):
+            result, weight = (
+                (task.mean() if mean else task.total).astype(kind if dtype is None else dtype),
+                task.weight,
+            )
         if laid is not None:
             target = source.unlay_grad(laid, order) if target is None else target
             if wanted is not None and target is not wanted:
@@ -314,14 +402,22 @@ class Reduction:
 
 
 class Pass:
-    """One way through all losses: their sums, those of the weights and perhaps the gradient, over all axes behind the first `kept`.
+    """One way through all losses: their sums, those of the weights and perhaps the gradient, over all axes
+    behind the first `kept`.
 
-    A loss is kept in the type it is computed in: float16 ones in float32; and a block whose sum overflows in float32 is done again in
-    float64, so that only results are rounded, each once.
+    A loss is kept in the type it is computed in: float16 ones in float32; and a block whose sum overflows in
+    float32 is done again in float64, so that only results are rounded, each once.
     """
 
     def __init__(self, loss, ufunc, source, shape, kept, kind, weights, laid):
-        self.loss, self.ufunc, self.source, self.shape, self.kept, self.kind = loss, ufunc, source, shape, kept, kind
+        self.loss, self.ufunc, self.source, self.shape, self.kept, self.kind = (
+            loss,
+            ufunc,
+            source,
+            shape,
+            kept,
+            kind,
+        )
         self.weights, self.laid, self.rows = weights, laid, loss["kind"] == "row"
         self.limit = max(1, BLOCK // source.width)
         self.total, self.weight = np.zeros(shape[:kept]), np.zeros(shape[:kept])
@@ -330,7 +426,9 @@ class Pass:
         self.buffers = {}
 
     def divide(self):
-        """Have the gradient divided by the sum of the weights, which are scaled where it overflows or vanishes."""
+        """Have the gradient divided by the sum of the weights, which are scaled where it overflows or
+        vanishes.
+        """
         self.divisor = self.weigh()
         if self.weights is not None and not is_ordinary(self.divisor):
             self.scale_weights()
@@ -343,11 +441,15 @@ class Pass:
         weight = np.zeros(self.shape[: self.kept])
         for block in blocks(self.shape, self.limit):
             ones = everywhere(1.0, size_of(block, self.shape))
-            weight[block[: self.kept]] += add_up(ones, self.weights_of(block), self.source.counts(block), self.kept)[1]
+            weight[block[: self.kept]] += add_up(
+                ones, self.weights_of(block), self.source.counts(block), self.kept
+            )[1]
         return weight
 
     def scale_weights(self):
-        """From here on weights count times a power of 2, one for each result, with which their sum is below 1."""
+        """From here on weights count times a power of 2, one for each result, with which their sum is below
+        1.
+        """
         reduced = tuple(range(self.kept, len(self.shape)))
         most = np.ones(self.shape[: self.kept])
         if self.weights is not None:
@@ -363,7 +465,9 @@ class Pass:
         own = everywhere(1.0, size_of(block, self.shape)) if own is None else own
         exponents = self.exponents[block[: self.kept]]
         with np.errstate(all="ignore"):
-            return np.ldexp(own.astype(float), -exponents.reshape(exponents.shape + (1,) * (len(self.shape) - self.kept)))
+            return np.ldexp(
+                own.astype(float), -exponents.reshape(exponents.shape + (1,) * (len(self.shape) - self.kept))
+            )
 
     def mean(self):
         """The quotient of the sums; where one of them has left the range of float64, that of scaled ones."""
@@ -371,11 +475,15 @@ class Pass:
         if self.exponents is not None:
             self.weight = np.ldexp(self.weight, self.exponents)
             return result
-        if (self.weights is None and self.compute.char != "d") or (is_finite(self.total) and is_ordinary(self.weight)):
+        if (self.weights is None and self.compute.char != "d") or (
+            is_finite(self.total) and is_ordinary(self.weight)
+        ):
             return result
         if np.isnan(self.total).all():
             return result
-        again = Pass(self.loss, self.ufunc, self.source, self.shape, self.kept, np.dtype(float), self.weights, None)
+        again = Pass(
+            self.loss, self.ufunc, self.source, self.shape, self.kept, np.dtype(float), self.weights, None
+        )
         again.kind = self.kind
         again.scale_weights()
         again.by_blocks()
@@ -383,7 +491,9 @@ class Pass:
         return np.where(np.isnan(self.total) | np.isnan(better), result, better)
 
     def by_lines(self):
-        """Long lines in one call each, where all arrays are aligned, in even steps and in one type; says whether it was done."""
+        """Long lines in one call each, where all arrays are aligned, in even steps and in one type; says
+        whether it was done.
+        """
         if self.rows or self.exponents is not None or self.source.mask is not None or 0 in self.shape:
             return False
         shape, kind = self.shape, self.kind
@@ -411,11 +521,17 @@ class Pass:
             here, begin = outer[: self.kept], 0
             by = 1.0 if self.divisor is None else self.divisor[here]
             while begin < n:
-                total[here], summed[here], begin = _core.add_line(ISA, record, of, views, steps, begin, n, segment, by, total[here], summed[here])
+                total[here], summed[here], begin = _core.add_line(
+                    ISA, record, of, views, steps, begin, n, segment, by, total[here], summed[here]
+                )
                 if begin >= n:
                     break
                 i = begin // inner
-                block = (*[slice(o, o + 1) for o in outer], slice(i, i + step), *[slice(None)] * (len(shape) - split - 1))
+                block = (
+                    *[slice(o, o + 1) for o in outer],
+                    slice(i, i + step),
+                    *[slice(None)] * (len(shape) - split - 1),
+                )
                 with np.errstate(all="ignore"):
                     self.add(block, *self.evaluate(block, np.dtype(float)))
                 begin += segment
@@ -432,9 +548,10 @@ class Pass:
                 if not is_finite(s):
                     if self.exponents is not None and self.laid is None and self.kept == 0:
                         self.add(block, s, t)
-                        break      # a loss itself is not finite
+                        break  # a loss itself is not finite
                     total = self.total[block[: self.kept]]
-                    settled = np.isfinite(s) | np.isnan(total) | (s == total)      # nothing changes a NaN, nor an infinity of the same sign
+                    # nothing changes a NaN, nor an infinity of the same sign
+                    settled = np.isfinite(s) | np.isnan(total) | (s == total)
                     if self.compute.char != "d" and not settled.all():
                         s, t = self.evaluate(block, np.dtype(float))
                 self.add(block, s, t)
@@ -451,22 +568,39 @@ class Pass:
 
     def evaluate(self, block, compute):
         """The sums of one block, computed in that type; and its gradient."""
-        values, weights, laid = self.buffer(compute, size_of(block, self.shape)), self.weights_of(block), self.laid
-        grad = None if laid is None else laid[*block, ...] if compute == self.kind else np.empty(laid[*block, ...].shape, compute)
+        values, weights, laid = (
+            self.buffer(compute, size_of(block, self.shape)),
+            self.weights_of(block),
+            self.laid,
+        )
+        grad = (
+            None
+            if laid is None
+            else laid[*block, ...]
+            if compute == self.kind
+            else np.empty(laid[*block, ...].shape, compute)
+        )
         ufunc, out = (self.ufunc, (values,)) if laid is None else (self.ufunc.value_and_grad, (values, grad))
         dtype = None if compute == self.kind else compute
         try:
             self.source.evaluate(ufunc, block, out, dtype, self.kind)
-        except ValueError:      # a label that is no class is not asked for where it weighs nothing
+        except ValueError:  # a label that is no class is not asked for where it weighs nothing
             if not self.rows or weights is None or np.all(weights):
                 raise
             self.source.evaluate(ufunc, block, out, dtype, self.kind, weights != 0)
         sums = add_up(values, weights, self.source.counts(block), self.kept)
         if laid is not None:
-            scale(grad, weights, None if self.divisor is None else self.divisor[block[: self.kept]], len(self.shape) - self.kept, self.rows)
+            scale(
+                grad,
+                weights,
+                None if self.divisor is None else self.divisor[block[: self.kept]],
+                len(self.shape) - self.kept,
+                self.rows,
+            )
             if self.source.mask is not None:
                 np.copyto(grad, 0, where=~self.source.mask[block])
-            if compute != self.compute:      # done again: what was finite stays, so that it depends on no neighbour in its block
+            # done again: what was finite stays, so that it depends on no neighbour in its block
+            if compute != self.compute:
                 stored = laid[*block, ...]
                 np.copyto(stored, grad, casting="same_kind", where=~np.isfinite(stored))
             elif grad.itemsize == 4 and dtype is not None:
@@ -506,7 +640,9 @@ def is_labelled(x):
 
 
 def align(loss, operands, name):
-    """Operands of pandas in the order of the first one's labels, as the call of a loss has them; by position where they are the same."""
+    """Operands of pandas in the order of the first one's labels, as the call of a loss has them; by position
+    where they are the same.
+    """
     labelled = [x for x in operands if is_labelled(x)]
     if len(labelled) < 2:
         return operands
@@ -520,14 +656,19 @@ def align(loss, operands, name):
             if own.equals(wanted):
                 continue
             if not own.is_unique or len(own) != len(wanted) or not own.isin(wanted).all():
-                raise ValueError(f"{name}: operands of pandas have different {('index', 'columns')[axis]}: align them first, or give their values")
+                raise ValueError(
+                    f"{name}: operands of pandas have different {('index', 'columns')[axis]}: align them "
+                    "first, or give their values"
+                )
             x = x.reindex(wanted, axis=axis)
         aligned.append(x)
     return aligned
 
 
 def as_plain(loss, inputs):
-    """The operands as arrays, numbers of Python as they are, since they do not choose the type; and of masked arrays what they keep."""
+    """The operands as arrays, numbers of Python as they are, since they do not choose the type; and of masked
+    arrays what they keep.
+    """
     plain, kept = [], []
     for a, x in zip(loss["args"], inputs, strict=True):
         x = a["default"] if x is None else x
@@ -539,7 +680,11 @@ def as_plain(loss, inputs):
             continue
         kept.append(mask_of(x))
         x = x.data if isinstance(x, np.ma.MaskedArray) else x
-        plain.append(x if isinstance(x, (int, float)) and not isinstance(x, bool) and loss["kind"] != "row" else np.asarray(x))
+        plain.append(
+            x
+            if isinstance(x, (int, float)) and not isinstance(x, bool) and loss["kind"] != "row"
+            else np.asarray(x)
+        )
     return plain, kept
 
 
@@ -551,7 +696,9 @@ def as_weights(weights, name):
 
 
 def add_up(values, weights, counts, kept):
-    """Sums of one block over its reduced axes, and those of the weights; None for weights that are 1 and for a mask that is True."""
+    """Sums of one block over its reduced axes, and those of the weights; None for weights that are 1 and for
+    a mask that is True.
+    """
     shape = values.shape[:kept]
     flat = (math.prod(shape), math.prod(values.shape[kept:]))
     weights = everywhere(1.0, flat) if weights is None else weights.reshape(flat)
@@ -580,7 +727,14 @@ SUM, TO_HALF = _core.make_sum(ISA), _core.make_rounding(ISA)
 def signature(loss, weights):
     words = {weights: None, **({"over": None, "axis": -1} if loss["kind"] == "row" else {"axis": None})}
     words |= {"where": True, "keepdims": False, "dtype": None, "out": None, "returned": False}
-    params = [(a["name"], Parameter.POSITIONAL_OR_KEYWORD, Parameter.empty if a["default"] is None else a["default"]) for a in loss["args"]]
+    params = [
+        (
+            a["name"],
+            Parameter.POSITIONAL_OR_KEYWORD,
+            Parameter.empty if a["default"] is None else a["default"],
+        )
+        for a in loss["args"]
+    ]
     params += [(n, Parameter.KEYWORD_ONLY, d) for n, d in words.items()]
     return Signature([Parameter(n, how, default=d) for n, how, d in params])
 
@@ -590,38 +744,81 @@ def docstring(loss, kind, with_grad, weights):
     name, first = loss["name"], loss["args"][0]["name"]
     noun = {"sum": "Sum", "mean": "Mean"}[kind]
     rows = loss["kind"] == "row"
-    lines = [f"{noun} of `{name}`{' and its gradient with respect to `' + first + '`' if with_grad else ''}, weighted, in one pass.", ""]
-    lines += ["The losses themselves are never stored; they are added up in float64, in an order that only the shape decides. Those of float16 are",
-              "kept in float32, and those that overflow in float32 are computed again in float64: the result alone is rounded to its type.", ""]  # fmt: skip
-    lines += ["Parameters", "----------", f"{', '.join(a['name'] for a in loss['args'])}", f"    As in `{name}`."]
-    lines += [f"{weights} : array_like, optional", "    One for each loss, or what broadcasts so; 1 by default. A weight of 0 leaves its loss out, "
-              "whatever that is"
-              f"{', also where the label is no class' if any(a['role'] == 'label' for a in loss['args']) else ''}."]  # fmt: skip
+    lines = [
+        f"{noun} of "
+        f"`{name}`{' and its gradient with respect to `' + first + '`' if with_grad else ''}, "
+        "weighted, in one pass.",
+        "",
+    ]
+    lines += [
+        "The losses themselves are never stored; they are added up in float64, in an order that "
+        "only the shape decides. Those of float16 are",
+        "kept in float32, and those that overflow in float32 are computed again in float64: the "
+        "result alone is rounded to its type.",
+        "",
+    ]
+    lines += [
+        "Parameters",
+        "----------",
+        f"{', '.join(a['name'] for a in loss['args'])}",
+        f"    As in `{name}`.",
+    ]
+    lines += [
+        f"{weights} : array_like, optional",
+        "    One for each loss, or what broadcasts so; 1 by default. A weight of 0 leaves its loss "
+        "out, "
+        "whatever that is"
+        f"{', also where the label is no class' if any(a['role'] == 'label' for a in loss['args']) else ''}.",
+    ]
     if rows:
-        lines += ["over : int, tuple of int or None, optional",
-                  "    Axes of the losses that are reduced, counted without the class axis; all of them by default.",
-                  "axis : int, tuple of int or None, optional", f"    The class axis, as in `{name}`."]  # fmt: skip
+        lines += [
+            "over : int, tuple of int or None, optional",
+            "    Axes of the losses that are reduced, counted without the class axis; all of them "
+            "by default.",
+            "axis : int, tuple of int or None, optional",
+            f"    The class axis, as in `{name}`.",
+        ]
     else:
-        lines += ["axis : int, tuple of int or None, optional", "    Axes that are reduced; all of them by default."]
-    lines += ["where : array_like of bool, optional",
-              "    Elements of the rows, or whole rows, that take part; a row without elements does not count." if rows else
-              "    Losses that take part; what is masked out is not read and does not count.",
-              "keepdims : bool, optional", "    Keep reduced axes as axes of length 1.",
-              "dtype : dtype, optional", "    Of the result; that of the losses by default.",
-              f"out : {'tuple of ndarray or None' if with_grad else 'ndarray'}, optional", f"    Where to put the result{'s' if with_grad else ''}.",
-              "returned : bool, optional", "    Give the sum of the weights too.", ""]  # fmt: skip
+        lines += [
+            "axis : int, tuple of int or None, optional",
+            "    Axes that are reduced; all of them by default.",
+        ]
+    lines += [
+        "where : array_like of bool, optional",
+        "    Elements of the rows, or whole rows, that take part; a row without elements does not count."
+        if rows
+        else "    Losses that take part; what is masked out is not read and does not count.",
+        "keepdims : bool, optional",
+        "    Keep reduced axes as axes of length 1.",
+        "dtype : dtype, optional",
+        "    Of the result; that of the losses by default.",
+        f"out : {'tuple of ndarray or None' if with_grad else 'ndarray'}, optional",
+        f"    Where to put the result{'s' if with_grad else ''}.",
+        "returned : bool, optional",
+        "    Give the sum of the weights too.",
+        "",
+    ]
     result = {
         "sum": "Sum of weights times losses.",
-        "mean": "The sum of weights times losses over the sum of weights: NaN for 0 / 0, an infinity where only the latter is 0.",
+        "mean": "The sum of weights times losses over the sum of weights: NaN for 0 / 0, an infinity where "
+        "only the latter is 0.",
     }
     lines += ["Returns", "-------", f"{kind} : ndarray or scalar", f"    {result[kind]}"]
     if with_grad:
-        lines += ["grad : ndarray", f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` broadcasts; 0 where",
-                  "    masked out."]  # fmt: skip
+        lines += [
+            "grad : ndarray",
+            f"    Derivative of the {kind} with respect to `{first}`, one for each loss where `{first}` "
+            "broadcasts; 0 where",
+            "    masked out.",
+        ]
     lines += ["weight : ndarray or scalar", "    The sum of the weights, with `returned`.", ""]
-    lines += ["Notes", "-----",
-              "What a masked array hides, among the operands, the weights or in `where`, takes no part. Operands of pandas with the same labels in",
-              "another order are put in that of the first; different labels are an error."]  # fmt: skip
+    lines += [
+        "Notes",
+        "-----",
+        "What a masked array hides, among the operands, the weights or in `where`, takes no part. "
+        "Operands of pandas with the same labels in",
+        "another order are put in that of the first; different labels are an error.",
+    ]
     return "\n".join(lines) + "\n"
 
 

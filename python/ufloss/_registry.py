@@ -6,7 +6,9 @@ from . import _core, _docs, _front, _reduce
 
 ISA = _core.choose_isa()
 ALL = _core.read_registry(ISA)
-LOSSES, ROW_LOSSES, BATCH_LOSSES = ([loss for loss in ALL if loss["kind"] == kind] for kind in ("elementwise", "row", "batch"))
+LOSSES, ROW_LOSSES, BATCH_LOSSES = (
+    [loss for loss in ALL if loss["kind"] == kind] for kind in ("elementwise", "row", "batch")
+)
 NUMPY_KEYWORDS = {"casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 KEYWORDS = {
     "elementwise": {"where": True, **NUMPY_KEYWORDS},
@@ -18,18 +20,27 @@ KEYWORDS = {
 def signature(loss):
     """What inspect.signature shows: the inputs by name, then the keywords of its kind."""
     params = [
-        Parameter(a["name"], Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if a["default"] is None else a["default"])
+        Parameter(
+            a["name"],
+            Parameter.POSITIONAL_OR_KEYWORD,
+            default=Parameter.empty if a["default"] is None else a["default"],
+        )
         for a in loss["args"]
     ]
     params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None))
-    params += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in KEYWORDS[loss["kind"]].items()]
+    params += [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=value)
+        for name, value in KEYWORDS[loss["kind"]].items()
+    ]
     return Signature(params)
 
 
 def make_loss(loss):
     """The ufunc of a loss; its derivatives, ufuncs too, are its attributes."""
     names = tuple(a["name"] for a in loss["args"])
-    defaults = tuple(... if a["default"] is None else None if a["along"] else a["default"] for a in loss["args"])
+    defaults = tuple(
+        ... if a["default"] is None else None if a["along"] else a["default"] for a in loss["args"]
+    )
     shown = signature(loss)
     value = None
     for attribute, (record, parts) in loss["outputs"].items():
@@ -38,8 +49,14 @@ def make_loss(loss):
         slow = None
         if attribute in loss["masked"]:
             masked = _core.make_masked(ISA, loss["masked"][attribute][0], full)
-            slow = _front.make_slow(loss, attribute, parts, masked) if loss["kind"] == "row" else _front.make_batch_slow(loss, full, masked)
-        ufunc = _core.make_ufunc(ISA, record, full, doc, names, defaults, slow, _front.make_explain(loss, full))
+            slow = (
+                _front.make_slow(loss, attribute, parts, masked)
+                if loss["kind"] == "row"
+                else _front.make_batch_slow(loss, full, masked)
+            )
+        ufunc = _core.make_ufunc(
+            ISA, record, full, doc, names, defaults, slow, _front.make_explain(loss, full)
+        )
         ufunc.__doc__ = doc  # NumPy would put its own first line above it
         ufunc.__signature__ = shown
         if attribute:

@@ -1,4 +1,6 @@
-"""Dice losses of images: `tversky_loss` of each region, with what surrounds it in segmentation (softmax, class weights, reductions)."""
+"""Dice losses of images: `tversky_loss` of each region, with what surrounds it in segmentation (softmax,
+class weights, reductions).
+"""
 
 import inspect
 import math
@@ -6,7 +8,15 @@ import math
 import numpy as np
 
 from . import _core
-from ._front import as_array, check_mask, choose, holds_masked, in_the_name_of, normalize_axes, refuse_overrides
+from ._front import (
+    as_array,
+    check_mask,
+    choose,
+    holds_masked,
+    in_the_name_of,
+    normalize_axes,
+    refuse_overrides,
+)
 from ._reduce import PLAIN, align
 from ._registry import ISA
 
@@ -14,7 +24,9 @@ OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
 
 
 class Probabilities:
-    """Probabilities p from scores along the last axis, q = 1 - p with all its digits, and gradients back to the scores."""
+    """Probabilities p from scores along the last axis, q = 1 - p with all its digits, and gradients back to
+    the scores.
+    """
 
     def __init__(self, scores, apply, kept, stored, name):
         self.apply, self.one = apply, scores.shape[-1] == 1
@@ -22,7 +34,8 @@ class Probabilities:
             check_probabilities(scores, kept, max(1e-5, float(np.finfo(stored).eps)), name)
             self.p, self.q = scores, 1 - scores
             return
-        self.p, self.q = np.empty((2, *scores.shape), scores.dtype)      # one piece of memory, which is sooner given again than two
+        # one piece of memory, which is sooner given again than two
+        self.p, self.q = np.empty((2, *scores.shape), scores.dtype)
         (SIGMOID if self.one else SOFTMAX)(scores, out=(self.p, self.q))
 
     def back(self, targets, up, down):
@@ -34,7 +47,8 @@ class Probabilities:
 
 
 def check_probabilities(p, kept, tolerance, name):
-    """Do they lie between 0 and 1, and sum to 1 along the last axis, wherever `kept` says that an element takes part?
+    """Do they lie between 0 and 1, and sum to 1 along the last axis, wherever `kept` says that an element
+    takes part?
 
     NaN is no mistake: it makes a loss NaN.
     """
@@ -47,17 +61,25 @@ def check_probabilities(p, kept, tolerance, name):
             wrong &= np.broadcast_to(kept, p.shape).any(-1)
         if wrong.any():
             lowest, highest = sums[wrong].min(), sums[wrong].max()
-            raise ValueError(f"{name}: predictions are not probabilities: along the last axis they sum to between {lowest:g} and {highest:g}")
+            raise ValueError(
+                f"{name}: predictions are not probabilities: along the last axis they sum to between "
+                f"{lowest:g} and {highest:g}"
+            )
     if not (p.min() >= -tolerance and p.max() <= 1 + tolerance):
         wrong = ((p < -tolerance) | (p > 1 + tolerance)) & kept
         if wrong.any():
-            raise ValueError(f"{name}: predictions are not probabilities, which lie between 0 and 1: one of them is {p[wrong][0]:g}")
+            raise ValueError(
+                f"{name}: predictions are not probabilities, which lie between 0 and 1: one of them is "
+                f"{p[wrong][0]:g}"
+            )
 
 
 def along(a, pixels):
     """Those axes as the last one, in the order of the array."""
     others = [i for i in range(a.ndim) if i not in pixels]
-    return a.transpose(*others, *sorted(pixels)).reshape(*(a.shape[i] for i in others), math.prod(a.shape[i] for i in pixels))
+    return a.transpose(*others, *sorted(pixels)).reshape(
+        *(a.shape[i] for i in others), math.prod(a.shape[i] for i in pixels)
+    )
 
 
 def images(predictions, targets, name):
@@ -87,7 +109,9 @@ def spread(a, shape, name, what, whose):
     try:
         return np.broadcast_to(a, shape)
     except ValueError:
-        raise ValueError(f"{name}: {what} of shape {np.shape(a)} does not broadcast to the {whose}' shape {shape}") from None
+        raise ValueError(
+            f"{name}: {what} of shape {np.shape(a)} does not broadcast to the {whose}' shape {shape}"
+        ) from None
 
 
 def per_region(a, name, what, pixels, shape):
@@ -97,14 +121,31 @@ def per_region(a, name, what, pixels, shape):
     a = a.astype(float, copy=False)
     regions = tuple(n for i, n in enumerate(shape) if i not in pixels)
     if a.ndim > len(regions):
-        raise ValueError(f"{name}: {what} of shape {a.shape} has more axes than the losses, which have {len(regions)}")
+        raise ValueError(
+            f"{name}: {what} of shape {a.shape} has more axes than the losses, which have {len(regions)}"
+        )
     spread(a, regions, name, what, "losses")
     return np.expand_dims(a.reshape((1,) * (len(regions) - a.ndim) + a.shape), pixels)
 
 
-def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
-         ignore_background=False, axis=None, where=None):
-    """The loss and its gradient, whichever are wanted, else None; reduction "all" is the mean over everything.
+def dice(
+    name,
+    predictions,
+    targets,
+    want,
+    *,
+    class_weights=None,
+    smooth=1.0,
+    alpha=0.5,
+    beta=0.5,
+    apply_softmax=True,
+    reduction="mean",
+    ignore_background=False,
+    axis=None,
+    where=None,
+):
+    """The loss and its gradient, whichever are wanted, else None; reduction "all" is the mean over
+    everything.
 
     Both are computed in float32 at least, sums of regions in float64 from there on, and rounded once.
     """
@@ -122,25 +163,38 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
     pixels = normalize_axes(tuple(range(1, x.ndim - 1)) if axis is None else axis, x.ndim, name)
     if x.ndim - 1 in pixels:
         raise ValueError(f"{name}: axis {axis} has the class axis among the pixels' axes")
-    smooth, alpha, beta = (per_region(a, name, what, pixels, x.shape) for a, what in ((smooth, "smooth"), (alpha, "alpha"), (beta, "beta")))
+    smooth, alpha, beta = (
+        per_region(a, name, what, pixels, x.shape)
+        for a, what in ((smooth, "smooth"), (alpha, "alpha"), (beta, "beta"))
+    )
     regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
-    share = {"none": 1, "sum": 1, "mean": 1 / (classes - first), "all": 1 / max(1, regions * (classes - first))}[reduction]
+    share = {
+        "none": 1,
+        "sum": 1,
+        "mean": 1 / (classes - first),
+        "all": 1 / max(1, regions * (classes - first)),
+    }[reduction]
     where = True if where is None else check_mask(where, name)
     counted = weights != 0
     counted = None if counted.all() else counted
     value = grad = None
-    inner = in_the_name_of(name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient")
+    inner = in_the_name_of(
+        name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient"
+    )
     with np.errstate(all="ignore"), inner:
         taking_part = spread(where, x.shape, name, "where", "predictions")
         at = Probabilities(x, apply_softmax, where if counted is None else where & counted, stored, name)
         sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, taking_part)))
-        if counted is not None and not all(np.isfinite(a[..., ~counted]).all() for a in sums):      # a class that weighs nothing spoils nothing
+        # a class that weighs nothing spoils nothing
+        if counted is not None and not all(np.isfinite(a[..., ~counted]).all() for a in sums):
             where = where & counted
             taking_part = np.broadcast_to(where, x.shape)
-        right, false_positive, false_negative = (a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums)
+        right, false_positive, false_negative = (
+            a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums
+        )
         right, wrong = right + smooth, alpha * false_positive + beta * false_negative
         whole = right + wrong
-        inverse = np.where(whole == 0, 0.0, 1 / whole)      # an empty region without predictions is no loss
+        inverse = np.where(whole == 0, 0.0, 1 / whole)  # an empty region without predictions is no loss
         inverse = np.where((smooth >= 0) & (alpha >= 0) & (beta >= 0), inverse, np.nan)
         if "value" in want:
             value = np.squeeze(wrong * inverse, pixels) * weights
@@ -151,43 +205,57 @@ def dice(name, predictions, targets, want, *, class_weights=None, smooth=1.0, al
             scaled = inverse * (weights * share)
             changes = (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled)
             changes = ((a if counted is None else np.where(counted, a, 0.0)).astype(x.dtype) for a in changes)
-            if np.shape(where)[-1:] not in ((), (1,)):      # else all classes of a pixel take part, or none
+            if np.shape(where)[-1:] not in ((), (1,)):  # else all classes of a pixel take part, or none
                 t, *changes = (np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
             grad = at.back(t, *changes).astype(result, copy=False)
-            if where is not True:      # nothing of a pixel without any class that takes part is read
+            if where is not True:  # nothing of a pixel without any class that takes part is read
                 grad = np.where(taking_part.any(-1, keepdims=True), grad, result.type(0))
             grad = grad.reshape(np.shape(predictions))
     return value, grad
 
 
 def refuse_masked(name, given, takes_where):
-    """Of pairs of an argument's name and its value, a mask counts only as `where`; anywhere else it would be dropped."""
+    """Of pairs of an argument's name and its value, a mask counts only as `where`; anywhere else it would be
+    dropped.
+    """
     for what, x in given:
         if holds_masked(x) and not (what == "where" and isinstance(x, np.ma.MaskedArray)):
-            raise TypeError(f"{name}: {what} is a masked array: give {'what takes part as where, and ' * takes_where}{what} filled")
+            raise TypeError(
+                f"{name}: {what} is a masked array: give "
+                f"{'what takes part as where, and ' * takes_where}{what} filled"
+            )
 
 
 def align_labels(name, args, kwargs):
-    """The arguments of a call; those of pandas that lie over the pixels in the order of the predictions' labels."""
+    """The arguments of a call; those of pandas that lie over the pixels in the order of the predictions'
+    labels.
+    """
     positional = dict(zip(("predictions", "targets"), args, strict=False))
     given = {**positional, **kwargs}
     laid = {what: given[what] for what in ("predictions", "targets", "where") if what in given}
     laid = dict(zip(laid, align({"kind": "images"}, list(laid.values()), name), strict=True))
-    return [*(laid[what] for what in positional), *args[len(positional):]], {what: laid.get(what, x) for what, x in kwargs.items()}
+    return [*(laid[what] for what in positional), *args[len(positional) :]], {
+        what: laid.get(what, x) for what, x in kwargs.items()
+    }
 
 
 def with_derivatives(compute):
-    """A public loss, with `grad` and `value_and_grad` as attributes, from a function that takes what is wanted as its last argument."""
+    """A public loss, with `grad` and `value_and_grad` as attributes, from a function that takes what is
+    wanted as its last argument.
+    """
     name = compute.__name__
     parameters = [p for p in inspect.signature(compute).parameters.values() if p.name != "want"]
     names = {p.name for p in parameters}
     positional = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
     def plain(full, want, args, kwargs):
-        if len(args) > positional:      # Python would count `want` among what was given
+        if len(args) > positional:  # Python would count `want` among what was given
             raise TypeError(f"{full}() takes {positional} positional arguments but {len(args)} were given")
         if not names.issuperset(kwargs):
-            raise TypeError(f"{full}() got an unexpected keyword argument '{next(word for word in kwargs if word not in names)}'")
+            raise TypeError(
+                f"{full}() got an unexpected keyword argument "
+                f"'{next(word for word in kwargs if word not in names)}'"
+            )
         given = [*zip((p.name for p in parameters), args, strict=False), *kwargs.items()]
         refuse_masked(name, given, "where" in names)
         if not {type(x) for _, x in given} <= PLAIN:
@@ -205,7 +273,9 @@ def with_derivatives(compute):
         return plain(f"{name}.value_and_grad", ("value", "grad"), args, kwargs)
 
     loss.__doc__ = compute.__doc__
-    grad.__doc__ = f"Gradient of the sum of the results of `{name}` with respect to `predictions`; the same arguments."
+    grad.__doc__ = (
+        f"Gradient of the sum of the results of `{name}` with respect to `predictions`; the same arguments."
+    )
     value_and_grad.__doc__ = f"`{name}`, and its gradient as `{name}.grad` gives it; the same arguments."
     for f, full in ((loss, name), (grad, f"{name}.grad"), (value_and_grad, f"{name}.value_and_grad")):
         f.__module__, f.__name__, f.__qualname__ = "ufloss", full.rpartition(".")[2], full
@@ -215,8 +285,21 @@ def with_derivatives(compute):
 
 
 @with_derivatives
-def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5, beta=0.5, apply_softmax=True, reduction="mean",
-              ignore_background=False, axis=None, where=None, want):
+def dice_loss(
+    predictions,
+    targets,
+    *,
+    class_weights=None,
+    smooth=1.0,
+    alpha=0.5,
+    beta=0.5,
+    apply_softmax=True,
+    reduction="mean",
+    ignore_background=False,
+    axis=None,
+    where=None,
+    want,
+):
     """Dice loss of images: `tversky_loss` of the softmax of scores, for each image and class.
 
     Parameters
@@ -230,8 +313,8 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     smooth, alpha, beta : array_like, optional
         As of `tversky_loss`.
     apply_softmax : bool, optional
-        False: predictions are probabilities already, between 0 and 1; along the class axis they sum to 1. Either within 1e-5, or the spacing
-        of their type at 1.
+        False: predictions are probabilities already, between 0 and 1; along the class axis they sum to 1.
+        Either within 1e-5, or the spacing of their type at 1.
     reduction : {"mean", "sum", "none"}, optional
         What becomes of the losses of the classes.
     ignore_background : bool, optional
@@ -249,13 +332,14 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     Raises
     ------
     ValueError
-        If the shapes do not fit, the reduction is unknown, `axis` names the class axis, or what takes part are no probabilities: not between
-        0 and 1, or of several classes without the sum 1.
+        If the shapes do not fit, the reduction is unknown, `axis` names the class axis, or what takes part
+        are no probabilities: not between 0 and 1, or of several classes without the sum 1.
 
     Notes
     -----
-    Without a pixel axis each element is a region of its own. The gradient is that of the sum of the results. Predictions, targets and
-    `where` of pandas with the same labels in another order are put in that of the predictions; different labels are an error.
+    Without a pixel axis each element is a region of its own. The gradient is that of the sum of the results.
+    Predictions, targets and `where` of pandas with the same labels in another order are put in that of the
+    predictions; different labels are an error.
 
     Source: Milletari et al., V-Net, 2016; optax.losses.dice_loss.
 
@@ -266,8 +350,21 @@ def dice_loss(predictions, targets, *, class_weights=None, smooth=1.0, alpha=0.5
     array([0.09353465])
     """
     reduction = choose("dice_loss: reduction", reduction, ("mean", "sum", "none"))
-    return dice("dice_loss", predictions, targets, want, class_weights=class_weights, smooth=smooth, alpha=alpha, beta=beta, apply_softmax=apply_softmax,
-                reduction=reduction, ignore_background=ignore_background, axis=axis, where=where)
+    return dice(
+        "dice_loss",
+        predictions,
+        targets,
+        want,
+        class_weights=class_weights,
+        smooth=smooth,
+        alpha=alpha,
+        beta=beta,
+        apply_softmax=apply_softmax,
+        reduction=reduction,
+        ignore_background=ignore_background,
+        axis=axis,
+        where=where,
+    )
 
 
 @with_derivatives
@@ -306,12 +403,16 @@ def binary_dice_loss(predictions, targets, *, smooth=1.0, apply_sigmoid=True, wh
     if x.ndim == t.ndim and x.shape[-1:] != (1,):
         x, t = x[..., None], t[..., None]
         where = where if where is None else as_array(where)[..., None]
-    value, grad = dice("binary_dice_loss", x, t, want, smooth=smooth, apply_softmax=apply_sigmoid, where=where)
+    value, grad = dice(
+        "binary_dice_loss", x, t, want, smooth=smooth, apply_softmax=apply_sigmoid, where=where
+    )
     return value, grad if grad is None else grad.reshape(np.shape(predictions))
 
 
 @with_derivatives
-def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_softmax=True, ignore_background=False, want):
+def multiclass_generalized_dice_loss(
+    predictions, targets, *, smooth=1.0, apply_softmax=True, ignore_background=False, want
+):
     """Dice loss whose classes weigh by the inverse square of their frequency in the whole batch.
 
     Parameters
@@ -334,8 +435,8 @@ def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_
 
     Notes
     -----
-    A class of frequency f weighs 1 / (f**2 + 1e-7). The background counts in the weights' mean also where it is left out, so that its
-    targets are read.
+    A class of frequency f weighs 1 / (f**2 + 1e-7). The background counts in the weights' mean also where it
+    is left out, so that its targets are read.
 
     Source: Sudre et al., Generalised Dice overlap, 2017; optax.losses.multiclass_generalized_dice_loss.
 
@@ -348,8 +449,17 @@ def multiclass_generalized_dice_loss(predictions, targets, *, smooth=1.0, apply_
     name = "multiclass_generalized_dice_loss"
     _, t = images(predictions, targets, name)
     with np.errstate(all="ignore"):
-        t = np.ascontiguousarray(t, float)      # whose order of adding up is one
+        t = np.ascontiguousarray(t, float)  # whose order of adding up is one
         weights = 1 / (t.sum(tuple(range(t.ndim - 1))) ** 2 + 1e-7)
         weights *= weights.size / weights.sum()
-    return dice(name, predictions, targets, want, class_weights=weights, smooth=smooth, apply_softmax=apply_softmax,
-                reduction="all", ignore_background=ignore_background)
+    return dice(
+        name,
+        predictions,
+        targets,
+        want,
+        class_weights=weights,
+        smooth=smooth,
+        apply_softmax=apply_softmax,
+        reduction="all",
+        ignore_background=ignore_background,
+    )

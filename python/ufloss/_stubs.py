@@ -1,4 +1,6 @@
-"""The package's typing stub, written from the registry: `python -m ufloss._stubs > python/ufloss/__init__.pyi`."""
+"""The package's typing stub, written from the registry: `python -m ufloss._stubs >
+python/ufloss/__init__.pyi`.
+"""
 
 import numpy as np
 
@@ -184,7 +186,10 @@ class _{title}({value}):  # type: ignore[misc]
 
 
 def arguments(loss, kind):
-    return ", ".join(f"{a['name']}: {kind}" + ("" if a["default"] is None else f" = {a['default']!r}") for a in loss["args"])
+    return ", ".join(
+        f"{a['name']}: {kind}" + ("" if a["default"] is None else f" = {a['default']!r}")
+        for a in loss["args"]
+    )
 
 
 def ufunc_type(title, ufunc):
@@ -193,7 +198,10 @@ def ufunc_type(title, ufunc):
 
 
 def row_type(title, ufunc):
-    results = ["Any" if output == "()" else "_Array" for output in ufunc.signature.split("->")[1].replace("),", ") ").split()]
+    results = [
+        "Any" if output == "()" else "_Array"
+        for output in ufunc.signature.split("->")[1].replace("),", ") ").split()
+    ]
     result = results[0] if len(results) == 1 else f"tuple[{', '.join(results)}]"
     return f"_{title}Ufunc[{result}, _Out{'' if ufunc.nout == 1 else ufunc.nout}]"
 
@@ -219,7 +227,12 @@ def declare(loss):
 def stub():
     """The text of `__init__.pyi`."""
     names = "\n".join(f'    "{name}",' for name in ufloss.__all__)
-    return HEAD.replace("{all}", names) + "".join(map(declare, ALL)) + "\n" + "".join(f"{alias} = {name}\n" for alias, name in ALIASES.items())
+    return (
+        HEAD.replace("{all}", names)
+        + "".join(map(declare, ALL))
+        + "\n"
+        + "".join(f"{alias} = {name}\n" for alias, name in ALIASES.items())
+    )
 
 
 if __name__ == "__main__":

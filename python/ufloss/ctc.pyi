@@ -1,4 +1,5 @@
 """Connectionist temporal classification."""
+
 from typing import Any, Final, Generic, Literal, TypedDict, TypeVar, Unpack, type_check_only
 
 import numpy as np
@@ -22,15 +23,27 @@ class _Keywords(TypedDict, total=False):
 @type_check_only
 class _OfLogits(np.ufunc, Generic[_R]):  # type: ignore[misc]
     def __call__(
-        self, logits: ArrayLike, labels: ArrayLike, logit_length: ArrayLike | None = None, label_length: ArrayLike | None = None,
-        blank: ArrayLike = 0, out: NDArray[Any] | tuple[NDArray[Any] | None, ...] | None = None, **kwargs: Unpack[_Keywords],
+        self,
+        logits: ArrayLike,
+        labels: ArrayLike,
+        logit_length: ArrayLike | None = None,
+        label_length: ArrayLike | None = None,
+        blank: ArrayLike = 0,
+        out: NDArray[Any] | tuple[NDArray[Any] | None, ...] | None = None,
+        **kwargs: Unpack[_Keywords],
     ) -> _R: ...
 
 @type_check_only
 class _OfLogProbs(np.ufunc, Generic[_R]):  # type: ignore[misc]
     def __call__(
-        self, log_probs: ArrayLike, labels: ArrayLike, logit_length: ArrayLike | None = None, label_length: ArrayLike | None = None,
-        blank: ArrayLike = 0, out: NDArray[Any] | tuple[NDArray[Any] | None, ...] | None = None, **kwargs: Unpack[_Keywords],
+        self,
+        log_probs: ArrayLike,
+        labels: ArrayLike,
+        logit_length: ArrayLike | None = None,
+        label_length: ArrayLike | None = None,
+        blank: ArrayLike = 0,
+        out: NDArray[Any] | tuple[NDArray[Any] | None, ...] | None = None,
+        **kwargs: Unpack[_Keywords],
     ) -> _R: ...
 
 @type_check_only

@@ -1,5 +1,6 @@
-// Losses over a batch: near the textbook's sums over all pairs, the same bits for every layout, and nothing touched outside the operands
-// and the memory that was asked for.
+// Losses over a batch: near the textbook's sums over all pairs, the same bits for every layout, and nothing
+// touched outside the operands and the memory that was asked for.
+#include "ufloss/loops/batch.hpp"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -7,7 +8,6 @@
 #include <random>
 #include <vector>
 #include "check.hpp"
-#include "ufloss/loops/batch.hpp"
 #include "ufloss/registry_batch.hpp"
 
 using namespace ufloss;
@@ -19,7 +19,9 @@ double normal() { return std::normal_distribution<double>()(engine); }
 
 using real = long double;
 /// The loss in long double from S, an array of all pairs.
-template <class L> double textbook(const std::vector<double>& x, const std::vector<long long>& label, std::size_t n, std::size_t width, double temperature) {
+template <class L>
+double textbook(const std::vector<double>& x, const std::vector<long long>& label, std::size_t n,
+                std::size_t width, double temperature) {
   std::vector<real> length(n), size(n);
   real pairs = 0, anchors = 0, loss = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -34,8 +36,10 @@ template <class L> double textbook(const std::vector<double>& x, const std::vect
     return s / std::sqrt(length[i] * length[j]) / temperature;
   };
   for (std::size_t i = 0; i < n; ++i) {
-    real others = 0;      // against exp(1 / temperature)
-    for (std::size_t k = 0; k < n; ++k) if (k != i && (L::inclusive || label[k] != label[i])) others += std::exp(product(i, k) - 1 / temperature);
+    real others = 0;  // against exp(1 / temperature)
+    for (std::size_t k = 0; k < n; ++k)
+      if (k != i && (L::inclusive || label[k] != label[i]))
+        others += std::exp(product(i, k) - 1 / temperature);
     for (std::size_t j = 0; j < n; ++j) {
       if (j == i || label[j] != label[i]) continue;
       const real e = std::exp(product(i, j) - 1 / temperature);
@@ -46,7 +50,8 @@ template <class L> double textbook(const std::vector<double>& x, const std::vect
 }
 
 /// Two batches, the second of twice the vectors: `gap` elements from number to number.
-template <class L, class T> void compare(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int classes) {
+template <class L, class T>
+void compare(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int classes) {
   constexpr unsigned both = part_value | part_grad;
   std::vector<double> x(std::size_t(n * width));
   std::vector<long long> label(static_cast<std::size_t>(n));
@@ -70,38 +75,52 @@ template <class L, class T> void compare(std::ptrdiff_t n, std::ptrdiff_t width,
       const std::size_t bytes = batch_bytes<L, which, T>(dims);
       const std::unique_ptr<char[]> block(new char[bytes + 64]);
       char* const workspace = block.get() + (64 - reinterpret_cast<std::uintptr_t>(block.get()) % 64) % 64;
-      std::memset(workspace, 0xff, bytes);      // what is read before it is written is NaN
-      char* args[] = {reinterpret_cast<char*>(in.get()), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(&heat), value_to, slope_to};
-      const std::ptrdiff_t steps[] = {extent * size, 0, 0, size, extent * size, row, element, 8, row, element};
+      std::memset(workspace, 0xff, bytes);  // what is read before it is written is NaN
+      char* args[] = {reinterpret_cast<char*>(in.get()), reinterpret_cast<char*>(label.data()),
+                      reinterpret_cast<char*>(&heat), value_to, slope_to};
+      const std::ptrdiff_t steps[] = {extent * size, 0,       0, size, extent * size,
+                                      row,           element, 8, row,  element};
       const std::ptrdiff_t value_steps[] = {extent * size, 0, 0, size, row, element, 8};
       batches<L, which, T>(args, dims, which == both ? steps : value_steps, false, workspace);
       arena::give_back(workspace, bytes);
     };
-    run(std::integral_constant<unsigned, both>{}, reinterpret_cast<char*>(value), reinterpret_cast<char*>(slope.get()));
+    run(std::integral_constant<unsigned, both>{}, reinterpret_cast<char*>(value),
+        reinterpret_cast<char*>(slope.get()));
     run(std::integral_constant<unsigned, part_value>{}, reinterpret_cast<char*>(alone), nullptr);
     const double bound = (sizeof(T) == 4 ? 1e-6 : 2e-15) / temperature;
-    check(std::fabs(double(value[0]) - want) <= bound * std::fmax(1, want), "%s: %.9g, not %.9g (%td vectors of %td, temperature %g)", L::name, double(value[0]), want, n, width, temperature);
-    check(value[0] == alone[0] && value[0] == value[1] && alone[1] == value[1], "%s: %.9g %.9g %.9g", L::name, double(value[0]), double(alone[0]), double(value[1]));
+    check(std::fabs(double(value[0]) - want) <= bound * std::fmax(1, want),
+          "%s: %.9g, not %.9g (%td vectors of %td, temperature %g)", L::name, double(value[0]), want, n,
+          width, temperature);
+    check(value[0] == alone[0] && value[0] == value[1] && alone[1] == value[1], "%s: %.9g %.9g %.9g", L::name,
+          double(value[0]), double(alone[0]), double(value[1]));
     std::vector<T> dense;
     for (std::ptrdiff_t k = 0; k < n * width; ++k) {
       dense.push_back(slope[std::size_t(k * gap)]);
-      check(std::fabs(2 * double(slope[std::size_t(extent + k * gap)]) - double(dense.back())) <= 2 * double(std::numeric_limits<T>::denorm_min()), "%s: the gradient of vectors twice as long is half", L::name);
+      check(std::fabs(2 * double(slope[std::size_t(extent + k * gap)]) - double(dense.back())) <=
+                2 * double(std::numeric_limits<T>::denorm_min()),
+            "%s: the gradient of vectors twice as long is half", L::name);
     }
     if (gap == 1) first = dense;
-    check(!std::memcmp(first.data(), dense.data(), dense.size() * sizeof(T)), "%s: other bits for another layout (%td vectors of %td)", L::name, n, width);
-    for (std::ptrdiff_t i = 0; i < n; ++i) {      // no slope along the vector itself
+    check(!std::memcmp(first.data(), dense.data(), dense.size() * sizeof(T)),
+          "%s: other bits for another layout (%td vectors of %td)", L::name, n, width);
+    for (std::ptrdiff_t i = 0; i < n; ++i) {  // no slope along the vector itself
       double along = 0, length = 0, steepness = 0;
       for (std::ptrdiff_t k = 0; k < width; ++k) {
         const double v = x[std::size_t(i * width + k)], g = double(dense[std::size_t(i * width + k)]);
-        along += v * g; length += v * v; steepness += g * g;
+        along += v * g;
+        length += v * v;
+        steepness += g * g;
       }
-      check(std::fabs(along) <= (sizeof(T) == 4 ? 1e-6 : 1e-14) * std::sqrt(length) * (std::sqrt(steepness) + 1 / (temperature * std::sqrt(length))), "%s: a slope of %g along row %td", L::name, along, i);
+      check(std::fabs(along) <= (sizeof(T) == 4 ? 1e-6 : 1e-14) * std::sqrt(length) *
+                                    (std::sqrt(steepness) + 1 / (temperature * std::sqrt(length))),
+            "%s: a slope of %g along row %td", L::name, along, i);
     }
   }
 }
 
 /// The same bits whatever the workspace held, and as without the rows that are masked out.
-template <class L, class T> void same_bits(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int classes) {
+template <class L, class T>
+void same_bits(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int classes) {
   constexpr unsigned both = part_value | part_grad;
   std::vector<T> x, kept;
   std::vector<long long> label, label_kept;
@@ -124,10 +143,17 @@ template <class L, class T> void same_bits(std::ptrdiff_t n, std::ptrdiff_t widt
     const std::unique_ptr<char[]> block(new char[bytes + 64]);
     char* const workspace = block.get() + (64 - reinterpret_cast<std::uintptr_t>(block.get()) % 64) % 64;
     std::memset(workspace, poison, bytes);
-    std::vector<char*> args = {reinterpret_cast<char*>(vectors.data()), reinterpret_cast<char*>(labels.data()), reinterpret_cast<char*>(&heat)};
+    std::vector<char*> args = {reinterpret_cast<char*>(vectors.data()),
+                               reinterpret_cast<char*>(labels.data()), reinterpret_cast<char*>(&heat)};
     std::vector<std::ptrdiff_t> steps = {0, 0, 0};
-    if (masked) { args.push_back(mask.data()); steps.push_back(0); }
-    for (T* to : {out.data() + count * width, out.data()}) { args.push_back(reinterpret_cast<char*>(to)); steps.push_back(0); }
+    if (masked) {
+      args.push_back(mask.data());
+      steps.push_back(0);
+    }
+    for (T* to : {out.data() + count * width, out.data()}) {
+      args.push_back(reinterpret_cast<char*>(to));
+      steps.push_back(0);
+    }
     for (const std::ptrdiff_t step : {row, size, std::ptrdiff_t(8)}) steps.push_back(step);
     if (masked) steps.push_back(1);
     steps.push_back(row);
@@ -136,30 +162,45 @@ template <class L, class T> void same_bits(std::ptrdiff_t n, std::ptrdiff_t widt
     arena::give_back(workspace, bytes);
     return out;
   };
-  const auto same = [](const std::vector<T>& a, const std::vector<T>& b) { return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(T)); };
+  const auto same = [](const std::vector<T>& a, const std::vector<T>& b) {
+    return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(T));
+  };
   for (const bool masked : {false, true}) {
     const std::vector<T> first = run(x, label, masked, 0x00);
-    for (const int poison : {0x01, 0x20, 0xff}) check(same(run(x, label, masked, poison), first), "%s: other bits for a workspace full of %d (%td vectors of %td)", L::name, poison, n, width);
+    for (const int poison : {0x01, 0x20, 0xff})
+      check(same(run(x, label, masked, poison), first),
+            "%s: other bits for a workspace full of %d (%td vectors of %td)", L::name, poison, n, width);
     if (!masked) continue;
     std::vector<T> some;
     for (std::ptrdiff_t i = 0; i <= n; ++i)
       if (i == n) some.push_back(first.back());
-      else if (mask[std::size_t(i)]) some.insert(some.end(), first.begin() + i * width, first.begin() + (i + 1) * width);
-    if (!label_kept.empty()) check(same(run(kept, label_kept, false, 0x20), some), "%s: other bits than without what is masked out (%td vectors of %td)", L::name, n, width);
+      else if (mask[std::size_t(i)])
+        some.insert(some.end(), first.begin() + i * width, first.begin() + (i + 1) * width);
+    if (!label_kept.empty())
+      check(same(run(kept, label_kept, false, 0x20), some),
+            "%s: other bits than without what is masked out (%td vectors of %td)", L::name, n, width);
   }
 }
 /// Sizes of which no memory has so many stop at a number that none has either.
 template <class L, class T> void sizes_beyond_memory() {
-  const std::ptrdiff_t huge[] = {std::ptrdiff_t(1) << 47, std::ptrdiff_t(1) << 56, std::ptrdiff_t(1) << 60, std::ptrdiff_t(1) << 61, (std::ptrdiff_t(1) << 61) + 12345, PTRDIFF_MAX - 7, PTRDIFF_MAX};
+  const std::ptrdiff_t huge[] = {std::ptrdiff_t(1) << 47,
+                                 std::ptrdiff_t(1) << 56,
+                                 std::ptrdiff_t(1) << 60,
+                                 std::ptrdiff_t(1) << 61,
+                                 (std::ptrdiff_t(1) << 61) + 12345,
+                                 PTRDIFF_MAX - 7,
+                                 PTRDIFF_MAX};
   for (const std::ptrdiff_t n : huge)
     for (int which = 1; which < 4; ++which) {
       const std::ptrdiff_t dims[] = {1, which & 1 ? n : 3, which & 2 ? n : 4};
-      check(batch_bytes<L, part_grad, T>(dims) >= std::size_t(1) << 47 && batch_bytes<L, part_value, T>(dims) >= std::size_t(1) << 47, "%s: a small workspace for %td vectors of %td", L::name, dims[1], dims[2]);
+      check(batch_bytes<L, part_grad, T>(dims) >= std::size_t(1) << 47 &&
+                batch_bytes<L, part_value, T>(dims) >= std::size_t(1) << 47,
+            "%s: a small workspace for %td vectors of %td", L::name, dims[1], dims[2]);
     }
 }
 
 #ifdef UFLOSS_TEST_SANITIZED
-constexpr bool is_sanitized = true;      // then this takes minutes to compile, so for fewer types
+constexpr bool is_sanitized = true;  // then this takes minutes to compile, so for fewer types
 #else
 constexpr bool is_sanitized = false;
 #endif
@@ -169,7 +210,8 @@ template <class L> void all() {
     for (const std::ptrdiff_t width : {1, 4, 33})
       for (const double temperature : {0.5, 0.07, 0.0101})
         for (const int classes : {1, 4, 60}) {
-          if (is_sanitized && (temperature != 0.07 || n == 3 || n == 31 || n == 64)) continue;      // sizes touch memory, temperatures do not
+          if (is_sanitized && (temperature != 0.07 || n == 3 || n == 31 || n == 64))
+            continue;  // sizes touch memory, temperatures do not
           compare<L, float>(n, width, temperature, classes);
           same_bits<L, float>(n, width, temperature, classes);
           if constexpr (!is_sanitized) {

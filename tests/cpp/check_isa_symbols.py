@@ -1,4 +1,5 @@
-"""Fail if an object that is compiled for one instruction set lets the linker, or the loader, run its code on any processor.
+"""Fail if an object that is compiled for one instruction set lets the linker, or the loader, run its code on
+any processor.
 
 usage: check_isa_symbols.py object...              the objects of kernels.cpp, rows.cpp, ...
        check_isa_symbols.py --self-test compiler   does it find what it should?
@@ -32,13 +33,19 @@ def complaints(paths):
                 else:
                     found.append(f"{path}: global symbol besides the table: {name}")
             if name.startswith(("_GLOBAL__sub_I", "__cxx_global_var_init")):
-                found.append(f"{path}: static constructor, which would run before the processor is checked: {name}")
+                found.append(
+                    f"{path}: static constructor, which would run before the processor is checked: {name}"
+                )
         if table is None:
             found.append(f"{path}: no table")
         for name in weak:
             shared.setdefault(name, set()).add(table)
     # two objects of one instruction set may share
-    found += [f"weak symbol of {len(where)} instruction sets: {name}" for name, where in shared.items() if len(where) > 1]
+    found += [
+        f"weak symbol of {len(where)} instruction sets: {name}"
+        for name, where in shared.items()
+        if len(where) > 1
+    ]
     return found
 
 
@@ -67,7 +74,9 @@ def self_test(compiler):
         def build(name, text):
             source = pathlib.Path(folder, name + ".cpp")
             source.write_text(text + "\n")
-            subprocess.run([compiler, "-std=c++17", "-O1", "-c", source, "-o", source.with_suffix(".o")], check=True)
+            subprocess.run(
+                [compiler, "-std=c++17", "-O1", "-c", source, "-o", source.with_suffix(".o")], check=True
+            )
             return str(source.with_suffix(".o"))
 
         good = [build(f"good_{isa}", GOOD % (isa, isa, isa)) for isa in ("one", "two")]

@@ -1,8 +1,10 @@
-"""Every header and every loop of every loss, read by each compiler found: two standards, several instruction sets, packs and scalars, pedantic.
+"""Every header and every loop of every loss, read by each compiler found: two standards, several instruction
+sets, packs and scalars, pedantic.
 
 usage: compilers.py include-folder xsimd-include-folder-or-"" [--compilers=g++,clang++-19] [--jobs=2]
-Nothing is linked or run: scalar_check.cpp instantiates all loops, and its templates are checked in full.  Exit status 77: no Clang was found,
-whose view is what the build's own compiler does not give; what GCC says is reported all the same, and a fault of its is one.
+Nothing is linked or run: scalar_check.cpp instantiates all loops, and its templates are checked in full.
+Exit status 77: no Clang was found, whose view is what the build's own compiler does not give; what GCC says
+is reported all the same, and a fault of its is one.
 """
 
 import argparse
@@ -29,18 +31,34 @@ def newest(stem):
     found = set()
     for folder in os.get_exec_path():
         if os.path.isdir(folder):
-            found |= {int(m[1]) for m in (re.fullmatch(re.escape(stem) + r"-(\d+)", name) for name in os.listdir(folder)) if m}
+            found |= {
+                int(m[1])
+                for m in (re.fullmatch(re.escape(stem) + r"-(\d+)", name) for name in os.listdir(folder))
+                if m
+            }
     return f"{stem}-{max(found)}" if found else None
 
 
 def family(compiler):
     """What a compiler says that it is: on some systems g++ is Clang."""
-    macros = subprocess.run([compiler, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, text=True, check=True).stdout
+    macros = subprocess.run(
+        [compiler, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, text=True, check=True
+    ).stdout
     return "clang" if "__clang__" in macros else "gcc"
 
 
 def read(compiler, flags, include, xsimd):
-    command = [compiler, "-fsyntax-only", "-Wall", "-Wextra", "-pedantic", "-Werror", "-DUFLOSS_EVERY_LOOP", "-I" + include, *flags]
+    command = [
+        compiler,
+        "-fsyntax-only",
+        "-Wall",
+        "-Wextra",
+        "-pedantic",
+        "-Werror",
+        "-DUFLOSS_EVERY_LOOP",
+        "-I" + include,
+        *flags,
+    ]
     if xsimd:
         command += ["-isystem", xsimd]
     began = time.perf_counter()
@@ -55,7 +73,11 @@ def main():
     options.add_argument("--compilers", default="")
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = options.parse_args()
-    compilers = options.compilers.split(",") if options.compilers else [c for c in (newest("g++"), newest("clang++")) if c]
+    compilers = (
+        options.compilers.split(",")
+        if options.compilers
+        else [c for c in (newest("g++"), newest("clang++")) if c]
+    )
     families = {c: family(c) for c in compilers}
     levels = LEVELS.get(platform.machine(), [])
     if not levels:
@@ -71,10 +93,14 @@ def main():
                 runs.append((compiler, [*flags, "-DUFL_NO_XSIMD"], ""))
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        answers = [pool.submit(read, compiler, flags, options.include, xsimd) for compiler, flags, xsimd in runs]
+        answers = [
+            pool.submit(read, compiler, flags, options.include, xsimd) for compiler, flags, xsimd in runs
+        ]
         for (compiler, flags, _), answer in zip(runs, answers, strict=True):
             status, seconds, text = answer.result()
-            print(f"{'FAILED' if status else 'ok':6} {seconds:5.1f} s  {compiler} {' '.join(flags)}", flush=True)
+            print(
+                f"{'FAILED' if status else 'ok':6} {seconds:5.1f} s  {compiler} {' '.join(flags)}", flush=True
+            )
             if status:
                 failed += 1
                 print(text[:3000])

@@ -1,6 +1,6 @@
-// CTC: both ways to compute it against a recursion over logarithms in long double, on logits that are meant to break the fast one, with a
-// workspace of which not a byte is missing and whose former contents change nothing.  Under sanitizers the pieces of the workspace are told
-// apart (see arena).
+// CTC: both ways to compute it against a recursion over logarithms in long double, on logits that are meant
+// to break the fast one, with a workspace of which not a byte is missing and whose former contents change
+// nothing.  Under sanitizers the pieces of the workspace are told apart (see arena).
 #include <climits>
 #include <cmath>
 #include <cstring>
@@ -31,7 +31,8 @@ template <class S> struct problem {
   std::ptrdiff_t frames, classes, gap;
   std::vector<std::ptrdiff_t> labels;
   std::unique_ptr<S[]> logits;
-  problem(std::ptrdiff_t t, std::ptrdiff_t k, std::ptrdiff_t n, std::ptrdiff_t g) : frames(t), classes(k), gap(g), labels(std::size_t(n)), logits(new S[std::size_t(t * k * g)]()) {
+  problem(std::ptrdiff_t t, std::ptrdiff_t k, std::ptrdiff_t n, std::ptrdiff_t g)
+      : frames(t), classes(k), gap(g), labels(std::size_t(n)), logits(new S[std::size_t(t * k * g)]()) {
     for (auto& label : labels) label = 1 + std::ptrdiff_t(below(std::size_t(k - 1)));
   }
   S& at(std::ptrdiff_t t, std::ptrdiff_t k) const { return logits[std::size_t((t * classes + k) * gap)]; }
@@ -47,16 +48,21 @@ real add_logs(real a, real b) {
 }
 /// The textbook's recursion; the gradient in `slope`.
 template <class S> real reference(const problem<S>& p, std::vector<real>& slope) {
-  const std::ptrdiff_t frames = p.frames, classes = p.classes, states = 2 * std::ptrdiff_t(p.labels.size()) + 1;
+  const std::ptrdiff_t frames = p.frames, classes = p.classes,
+                       states = 2 * std::ptrdiff_t(p.labels.size()) + 1;
   const auto class_of = [&](std::ptrdiff_t s) { return s % 2 ? p.labels[std::size_t(s / 2)] : 0; };
   const auto skips = [&](std::ptrdiff_t s) { return s >= 3 && s % 2 && class_of(s) != class_of(s - 2); };
-  std::vector<real> chance(std::size_t(frames * classes)), alpha(std::size_t(frames * states), -infinity), beta(std::size_t(states) + 2, -infinity), u = beta;
+  std::vector<real> chance(std::size_t(frames * classes)), alpha(std::size_t(frames * states), -infinity),
+      beta(std::size_t(states) + 2, -infinity), u = beta;
   for (std::ptrdiff_t t = 0; t < frames; ++t) {
     real sum = -infinity;
     for (std::ptrdiff_t k = 0; k < classes; ++k) sum = add_logs(sum, number(p.at(t, k)));
-    for (std::ptrdiff_t k = 0; k < classes; ++k) chance[std::size_t(t * classes + k)] = number(p.at(t, k)) - sum;
+    for (std::ptrdiff_t k = 0; k < classes; ++k)
+      chance[std::size_t(t * classes + k)] = number(p.at(t, k)) - sum;
   }
-  const auto emitted = [&](std::ptrdiff_t t, std::ptrdiff_t s) { return chance[std::size_t(t * classes + class_of(s))]; };
+  const auto emitted = [&](std::ptrdiff_t t, std::ptrdiff_t s) {
+    return chance[std::size_t(t * classes + class_of(s))];
+  };
   for (std::ptrdiff_t t = 0; t < frames; ++t)
     for (std::ptrdiff_t s = 0; s < states; ++s) {
       const real* const before = &alpha[std::size_t(t ? (t - 1) * states : 0)];
@@ -70,18 +76,23 @@ template <class S> real reference(const problem<S>& p, std::vector<real>& slope)
   for (std::ptrdiff_t t = frames - 1; t >= 0 && total > -infinity; --t) {
     for (std::ptrdiff_t s = 0; s < states; ++s) {
       const auto at = std::size_t(s);
-      u[at] = t == frames - 1 ? (s >= states - 2 ? 0 : -infinity) : add_logs(beta[at], add_logs(beta[at + 1], s + 2 < states && skips(s + 2) ? beta[at + 2] : -infinity));
+      u[at] = t == frames - 1
+                  ? (s >= states - 2 ? 0 : -infinity)
+                  : add_logs(beta[at], add_logs(beta[at + 1],
+                                                s + 2 < states && skips(s + 2) ? beta[at + 2] : -infinity));
     }
-    for (std::ptrdiff_t k = 0; k < classes; ++k) slope[std::size_t(t * classes + k)] = std::exp(chance[std::size_t(t * classes + k)]);
+    for (std::ptrdiff_t k = 0; k < classes; ++k)
+      slope[std::size_t(t * classes + k)] = std::exp(chance[std::size_t(t * classes + k)]);
     for (std::ptrdiff_t s = 0; s < states; ++s) {
-      slope[std::size_t(t * classes + class_of(s))] -= std::exp(alpha[std::size_t(t * states + s)] + u[std::size_t(s)] - total);
+      slope[std::size_t(t * classes + class_of(s))] -=
+          std::exp(alpha[std::size_t(t * states + s)] + u[std::size_t(s)] - total);
       beta[std::size_t(s)] = u[std::size_t(s)] + emitted(t, s);
     }
   }
   return -total;
 }
 
-int taken[4];      // how often each way was
+int taken[4];  // how often each way was
 
 template <class S> void compare(const problem<S>& p, const char* kind) {
   using T = typename storage<S>::compute;
@@ -92,36 +103,52 @@ template <class S> void compare(const problem<S>& p, const char* kind) {
   const std::size_t bytes = count.used + ctc_workspace<T>(p.frames, p.classes, n, true);
   const std::unique_ptr<char[]> block(new char[bytes + 64]);
   const auto give_back = [&] { arena::give_back(block.get(), bytes + 64); };
-  std::unique_ptr<S[]> grad(new S[std::size_t(numbers * p.gap)]()), again(new S[std::size_t(numbers * p.gap)]());
-  std::memset(block.get(), 0xff, bytes + 64);      // what is read before it is written is NaN
+  std::unique_ptr<S[]> grad(new S[std::size_t(numbers * p.gap)]()),
+      again(new S[std::size_t(numbers * p.gap)]());
+  std::memset(block.get(), 0xff, bytes + 64);  // what is read before it is written is NaN
   arena rest{block.get() + (64 - reinterpret_cast<std::uintptr_t>(block.get()) % 64) % 64};
   const ctc_label label(n, rest);
   const std::ptrdiff_t repeats = label.set(n, 0, [&](std::ptrdiff_t i) { return p.labels[std::size_t(i)]; });
   const ctc_input in = {p.rows(p.logits.get()), p.frames, p.classes, n, 0, false};
   ctc_way way, value_way;
   const double alone = ctc<T>(in, label, repeats, ctc_rows::none, frame_rows{}, 0, rest, &value_way);
-  const double loss = ctc<T>(in, label, repeats, ctc_rows::gradient, p.rows(grad.get()), p.classes, rest, &way);
-  const double exact = ctc<T>(in, label, repeats, ctc_rows::gradient, p.rows(again.get()), p.classes, rest, nullptr, ctc_way::exact);
+  const double loss =
+      ctc<T>(in, label, repeats, ctc_rows::gradient, p.rows(grad.get()), p.classes, rest, &way);
+  const double exact = ctc<T>(in, label, repeats, ctc_rows::gradient, p.rows(again.get()), p.classes, rest,
+                              nullptr, ctc_way::exact);
   give_back();
   ++taken[int(way)];
   std::vector<real> slope;
   const real want = reference(p, slope);
-  const real loose = sizeof(T) == 4 ? 1e-6L : 1e-12L, noise = want < infinity ? 1e-17L * std::max(real(1), want) : 0;
-  const auto near = [&](double got) { return want == infinity ? got == infinity : std::fabs(got - want) <= loose * want + 4e-16L * real(p.frames); };
-  check(near(alone) && near(loss) && near(exact), "%s: losses %.17g, %.17g, %.17g, not %.17g (%td frames, %td labels, way %d)", kind, alone, loss, exact, double(want), p.frames, n, int(way));
+  const real loose = sizeof(T) == 4 ? 1e-6L : 1e-12L,
+             noise = want < infinity ? 1e-17L * std::max(real(1), want) : 0;
+  const auto near = [&](double got) {
+    return want == infinity ? got == infinity
+                            : std::fabs(got - want) <= loose * want + 4e-16L * real(p.frames);
+  };
+  check(near(alone) && near(loss) && near(exact),
+        "%s: losses %.17g, %.17g, %.17g, not %.17g (%td frames, %td labels, way %d)", kind, alone, loss,
+        exact, double(want), p.frames, n, int(way));
   check(alone == loss || way != value_way, "%s: %.17g and %.17g", kind, alone, loss);
   const real close = sizeof(S) == 2 ? 1e-3L : sizeof(S) == 4 ? 1e-6L : 1e-12L + 100 * noise;
   for (std::ptrdiff_t i = 0; i < numbers; ++i) {
     const auto at = std::size_t(i);
     const real got = number(grad[at * std::size_t(p.gap)]), other = number(again[at * std::size_t(p.gap)]);
-    check(std::fabs(got - slope[at]) <= close && std::fabs(other - slope[at]) <= close, "%s: gradients %g, %g, not %g at %td (%td frames, %td labels, way %d)", kind, double(got), double(other), double(slope[at]), i, p.frames, n, int(way));
+    check(std::fabs(got - slope[at]) <= close && std::fabs(other - slope[at]) <= close,
+          "%s: gradients %g, %g, not %g at %td (%td frames, %td labels, way %d)", kind, double(got),
+          double(other), double(slope[at]), i, p.frames, n, int(way));
   }
 }
 
 template <class S> void all() {
-  const auto each = [](const problem<S>& p, auto f) { for (std::ptrdiff_t t = 0; t < p.frames; ++t) for (std::ptrdiff_t k = 0; k < p.classes; ++k) p.at(t, k) = stored<S>(f(t, k)); };
+  const auto each = [](const problem<S>& p, auto f) {
+    for (std::ptrdiff_t t = 0; t < p.frames; ++t)
+      for (std::ptrdiff_t k = 0; k < p.classes; ++k) p.at(t, k) = stored<S>(f(t, k));
+  };
   for (int round = 0; round < 60; ++round) {
-    const std::ptrdiff_t n = std::ptrdiff_t(below(round % 3 ? 12 : 40)), frames = n + 1 + std::ptrdiff_t(below(round % 2 ? 9 : 90)), classes = 2 + std::ptrdiff_t(below(round % 5 ? 20 : 80));
+    const std::ptrdiff_t n = std::ptrdiff_t(below(round % 3 ? 12 : 40)),
+                         frames = n + 1 + std::ptrdiff_t(below(round % 2 ? 9 : 90)),
+                         classes = 2 + std::ptrdiff_t(below(round % 5 ? 20 : 80));
     const problem<S> p(frames, classes, n, 1 + round % 2);
     for (const double scale : {0.0, 1.0, 4.0, 12.0, 40.0, 300.0}) {
       each(p, [&](std::ptrdiff_t, std::ptrdiff_t) { return scale * normal(); });
@@ -134,15 +161,24 @@ template <class S> void all() {
     compare(p, "blank below all");
     each(p, [&](std::ptrdiff_t t, std::ptrdiff_t) { return (t / 8 % 2 ? steep : 1) * normal(); });
     compare(p, "calm and wild epochs");
-    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return double(t % 3) * 5000 + normal() + (k % 2 ? 0 : steep); });
+    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
+      return double(t % 3) * 5000 + normal() + (k % 2 ? 0 : steep);
+    });
     compare(p, "far from 0");
-    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return (t == frames / 2 && k == 0 ? -1 : 0) * 20 * steep + normal(); });
+    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
+      return (t == frames / 2 && k == 0 ? -1 : 0) * 20 * steep + normal();
+    });
     compare(p, "one deep hole");
     for (const int one_in : {3, 20}) {
-      each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return k != t % classes && below(std::size_t(one_in)) == 0 ? -std::numeric_limits<double>::infinity() : 3 * normal(); });
+      each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
+        return k != t % classes && below(std::size_t(one_in)) == 0 ? -std::numeric_limits<double>::infinity()
+                                                                   : 3 * normal();
+      });
       compare(p, "minus infinity");
     }
-    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) { return normal() + (n && k == p.labels[std::size_t(t * n / frames)] ? steep / 20 : 0); });
+    each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
+      return normal() + (n && k == p.labels[std::size_t(t * n / frames)] ? steep / 20 : 0);
+    });
     compare(p, "trained");
   }
 }
@@ -155,39 +191,59 @@ template <class S> struct batch {
   std::vector<long long> labels, logit_length, label_length;
   std::vector<char> mask;
   long long blank;
-  batch(std::ptrdiff_t t, std::ptrdiff_t k, std::ptrdiff_t n, double scale) : frames(t), classes(k), labels_axis(n), blank((long long)(below(std::size_t(k)))) {
+  batch(std::ptrdiff_t t, std::ptrdiff_t k, std::ptrdiff_t n, double scale)
+      : frames(t), classes(k), labels_axis(n), blank((long long)(below(std::size_t(k)))) {
     for (std::ptrdiff_t i = 0; i < items * t * k; ++i) logits.push_back(stored<S>(scale * normal()));
-    for (std::ptrdiff_t i = 0; i < items * n; ++i) labels.push_back((blank + 1 + (long long)(below(std::size_t(k - 1)))) % k);
+    for (std::ptrdiff_t i = 0; i < items * n; ++i)
+      labels.push_back((blank + 1 + (long long)(below(std::size_t(k - 1)))) % k);
     for (std::ptrdiff_t i = 0; i < items; ++i) {
       logit_length.push_back(i == 0 ? t : (long long)(below(std::size_t(t + 1))));
       label_length.push_back(i == 0 ? n : (long long)(below(std::size_t(n + 1))));
     }
     for (std::ptrdiff_t i = 0; i < items * t; ++i) mask.push_back(below(8) != 0);
   }
-  struct shape { int outputs; std::ptrdiff_t bytes[3], core[6]; int cores; };
+  struct shape {
+    int outputs;
+    std::ptrdiff_t bytes[3], core[6];
+    int cores;
+  };
   shape shape_of(ctc_output output) const {
     const std::ptrdiff_t row = classes * size, states = 2 * labels_axis + 1;
     switch (output) {
       case ctc_output::value: return {1, {size}, {}, 0};
-      case ctc_output::grad: case ctc_output::classes: return {1, {frames * row}, {row, size}, 2};
+      case ctc_output::grad:
+      case ctc_output::classes: return {1, {frames * row}, {row, size}, 2};
       case ctc_output::value_and_grad: return {2, {size, frames * row}, {row, size}, 2};
       case ctc_output::value_and_probabilities:
-        return {3, {size, frames * (labels_axis + 1) * size, frames * labels_axis * size}, {(labels_axis + 1) * size, size, labels_axis * size, size}, 4};
+        return {3,
+                {size, frames * (labels_axis + 1) * size, frames * labels_axis * size},
+                {(labels_axis + 1) * size, size, labels_axis * size, size},
+                4};
       case ctc_output::states: return {1, {frames * states * size}, {states * size, size}, 2};
       default: return {2, {frames * 8, size}, {8}, 1};
     }
   }
   using bytes_out = std::vector<std::vector<char>>;
-  /// Outputs of the items [from, to), with a workspace full of `poison`, or what is wrong; late: is found only when it is used.
-  bytes_out run(ctc_output output, bool log_probs, bool masked, std::ptrdiff_t from, std::ptrdiff_t to, int poison, ctc_fault* fault, bool late = false) {
+  /// Outputs of the items [from, to), with a workspace full of `poison`, or what is wrong; late: is found
+  /// only when it is used.
+  bytes_out run(ctc_output output, bool log_probs, bool masked, std::ptrdiff_t from, std::ptrdiff_t to,
+                int poison, ctc_fault* fault, bool late = false) {
     const shape sizes = shape_of(output);
     const std::ptrdiff_t dims[] = {to - from, frames, classes, labels_axis};
     bytes_out out;
     std::vector<char*> args = {reinterpret_cast<char*>(logits.data() + from * frames * classes)};
     std::vector<std::ptrdiff_t> steps = {frames * classes * size};
-    if (masked) { args.push_back(mask.data() + from * frames); steps.push_back(frames); }
-    for (char* p : {reinterpret_cast<char*>(labels.data() + from * labels_axis), reinterpret_cast<char*>(logit_length.data() + from), reinterpret_cast<char*>(label_length.data() + from), reinterpret_cast<char*>(&blank)}) args.push_back(p);
-    for (const std::ptrdiff_t step : {labels_axis * 8, std::ptrdiff_t(8), std::ptrdiff_t(8), std::ptrdiff_t(0)}) steps.push_back(step);
+    if (masked) {
+      args.push_back(mask.data() + from * frames);
+      steps.push_back(frames);
+    }
+    for (char* p : {reinterpret_cast<char*>(labels.data() + from * labels_axis),
+                    reinterpret_cast<char*>(logit_length.data() + from),
+                    reinterpret_cast<char*>(label_length.data() + from), reinterpret_cast<char*>(&blank)})
+      args.push_back(p);
+    for (const std::ptrdiff_t step :
+         {labels_axis * 8, std::ptrdiff_t(8), std::ptrdiff_t(8), std::ptrdiff_t(0)})
+      steps.push_back(step);
     for (int k = 0; k < sizes.outputs; ++k) {
       out.emplace_back(std::size_t((to - from) * sizes.bytes[k] + 2 * edge), char(0x55));
       args.push_back(out.back().data() + edge);
@@ -208,52 +264,68 @@ template <class S> struct batch {
     if (fault) *fault = found;
     else check(found.kind == ctc_fault_kind::none, "a fault in a batch without any");
     for (const auto& bytes : out)
-      for (std::ptrdiff_t i = 0; i < edge; ++i) check(bytes[std::size_t(i)] == 0x55 && bytes[bytes.size() - 1 - std::size_t(i)] == 0x55, "written beside an output");
+      for (std::ptrdiff_t i = 0; i < edge; ++i)
+        check(bytes[std::size_t(i)] == 0x55 && bytes[bytes.size() - 1 - std::size_t(i)] == 0x55,
+              "written beside an output");
     return out;
   }
 };
 
-constexpr ctc_output every_output[] = {ctc_output::value, ctc_output::grad, ctc_output::value_and_grad, ctc_output::value_and_probabilities, ctc_output::states, ctc_output::classes, ctc_output::path_and_score};
+constexpr ctc_output every_output[] = {
+    ctc_output::value,  ctc_output::grad,    ctc_output::value_and_grad, ctc_output::value_and_probabilities,
+    ctc_output::states, ctc_output::classes, ctc_output::path_and_score};
 /// The same bits whatever the workspace held, and for a sequence by itself.
 template <class S> void same_bits(batch<S>& b, bool log_probs, bool masked) {
   for (const ctc_output output : every_output) {
-    if (log_probs && output != ctc_output::value && output != ctc_output::grad && output != ctc_output::value_and_grad) continue;
+    if (log_probs && output != ctc_output::value && output != ctc_output::grad &&
+        output != ctc_output::value_and_grad)
+      continue;
     const auto all = b.run(output, log_probs, masked, 0, b.items, 0x00, nullptr);
     for (const int poison : {0x01, 0x20, 0xff})
-      check(b.run(output, log_probs, masked, 0, b.items, poison, nullptr) == all, "output %d: other bits for a workspace full of %d (%td frames, %td labels)", int(output), poison, b.frames, b.labels_axis);
+      check(b.run(output, log_probs, masked, 0, b.items, poison, nullptr) == all,
+            "output %d: other bits for a workspace full of %d (%td frames, %td labels)", int(output), poison,
+            b.frames, b.labels_axis);
     const auto sizes = b.shape_of(output);
     for (std::ptrdiff_t i = 0; i < b.items; ++i) {
       const auto alone = b.run(output, log_probs, masked, i, i + 1, 0x20, nullptr);
       for (int k = 0; k < sizes.outputs; ++k)
-        check(!std::memcmp(alone[std::size_t(k)].data() + b.edge, all[std::size_t(k)].data() + b.edge + i * sizes.bytes[k], std::size_t(sizes.bytes[k])), "output %d: item %td has other bits alone than in a batch (%td frames, %td labels)", int(output), i, b.frames, b.labels_axis);
+        check(!std::memcmp(alone[std::size_t(k)].data() + b.edge,
+                           all[std::size_t(k)].data() + b.edge + i * sizes.bytes[k],
+                           std::size_t(sizes.bytes[k])),
+              "output %d: item %td has other bits alone than in a batch (%td frames, %td labels)",
+              int(output), i, b.frames, b.labels_axis);
     }
   }
 }
 template <class S> void batches_of_all_lengths() {
   for (int round = 0; round < 12; ++round) {
-    const std::ptrdiff_t n = std::ptrdiff_t(below(30)), frames = 1 + n + std::ptrdiff_t(below(90)), classes = 2 + std::ptrdiff_t(below(40));
+    const std::ptrdiff_t n = std::ptrdiff_t(below(30)), frames = 1 + n + std::ptrdiff_t(below(90)),
+                         classes = 2 + std::ptrdiff_t(below(40));
     for (const double scale : {1.0, 6.0, 60.0}) {
       batch<S> b(frames, classes, n, scale);
       same_bits(b, round % 2, round % 3 == 0);
     }
   }
 }
-/// Long enough that neither rows nor emissions of all frames are held, and one with many checkpoints: the rows of a short part are those that
-/// it has by itself.
+/// Long enough that neither rows nor emissions of all frames are held, and one with many checkpoints: the
+/// rows of a short part are those that it has by itself.
 template <class S> void long_sequences() {
   for (const std::ptrdiff_t n : {40, 700}) {
     batch<S> b(n == 40 ? 40000 : 4000, 3, n, 1.0);
     const auto all = b.run(ctc_output::value_and_grad, false, false, 0, b.items, 0x01, nullptr);
-    check(b.run(ctc_output::value_and_grad, false, false, 0, b.items, 0xff, nullptr) == all, "long sequences: other bits for another workspace");
+    check(b.run(ctc_output::value_and_grad, false, false, 0, b.items, 0xff, nullptr) == all,
+          "long sequences: other bits for another workspace");
     const std::size_t row = std::size_t(b.classes) * sizeof(S);
     for (std::ptrdiff_t t = 0; t < b.frames * b.items; ++t) {
       S y[3];
       std::memcpy(y, all[1].data() + b.edge + std::size_t(t) * row, row);
-      check(std::fabs(number(y[0]) + number(y[1]) + number(y[2])) < (sizeof(S) == 8 ? 1e-12L : 1e-6L), "long sequences: a row of the gradient does not sum to 0");
+      check(std::fabs(number(y[0]) + number(y[1]) + number(y[2])) < (sizeof(S) == 8 ? 1e-12L : 1e-6L),
+            "long sequences: a row of the gradient does not sum to 0");
     }
   }
 }
-/// Labels and lengths that become wrong after they were checked, and those that are found wrong: nothing is touched beyond the axes.
+/// Labels and lengths that become wrong after they were checked, and those that are found wrong: nothing is
+/// touched beyond the axes.
 void faults() {
   for (const ctc_output output : every_output) {
     const auto with = [&](auto change, ctc_fault_kind kind) {
@@ -276,18 +348,24 @@ void faults() {
 /// Sizes of which no memory has so many stop at a number that none has either.
 template <class S> void sizes_beyond_memory() {
   constexpr std::size_t none = std::size_t(1) << 47;
-  const std::ptrdiff_t huge[] = {std::ptrdiff_t(1) << 47, std::ptrdiff_t(1) << 56, std::ptrdiff_t(1) << 58, std::ptrdiff_t(1) << 60, std::ptrdiff_t(1) << 61, (std::ptrdiff_t(1) << 61) + 12345, PTRDIFF_MAX - 7, PTRDIFF_MAX};
+  const std::ptrdiff_t huge[] = {std::ptrdiff_t(1) << 47, std::ptrdiff_t(1) << 56,
+                                 std::ptrdiff_t(1) << 58, std::ptrdiff_t(1) << 60,
+                                 std::ptrdiff_t(1) << 61, (std::ptrdiff_t(1) << 61) + 12345,
+                                 PTRDIFF_MAX - 7,         PTRDIFF_MAX};
   for (const ctc_output output : every_output)
     for (const std::ptrdiff_t n : huge)
       for (int which = 1; which < 8; ++which) {
         const std::ptrdiff_t dims[] = {1, which & 1 ? n : 3, which & 2 ? n : 4, which & 4 ? n : 2};
-        check(ctc_loop_bytes<S>(dims, output) >= none, "output %d: %zu bytes for %td frames, %td classes, %td labels", int(output), ctc_loop_bytes<S>(dims, output), dims[1], dims[2], dims[3]);
+        check(ctc_loop_bytes<S>(dims, output) >= none,
+              "output %d: %zu bytes for %td frames, %td classes, %td labels", int(output),
+              ctc_loop_bytes<S>(dims, output), dims[1], dims[2], dims[3]);
       }
 }
 
 /// The workspace of a batch is that of its longest sequence: no shorter one may need more.
 template <class T> void room() {
-  const std::ptrdiff_t lengths[] = {0, 1, 7, 8, 31, 32, 33, 100, 1000, 1360, 1361, 1366, 1400, 2047, 2048, 2049, 4096, 5000, 9000};
+  const std::ptrdiff_t lengths[] = {0,    1,    7,    8,    31,   32,   33,   100,  1000, 1360,
+                                    1361, 1366, 1400, 2047, 2048, 2049, 4096, 5000, 9000};
   for (const bool rows : {false, true})
     for (const std::ptrdiff_t labels : {0, 7, 8, 9, 40, 63, 64, 500, 2000}) {
       std::size_t most = 0;
@@ -295,7 +373,8 @@ template <class T> void room() {
         const std::size_t bytes = ctc_workspace<T>(frames, 5, labels, rows);
         check(bytes >= most, "a workspace shrinks with frames");
         check(bytes >= ctc_workspace<T>(frames, 5, labels / 2, rows), "a workspace shrinks with labels");
-        check(bytes >= ctc_workspace<T>(frames, 5, labels - labels % 8, rows), "a workspace shrinks with labels");
+        check(bytes >= ctc_workspace<T>(frames, 5, labels - labels % 8, rows),
+              "a workspace shrinks with labels");
         most = bytes;
       }
     }
@@ -320,6 +399,7 @@ int run_tests(int, char**) {
   room<float>();
   room<double>();
   std::printf("fast %d, fast in double %d, exact %d, no path %d\n", taken[1], taken[2], taken[3], taken[0]);
-  check(taken[1] > 100 && taken[2] > 100 && taken[3] > 100, "each way must be taken often enough to be tested");
+  check(taken[1] > 100 && taken[2] > 100 && taken[3] > 100,
+        "each way must be taken often enough to be tested");
   return report("ctc_test");
 }

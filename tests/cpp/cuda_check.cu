@@ -1,10 +1,13 @@
-// Device code of every loss, as float and as double, from kernels over the registries.  Compiled by nvcc and by NVRTC, not run.
+// Device code of every loss, as float and as double, from kernels over the registries.  Compiled by nvcc and
+// by NVRTC, not run.
 #include "ufloss/registry_batch.hpp"
 #include "ufloss/ufloss.hpp"
 
 template <int... I> struct indices {};
 template <int N, int... I> struct make_indices : make_indices<N - 1, N - 1, I...> {};
-template <int... I> struct make_indices<0, I...> { using type = indices<I...>; };
+template <int... I> struct make_indices<0, I...> {
+  using type = indices<I...>;
+};
 
 template <class T> __device__ void put(T* const* out, int i, const ufloss::jet<T>& j) {
   out[0][i] = j.value;
@@ -15,30 +18,41 @@ template <class T> __device__ void put(T* const* out, int i, const ufloss::jet<T
   out[5][i] = j.grad3;
 }
 
-// not inlined: one function a loss and type in the binary, and a compiler that can say which of them it cannot do
-template <class L, class T, int... I> __device__ __noinline__ void element(const T* const* in, T* const* out, int i, indices<I...>) {
+// not inlined: one function a loss and type in the binary, and a compiler that can say which of them it
+// cannot do
+template <class L, class T, int... I>
+__device__ __noinline__ void element(const T* const* in, T* const* out, int i, indices<I...>) {
   put(out, i, ufloss::evaluate<L>(in[I][i]...));
 }
 
-// --- rows: the formulas, with a thread for a row --------------------------------------------------------------------------------------
-template <int N> constexpr int some = N ? N : 1;      // of an array, which may have no element
+// --- rows: the formulas, with a thread for a row -----
+template <int N> constexpr int some = N ? N : 1;  // of an array, which may have no element
 
-template <class L, class T, int... S> __device__ __noinline__ void row_of(ufloss::softmax_rows*, const T* const* in, const T* scalar, T* const* out, int n, indices<S...>) {
+template <class L, class T, int... S>
+__device__ __noinline__ void row_of(ufloss::softmax_rows*, const T* const* in, const T* scalar, T* const* out,
+                                    int n, indices<S...>) {
   ufloss::softmax_row<T> s{};
-  T* const fields[] = {&s.max, &s.ties, &s.rest, &s.lower, &s.top, &s.cost, &s.mixed, &s.entropy, &s.label, &s.count};
+  T* const fields[] = {&s.max,  &s.ties,  &s.rest,    &s.lower, &s.top,
+                       &s.cost, &s.mixed, &s.entropy, &s.label, &s.count};
   for (int k = 0; k < 10; ++k) *fields[k] = in[3][k];
   s.unbounded = in[3][10] > T(0);
   const auto result = L::finish(s, scalar[S]...);
   out[6][0] = result.value;
   out[6][1] = result.own_grad;
   out[6][2] = result.own_hess;
-  for (int i = 0; i < n; ++i) put(out, i, L::spread(ufloss::softmax_entry<T>{in[0][i], in[1][i], in[2][i], T(1) - in[2][i], in[2][i] > T(0.5)}, result.c));
+  for (int i = 0; i < n; ++i)
+    put(out, i,
+        L::spread(ufloss::softmax_entry<T>{in[0][i], in[1][i], in[2][i], T(1) - in[2][i], in[2][i] > T(0.5)},
+                  result.c));
 }
 
-template <class L, class T, int... S> __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const T* scalar, T* const* out, int n, indices<S...>) {
+template <class L, class T, int... S>
+__device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const T* scalar, T* const* out,
+                                    int n, indices<S...>) {
   using D = ufloss::wide_t<T>;
   constexpr int along = ufloss::count_along<L>(), again = some<L::sums_again>, states = some<L::states>;
-  D sum[L::sums] = {}, more[again] = {}, state[states] = {}, p[some<int(sizeof...(S))>] = {D(scalar[S])...}, best = -ufloss::inf<D>();
+  D sum[L::sums] = {}, more[again] = {}, state[states] = {}, p[some<int(sizeof...(S))>] = {D(scalar[S])...},
+    best = -ufloss::inf<D>();
   int winner = -1;
   const auto column = [&](auto* x, int i) {
     for (int a = 0; a < along; ++a) x[a] = in[a][i];
@@ -54,7 +68,10 @@ template <class L, class T, int... S> __device__ __noinline__ void row_of(ufloss
       L::fold(sum, x, p);
       if constexpr (L::contest) {
         const D c = L::candidate(x);
-        if (c > best) { best = c; winner = i; }
+        if (c > best) {
+          best = c;
+          winner = i;
+        }
       }
     }
   }
@@ -90,13 +107,19 @@ template <class L, class T, int... S> __device__ __noinline__ void row_of(ufloss
   }
 }
 
-template <class T, class... L> __device__ void every_loss(const T* const* in, T* const* out, int i, ufloss::loss_list<L...>) {
+template <class T, class... L>
+__device__ void every_loss(const T* const* in, T* const* out, int i, ufloss::loss_list<L...>) {
   (element<L, T>(in, out, i, typename make_indices<ufloss::arity<L>>::type{}), ...);
 }
-template <class T, class... L> __device__ void every_row(const T* const* in, const T* scalar, T* const* out, int n, ufloss::loss_list<L...>) {
-  (row_of<L, T>(static_cast<typename L::kind*>(nullptr), in, scalar, out, n, typename make_indices<ufloss::count_scalars<L>()>::type{}), ...);
+template <class T, class... L>
+__device__ void every_row(const T* const* in, const T* scalar, T* const* out, int n,
+                          ufloss::loss_list<L...>) {
+  (row_of<L, T>(static_cast<typename L::kind*>(nullptr), in, scalar, out, n,
+                typename make_indices<ufloss::count_scalars<L>()>::type{}),
+   ...);
 }
-template <class T, class... L> __device__ void every_pair(const T* const* in, T* const* out, int i, ufloss::loss_list<L...>) {
+template <class T, class... L>
+__device__ void every_pair(const T* const* in, T* const* out, int i, ufloss::loss_list<L...>) {
   const auto pair = [&](ufloss::pair_cost<T> c) {
     out[0][i] += c.ramp;
     out[1][i] += c.tail;
@@ -105,9 +128,21 @@ template <class T, class... L> __device__ void every_pair(const T* const* in, T*
   (pair(L::cost(in[0][i])), ...);
 }
 
-__global__ void in_float(const float* const* in, float* const* out) { every_loss(in, out, int(blockIdx.x * blockDim.x + threadIdx.x), ufloss::elementwise_losses{}); }
-__global__ void in_double(const double* const* in, double* const* out) { every_loss(in, out, int(blockIdx.x * blockDim.x + threadIdx.x), ufloss::elementwise_losses{}); }
-__global__ void rows_in_float(const float* const* in, const float* scalar, float* const* out, int n) { every_row(in, scalar, out, n, ufloss::row_losses{}); }
-__global__ void rows_in_double(const double* const* in, const double* scalar, double* const* out, int n) { every_row(in, scalar, out, n, ufloss::row_losses{}); }
-__global__ void pairs_in_float(const float* const* in, float* const* out) { every_pair(in, out, int(threadIdx.x), ufloss::batch_losses{}); }
-__global__ void pairs_in_double(const double* const* in, double* const* out) { every_pair(in, out, int(threadIdx.x), ufloss::batch_losses{}); }
+__global__ void in_float(const float* const* in, float* const* out) {
+  every_loss(in, out, int(blockIdx.x * blockDim.x + threadIdx.x), ufloss::elementwise_losses{});
+}
+__global__ void in_double(const double* const* in, double* const* out) {
+  every_loss(in, out, int(blockIdx.x * blockDim.x + threadIdx.x), ufloss::elementwise_losses{});
+}
+__global__ void rows_in_float(const float* const* in, const float* scalar, float* const* out, int n) {
+  every_row(in, scalar, out, n, ufloss::row_losses{});
+}
+__global__ void rows_in_double(const double* const* in, const double* scalar, double* const* out, int n) {
+  every_row(in, scalar, out, n, ufloss::row_losses{});
+}
+__global__ void pairs_in_float(const float* const* in, float* const* out) {
+  every_pair(in, out, int(threadIdx.x), ufloss::batch_losses{});
+}
+__global__ void pairs_in_double(const double* const* in, double* const* out) {
+  every_pair(in, out, int(threadIdx.x), ufloss::batch_losses{});
+}

@@ -1,33 +1,39 @@
-// ufloss::kernels: every table this processor runs is complete, right, and the same to the bit where there is fused multiply-add.
+// ufloss::kernels: every table this processor runs is complete, right, and the same to the bit where there is
+// fused multiply-add.
+#include "dispatch.hpp"
 #include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
 #include "check.hpp"
-#include "dispatch.hpp"
 
 using namespace ufloss;
 using namespace ufloss::dispatch;
 
 namespace {
 
-constexpr std::ptrdiff_t n = 203;      // whole packs and a tail, on every instruction set
+constexpr std::ptrdiff_t n = 203;  // whole packs and a tail, on every instruction set
 
 const loss_record* record_of(const kernel_table& t, const char* loss, const char* attribute) {
   for (int k = 0; k < t.size; ++k)
-    if (!std::strcmp(t.records[k].info->name, loss) && !std::strcmp(t.records[k].attribute, attribute)) return t.records + k;
+    if (!std::strcmp(t.records[k].info->name, loss) && !std::strcmp(t.records[k].attribute, attribute))
+      return t.records + k;
   return nullptr;
 }
 
-template <class T> void run(const loss_record& r, loop_type type, const std::vector<std::vector<T>>& in, std::vector<std::vector<T>>& out) {
+template <class T>
+void run(const loss_record& r, loop_type type, const std::vector<std::vector<T>>& in,
+         std::vector<std::vector<T>>& out) {
   char* args[8];
   std::ptrdiff_t steps[8];
   out.assign(std::size_t(r.nout), std::vector<T>(n));
   for (int a = 0; a < r.nin + r.nout; ++a) {
-    args[a] = reinterpret_cast<char*>(const_cast<T*>(a < r.nin ? in[std::size_t(a)].data() : out[std::size_t(a - r.nin)].data()));
+    args[a] = reinterpret_cast<char*>(
+        const_cast<T*>(a < r.nin ? in[std::size_t(a)].data() : out[std::size_t(a - r.nin)].data()));
     steps[a] = sizeof(T);
   }
-  check(r.loops[type](nullptr, args, &n, steps, nullptr) == 0, "%s %s returns an error", r.info->name, r.attribute);
+  check(r.loops[type](nullptr, args, &n, steps, nullptr) == 0, "%s %s returns an error", r.info->name,
+        r.attribute);
 }
 
 std::vector<std::vector<double>> draw(const loss_info& info) {
@@ -36,12 +42,13 @@ std::vector<std::vector<double>> draw(const loss_info& info) {
   for (int a = 0; a < info.nargs; ++a) {
     in.emplace_back();
     for (int i = 0; i < n; ++i) {
-      const double u = double(engine() >> 11) * 0x1p-53, x = std::ldexp(u - 0.5, i % 9), fallback = info.args[a].fallback;
+      const double u = double(engine() >> 11) * 0x1p-53, x = std::ldexp(u - 0.5, i % 9),
+                   fallback = info.args[a].fallback;
       switch (info.args[a].in) {
         case domain::real: in.back().push_back(x); break;
         case domain::unit: in.back().push_back(i % 3 == 0 ? u : double(i % 3 - 1)); break;
         case domain::optional_unit: in.back().push_back(i % 3 == 0 ? -1 : u); break;
-        case domain::label:      // of row losses alone
+        case domain::label:  // of row losses alone
         case domain::tweedie_target:
         case domain::nonnegative: in.back().push_back(i % 5 == 0 ? 0 : std::fabs(x)); break;
         case domain::positive: in.back().push_back(std::fabs(x) + 1e-3); break;
@@ -55,9 +62,13 @@ std::vector<std::vector<double>> draw(const loss_info& info) {
   return in;
 }
 
-bool has_fma(const kernel_table& t) { return std::strcmp(t.isa, "isa_x86_64_v2") != 0 && std::strcmp(t.isa, "isa_scalar") != 0; }
+bool has_fma(const kernel_table& t) {
+  return std::strcmp(t.isa, "isa_x86_64_v2") != 0 && std::strcmp(t.isa, "isa_scalar") != 0;
+}
 
-template <class T> void agree(const kernel_table& a, const kernel_table& b, const loss_record& ra, const loss_record& rb, loop_type type) {
+template <class T>
+void agree(const kernel_table& a, const kernel_table& b, const loss_record& ra, const loss_record& rb,
+           loop_type type) {
   std::vector<std::vector<T>> in, out_a, out_b;
   for (const auto& column : draw(*ra.info)) in.emplace_back(column.begin(), column.end());
   run(ra, type, in, out_a);
@@ -68,23 +79,29 @@ template <class T> void agree(const kernel_table& a, const kernel_table& b, cons
       const bool same = !std::memcmp(&x, &y, sizeof(T)) || (x != x && y != y);
       const bool vanishes = ((ra.nout == 1 ? ra.parts : ~0u) & ra.info->vanishing) != 0;
       // without fma: a few ulp, of the largest term where the output vanishes
-      const bool near = same || std::fabs(x - y) <= T(64) * (sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52)) * (std::fabs(y) + (vanishes ? T(1000) : T(0)));
-      check(has_fma(a) && has_fma(b) ? same : near, "%s %s, %s: %.17g on %s, %.17g on %s at %d", ra.info->name, ra.attribute, sizeof(T) == 4 ? "float" : "double", double(x), a.isa, double(y), b.isa, int(i));
+      const bool near = same || std::fabs(x - y) <= T(64) * (sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52)) *
+                                                        (std::fabs(y) + (vanishes ? T(1000) : T(0)));
+      check(has_fma(a) && has_fma(b) ? same : near, "%s %s, %s: %.17g on %s, %.17g on %s at %d",
+            ra.info->name, ra.attribute, sizeof(T) == 4 ? "float" : "double", double(x), a.isa, double(y),
+            b.isa, int(i));
     }
 }
 
 void check_choices() {
   const char* const all[] = {"isa_x86_64_v2", "isa_x86_64_v3", "isa_x86_64_v4", "isa_emulated_512"};
-  const struct { int from, n, level, best; } cases[] = {
-      {0, 4, 2, 2}, {0, 4, 1, 1}, {0, 4, 0, 0}, {0, 4, -1, -1},      // all of them on each processor
-      {1, 2, 2, 1}, {1, 2, 1, 0}, {1, 2, 0, -1}, {1, 2, -1, -1},     // v3 and v4
-      {2, 1, 2, 0}, {2, 1, 1, -1}, {2, 1, 0, -1},                    // v4 alone
-      {2, 2, 2, 0}, {2, 2, 1, 1}, {2, 2, 0, -1},                     // beside emulated registers, which need v3
-      {3, 1, 2, 0}, {3, 1, 1, 0}, {3, 1, 0, -1},                     // nothing else
+  const struct {
+    int from, n, level, best;
+  } cases[] = {
+      {0, 4, 2, 2}, {0, 4, 1, 1},  {0, 4, 0, 0},  {0, 4, -1, -1},  // all of them on each processor
+      {1, 2, 2, 1}, {1, 2, 1, 0},  {1, 2, 0, -1}, {1, 2, -1, -1},  // v3 and v4
+      {2, 1, 2, 0}, {2, 1, 1, -1}, {2, 1, 0, -1},                  // v4 alone
+      {2, 2, 2, 0}, {2, 2, 1, 1},  {2, 2, 0, -1},                  // beside emulated registers, which need v3
+      {3, 1, 2, 0}, {3, 1, 1, 0},  {3, 1, 0, -1},                  // nothing else
   };
   for (const auto& c : cases) {
     const int got = choose(all + c.from, c.n, c.level);
-    check(got == c.best, "of %d sets from %s on the best at level %d is %d, not %d", c.n, all[c.from], c.level, got, c.best);
+    check(got == c.best, "of %d sets from %s on the best at level %d is %d, not %d", c.n, all[c.from],
+          c.level, got, c.best);
   }
 }
 
@@ -109,13 +126,20 @@ int main() {
     check(t.size == table(0).size && t.size > 0, "%s has %d records", t.isa, t.size);
     for (int k = 0; k < t.size; ++k) {
       const loss_record &r = t.records[k], &first = table(0).records[k];
-      check(!std::strcmp(r.info->name, first.info->name) && !std::strcmp(r.attribute, first.attribute) && r.nin == first.nin && r.nout == first.nout, "record %d of %s", k, t.isa);
+      check(!std::strcmp(r.info->name, first.info->name) && !std::strcmp(r.attribute, first.attribute) &&
+                r.nin == first.nin && r.nout == first.nout,
+            "record %d of %s", k, t.isa);
       for (int l = 0; l < loop_types; ++l) {
-        const bool has = (r.info->parts & r.parts) == r.parts && (l != float16_to_float32_loop || r.signature);      // that one is of rows
-        check(!r.loops[l] == !first.loops[l] && !r.loops[l] == !has, "%s %s: loop %d", r.info->name, r.attribute, l);
+        const bool has = (r.info->parts & r.parts) == r.parts &&
+                         (l != float16_to_float32_loop || r.signature);  // that one is of rows
+        check(!r.loops[l] == !first.loops[l] && !r.loops[l] == !has, "%s %s: loop %d", r.info->name,
+              r.attribute, l);
       }
     }
-    if (!supported(i)) { std::printf("%s: built in, not supported by this processor, not run\n", t.isa); continue; }
+    if (!supported(i)) {
+      std::printf("%s: built in, not supported by this processor, not run\n", t.isa);
+      continue;
+    }
     std::printf("%s: %d records%s\n", t.isa, t.size, i == best() ? ", best" : "");
 
     const loss_record* plain = record_of(t, "squared_error", "");
@@ -124,13 +148,21 @@ int main() {
     const auto in = draw(*plain->info);
     std::vector<std::vector<double>> out;
     run(*plain, float64_loop, in, out);
-    for (std::size_t k = 0; k < std::size_t(n); ++k) { const double r = in[0][k] - in[1][k]; check(out[0][k] == r * r, "squared_error on %s", t.isa); }
+    for (std::size_t k = 0; k < std::size_t(n); ++k) {
+      const double r = in[0][k] - in[1][k];
+      check(out[0][k] == r * r, "squared_error on %s", t.isa);
+    }
     run(*both, float64_loop, in, out);
-    for (std::size_t k = 0; k < std::size_t(n); ++k) { const double r = in[0][k] - in[1][k]; check(out[0][k] == r * r && out[1][k] == r + r, "squared_error.value_and_grad on %s", t.isa); }
-    const std::vector<std::vector<unsigned short>> halves = {std::vector<unsigned short>(n, 0x4200), std::vector<unsigned short>(n, 0x3800)};      // 3 and 0.5
+    for (std::size_t k = 0; k < std::size_t(n); ++k) {
+      const double r = in[0][k] - in[1][k];
+      check(out[0][k] == r * r && out[1][k] == r + r, "squared_error.value_and_grad on %s", t.isa);
+    }
+    const std::vector<std::vector<unsigned short>> halves = {
+        std::vector<unsigned short>(n, 0x4200), std::vector<unsigned short>(n, 0x3800)};  // 3 and 0.5
     std::vector<std::vector<unsigned short>> half_out;
     run(*plain, float16_loop, halves, half_out);
-    for (std::size_t k = 0; k < std::size_t(n); ++k) check(half_out[0][k] == 0x4640, "float16 squared_error on %s: %04x", t.isa, half_out[0][k]);      // 6.25
+    for (std::size_t k = 0; k < std::size_t(n); ++k)
+      check(half_out[0][k] == 0x4640, "float16 squared_error on %s: %04x", t.isa, half_out[0][k]);  // 6.25
 
     for (int k = 0; k < t.size; ++k) {
       if (!t.records[k].loops[float32_loop]) continue;

@@ -1,19 +1,21 @@
-// A fuzzer of every loop in the tables of dispatch.hpp, which drives them as NumPy does but on memory that shows every fault.
+// A fuzzer of every loop in the tables of dispatch.hpp, which drives them as NumPy does but on memory that
+// shows every fault.
 //
 //   test_fuzz_loops [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only TEXT]
 //                   [--digest yes]
 //
-// A case is a record, a type, lengths, strides and data, all drawn from its seed and number.  Each operand lies in a block of its exact extent
-// beside a page that nobody may touch, inputs on pages that nobody may write; the workspace that a loop asks for lies so too.  The same case
-// must give the same bits
+// A case is a record, a type, lengths, strides and data, all drawn from its seed and number.  Each operand
+// lies in a block of its exact extent beside a page that nobody may touch, inputs on pages that nobody may
+// write; the workspace that a loop asks for lies so too.  The same case must give the same bits
 //   - a second time, with other bytes in what nobody has written yet: outputs, workspace, stack;
 //   - on every instruction set with fused multiply-add;
 //   - for some rows alone, contiguous;
 //   - with other numbers where a mask, a length or a label leaves them out;
-//   - with every NaN replaced by the usual one; in place, where elements allow it; and from float16 as from the same numbers in float32.
+//   - with every NaN replaced by the usual one; in place, where elements allow it; and from float16 as from
+//   the same numbers in float32.
 // With --digest the last line is a hash of all inputs and outputs, by which machines can be compared.
-// Besides, nothing is written but the elements of outputs, floating-point flags stay as they are, and a call that fails says so once and
-// writes nothing.
+// Besides, nothing is written but the elements of outputs, floating-point flags stay as they are, and a call
+// that fails says so once and writes nothing.
 #include <sys/mman.h>
 #include <unistd.h>
 #include <algorithm>
@@ -44,7 +46,7 @@ using std::ptrdiff_t;
 using std::size_t;
 using bytes = std::vector<unsigned char>;
 
-// --- dice ----------------------------------------------------------------------------------------------------------------------------
+// --- dice -----
 struct dice {
   std::uint64_t state;
   std::uint64_t next() {
@@ -56,9 +58,8 @@ struct dice {
   double unit() { return double(next() >> 11) * 0x1p-53; }
   bool chance(double p) { return unit() < p; }
   ptrdiff_t below(ptrdiff_t n) { return n > 0 ? ptrdiff_t(next() % std::uint64_t(n)) : 0; }
-  ptrdiff_t between(ptrdiff_t a, ptrdiff_t b) { return a + below(b - a + 1); }      // both included
-  template <class T>
-  T one_of(std::initializer_list<T> list) {
+  ptrdiff_t between(ptrdiff_t a, ptrdiff_t b) { return a + below(b - a + 1); }  // both included
+  template <class T> T one_of(std::initializer_list<T> list) {
     return list.begin()[below(ptrdiff_t(list.size()))];
   }
   /// About normal, by exact steps: every machine draws the same cases.
@@ -70,7 +71,7 @@ dice make_dice(std::uint64_t seed, std::uint64_t number) {
   return d;
 }
 
-// --- memory that shows faults --------------------------------------------------------------------------------------------------------
+// --- memory that shows faults -----
 constexpr size_t slot_bytes = size_t(1) << 23;
 constexpr int slots = 16, heap_slots = 4;
 size_t page = 4096;
@@ -89,7 +90,8 @@ struct slot {
 };
 slot memory[slots], heap[heap_slots];
 
-// What loops ask of malloc() comes from `heap`: flush against the end but for what alignment takes, filled with a pattern.
+// What loops ask of malloc() comes from `heap`: flush against the end but for what alignment takes, filled
+// with a pattern.
 bool in_call = false, refuse = false;
 unsigned char heap_byte = 0;
 int heap_used = 0, refused = 0;
@@ -148,7 +150,7 @@ __attribute__((noinline)) void dirty_stack(unsigned char byte) {
   __asm__ volatile("" : : "r"(room) : "memory");
 }
 
-// --- what a loop says of a failure ---------------------------------------------------------------------------------------------------
+// --- what a loop says of a failure -----
 int said = 0;
 void record_fail(void*, const char*, long long, ptrdiff_t) { ++said; }
 void record_fail_sequence(void*, const char*, int, long long, long long) { ++said; }
@@ -159,22 +161,22 @@ void* record_release() {
 }
 void record_restore(void* p) { released -= p == &released; }
 
-// --- a case --------------------------------------------------------------------------------------------------------------------------
+// --- a case -----
 constexpr int most_dims = 3;
 struct operand {
-  char role = 'F';      ///< as in dispatch.hpp; 'D': double
+  char role = 'F';  ///< as in dispatch.hpp; 'D': double
   bool output = false;
-  int size = 0;      ///< bytes of an element
+  int size = 0;  ///< bytes of an element
   bool is_half = false;
   const argument* described = nullptr;
   int rank = 1;
-  int letter[most_dims] = {};      ///< of each axis: index into the lengths; 0 is the batch
+  int letter[most_dims] = {};  ///< of each axis: index into the lengths; 0 is the batch
   ptrdiff_t dims[most_dims] = {}, own[most_dims] = {},
-            step[most_dims] = {};      // own: 1 where the axis is broadcast
-  bytes data;      ///< elements in C order of `own`
-  ptrdiff_t first = 0;      ///< of element 0 in the block, in bytes
+            step[most_dims] = {};  // own: 1 where the axis is broadcast
+  bytes data;                      ///< elements in C order of `own`
+  ptrdiff_t first = 0;             ///< of element 0 in the block, in bytes
   size_t extent = 0;
-  bool at_end = true;      ///< the block ends at the forbidden page, else begins at it
+  bool at_end = true;  ///< the block ends at the forbidden page, else begins at it
   int alias = -1;      ///< an output in the place of that input
 
   ptrdiff_t count() const {
@@ -193,8 +195,7 @@ struct operand {
     return at;
   }
   /// f(index among the data, offset in the block) of every element.
-  template <class F>
-  void each(F f) const {
+  template <class F> void each(F f) const {
     if (count() == 0) return;
     ptrdiff_t i[most_dims] = {}, at = 0;
     for (;;) {
@@ -244,9 +245,9 @@ struct operand {
 };
 
 struct fuzz_case {
-  int kind = 0, record = 0, loss = 0;      // loss: of a line
+  int kind = 0, record = 0, loss = 0;  // loss: of a line
   loop_type type = float32_loop;
-  std::vector<ptrdiff_t> lengths;      ///< as a loop gets them
+  std::vector<ptrdiff_t> lengths;  ///< as a loop gets them
   std::vector<operand> operands;
   int nin = 0;
   ptrdiff_t segment = 1;
@@ -264,7 +265,7 @@ struct outcome {
 std::uint64_t current_seed = 0, current_case = 0;
 std::string current_text;
 const char* program = "test_fuzz_loops";
-std::string isa_option;      // what a replay needs too
+std::string isa_option;  // what a replay needs too
 
 const loss_record& record_of(int isa, const fuzz_case& c) { return table(isa, c.kind).records[c.record]; }
 bool is_line(const fuzz_case& c) { return c.kind == sums_kind && c.record == line_record; }
@@ -354,8 +355,7 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
     const operand& x = c.operands[size_t(k)];
     if (!x.output) continue;
     bytes found(size_t(x.count() * x.size));
-    if (is_line(c) && x.role == 'D')
-      std::memcpy(found.data(), sums + (k - c.nin), sizeof(double));
+    if (is_line(c) && x.role == 'D') std::memcpy(found.data(), sums + (k - c.nin), sizeof(double));
     else {
       const operand& place = x.alias >= 0 ? c.operands[size_t(x.alias)] : x;
       unsigned char* const b = block[size_t(x.alias >= 0 ? x.alias : k)];
@@ -367,15 +367,15 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
       const unsigned char* const from = place.at_end ? b - margin : b;
       for (size_t i = 0; x.alias < 0 && i < x.extent + size_t(margin); ++i) o.rest_kept &= from[i] == byte;
     }
-    if (is_line(c) && x.role == 'F')      // behind a sum that overflows the caller goes on by itself
+    if (is_line(c) && x.role == 'F')  // behind a sum that overflows the caller goes on by itself
       std::fill(found.begin() + std::min(l.done, l.n) * x.size, found.end(), static_cast<unsigned char>(0));
     o.out.push_back(found);
   }
-  if (without_memory && refused == 0) o.result = 1;      // nothing was asked for
+  if (without_memory && refused == 0) o.result = 1;  // nothing was asked for
   return o;
 }
 
-// --- numbers -------------------------------------------------------------------------------------------------------------------------
+// --- numbers -----
 bool is_number_nan(const unsigned char* p, const operand& x) {
   if (x.role == 'I' || x.role == 'N' || x.role == 'B') return false;
   if (x.size == 2) {
@@ -399,8 +399,7 @@ void put_number(unsigned char* p, const operand& x, double v) {
   } else if (x.size == 4) {
     const float f = float(v);
     std::memcpy(p, &f, 4);
-  } else
-    std::memcpy(p, &v, 8);
+  } else std::memcpy(p, &v, 8);
 }
 double get_number(const unsigned char* p, const operand& x) {
   if (x.size == 2) {
@@ -424,20 +423,14 @@ long long get_integer(const operand& x, const ptrdiff_t* i) {
 }
 void put_bits(unsigned char* p, const operand& x, dice& d, bool nan) {
   std::uint64_t u = d.next();
-  if (nan) {      // of any sign and payload, quiet or signalling
-    if (x.size == 2)
-      u = (u & 0x83ffu) | 0x7c00u | (d.chance(0.5) ? 0x200u : 1u);
-    else if (x.size == 4)
-      u = (u & 0x807fffffu) | 0x7f800000u | (d.chance(0.5) ? 0x400000u : 1u);
-    else
-      u = (u & 0x800fffffffffffffu) | 0x7ff0000000000000u | (d.chance(0.5) ? 0x8000000000000u : 1u);
-    if (d.chance(0.3)) {      // what a GPU writes: all ones
-      if (x.size == 2)
-        u = 0x7fff;
-      else if (x.size == 4)
-        u = 0x7fffffff;
-      else
-        u = 0x7fffffffffffffff;
+  if (nan) {  // of any sign and payload, quiet or signalling
+    if (x.size == 2) u = (u & 0x83ffu) | 0x7c00u | (d.chance(0.5) ? 0x200u : 1u);
+    else if (x.size == 4) u = (u & 0x807fffffu) | 0x7f800000u | (d.chance(0.5) ? 0x400000u : 1u);
+    else u = (u & 0x800fffffffffffffu) | 0x7ff0000000000000u | (d.chance(0.5) ? 0x8000000000000u : 1u);
+    if (d.chance(0.3)) {  // what a GPU writes: all ones
+      if (x.size == 2) u = 0x7fff;
+      else if (x.size == 4) u = 0x7fffffff;
+      else u = 0x7fffffffffffffff;
     }
   }
   std::memcpy(p, &u, size_t(x.size));
@@ -506,10 +499,8 @@ void fill_numbers(operand& x, dice& d) {
     if (i % along % block == 0) level = 800 * d.normal();
     switch (m) {
       case mood::few_specials:
-        if (d.chance(0.03))
-          put_special(p, x, d);
-        else
-          put_number(p, x, typical(in, d, scale) + shift);
+        if (d.chance(0.03)) put_special(p, x, d);
+        else put_number(p, x, typical(in, d, scale) + shift);
         break;
       case mood::many_specials: put_special(p, x, d); break;
       case mood::bits: put_bits(p, x, d, false); break;
@@ -520,7 +511,7 @@ void fill_numbers(operand& x, dice& d) {
     }
   }
 }
-void fill_integers(operand& x, dice& d, long long low, long long high, double wrong) {      // [low, high)
+void fill_integers(operand& x, dice& d, long long low, long long high, double wrong) {  // [low, high)
   x.data.assign(size_t(x.count() * 8), 0);
   for (ptrdiff_t i = 0, n = x.count(); i < n; ++i) {
     long long v = low + (high > low ? (long long)(d.below(ptrdiff_t(high - low))) : 0);
@@ -541,7 +532,7 @@ void fill_mask(operand& x, dice& d) {
   }
 }
 
-// --- drawing a case ------------------------------------------------------------------------------------------------------------------
+// --- drawing a case -----
 /// An operand's axes from "(t,k)"; letters are numbered as they appear, from 1.
 void read_axes(const char*& s, std::string& letters, operand& x) {
   x.rank = 1;
@@ -568,16 +559,12 @@ std::string roles_of(const loss_record& r) {
 }
 void set_size(operand& x, loop_type type) {
   x.is_half = false;
-  if (x.role == 'I' || x.role == 'N' || x.role == 'D')
-    x.size = 8;
-  else if (x.role == 'B')
-    x.size = 1;
-  else if (x.role == 'S' || x.role == 'H')      // a float32, and the float16 it is rounded to
+  if (x.role == 'I' || x.role == 'N' || x.role == 'D') x.size = 8;
+  else if (x.role == 'B') x.size = 1;
+  else if (x.role == 'S' || x.role == 'H')  // a float32, and the float16 it is rounded to
     x.size = x.role == 'S' ? 4 : 2;
-  else if (type == float16_to_float32_loop)
-    x.size = !x.output && std::strchr("FTW", x.role) ? 2 : 4;
-  else
-    x.size = type == float16_loop ? 2 : type == float32_loop ? 4 : 8;
+  else if (type == float16_to_float32_loop) x.size = !x.output && std::strchr("FTW", x.role) ? 2 : 4;
+  else x.size = type == float16_loop ? 2 : type == float32_loop ? 4 : 8;
 }
 ptrdiff_t near(dice& d, std::initializer_list<ptrdiff_t> list, ptrdiff_t by) {
   return std::max<ptrdiff_t>(0, d.one_of(list) + d.between(-by, by));
@@ -626,7 +613,7 @@ bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
   const double wrong = d.chance(0.85) ? 0 : 0.2;
   fill_integers(frames, d, 0, c.lengths[1] + 1, wrong);
   fill_integers(letters, d, 0, most + 1, wrong);
-  if (d.chance(0.6))      // whole lengths are usual
+  if (d.chance(0.6))  // whole lengths are usual
     for (operand* x : {&frames, &letters})
       for (ptrdiff_t i = 0; i < x->count(); ++i) {
         const long long whole = x == &frames ? c.lengths[1] : most;
@@ -637,7 +624,7 @@ bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
   for (ptrdiff_t i = 0; i < blank.count(); ++i) {
     long long v;
     std::memcpy(&v, blank.data.data() + i * 8, 8);
-    if (v == b && d.chance(0.3)) v -= classes;      // the same class, counted from the end
+    if (v == b && d.chance(0.3)) v -= classes;  // the same class, counted from the end
     std::memcpy(blank.data.data() + i * 8, &v, 8);
   }
   const bool repeats = d.chance(0.4);
@@ -738,7 +725,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     if (d.chance(0.004)) {
       frames = d.between(500, 700);
       labels = d.between(200, 300);
-    }      // beyond what is held at once
+    }  // beyond what is held at once
     for (size_t k = 0; k < letters.size(); ++k) {
       if (letters[k] == 'p') c.lengths[k + 1] = labels + 1;
       if (letters[k] == 's') c.lengths[k + 1] = 2 * labels + 1;
@@ -755,8 +742,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     c.lengths[0] = d.chance(0.5)   ? d.between(1, 5)
                    : d.chance(0.5) ? near(d, {16, 32, 64, 128}, 2)
                                    : d.between(1, 70);
-  else
-    c.lengths[0] = d.between(1, 5);
+  else c.lengths[0] = d.between(1, 5);
   if (!letters.empty())
     c.lengths[0] = std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(c.lengths[0], 30000 / inner));
   if (c.lengths[0] == 0) c.lengths[0] = 1;
@@ -772,17 +758,14 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     }
     if (is_line(c) && x.output && x.role == 'D') x.dims[0] = x.own[0] = 1;
     if (!x.output) {
-      if (x.role == 'B')
-        fill_mask(x, d);
+      if (x.role == 'B') fill_mask(x, d);
       else if (x.role == 'I' && c.kind == batch_kind) {
         const ptrdiff_t classes = d.one_of<ptrdiff_t>({1, 3, 50});
         fill_integers(x, d, 0, classes, d.chance(0.3) ? 0.2 : 0);
       } else if (x.role == 'I' && c.kind == rows_kind)
         fill_integers(x, d, 0, c.lengths[1], d.chance(0.85) ? 0 : 0.1);
-      else if (x.role == 'I' || x.role == 'N')
-        x.data.assign(size_t(x.count() * 8), 0);      // by draw_sequence()
-      else
-        fill_numbers(x, d);
+      else if (x.role == 'I' || x.role == 'N') x.data.assign(size_t(x.count() * 8), 0);  // by draw_sequence()
+      else fill_numbers(x, d);
     }
     x.lay(d, plain);
   }
@@ -812,7 +795,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
   return true;
 }
 
-// --- what must hold ------------------------------------------------------------------------------------------------------------------
+// --- what must hold -----
 int failures = 0;
 std::set<std::string> shown_faults;
 bool is_replay = false;
@@ -834,8 +817,7 @@ std::string describe(const fuzz_case& c) {
           long long v;
           std::memcpy(&v, x.data.data() + i * 8, 8);
           std::snprintf(text, sizeof text, " %lld", v);
-        } else
-          std::snprintf(text, sizeof text, " %.9g", get_number(x.data.data() + i * x.size, x));
+        } else std::snprintf(text, sizeof text, " %.9g", get_number(x.data.data() + i * x.size, x));
         s += text;
       }
     }
@@ -906,8 +888,7 @@ fuzz_case part_of(const fuzz_case& c, ptrdiff_t from, ptrdiff_t m) {
       const ptrdiff_t item = x.count() / x.own[0] * x.size;
       if (!x.output) x.data = bytes(x.data.begin() + from * item, x.data.begin() + (from + m) * item);
       x.own[0] = m;
-    } else if (m == 1)
-      x.own[0] = 1;
+    } else if (m == 1) x.own[0] = 1;
     x.dims[0] = m;
     x.lay_densely();
   }
@@ -921,8 +902,7 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
     if (x.role == 'I' || x.role == 'N') {
       const long long v = d.one_of<long long>({-1, 1LL << 40, LLONG_MAX, 3});
       std::memcpy(p, &v, 8);
-    } else
-      put_special(p, x, d);
+    } else put_special(p, x, d);
     any = true;
   };
   const operand* mask = nullptr;
@@ -1010,10 +990,8 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
     if (!c.may_fail)
       expect((o.result != 0) == c.fails, c, isa, "a fault is %s",
              c.fails ? "not seen" : "seen where there is none");
-    if (isa == first)
-      a = o;
-    else
-      expect_same(a, o, c, isa, (std::string("other bits than on ") + table(first).isa).c_str());
+    if (isa == first) a = o;
+    else expect_same(a, o, c, isa, (std::string("other bits than on ") + table(first).isa).c_str());
   }
   add_to_digest(c, a);
   const int isa = isas[size_t(d.below(ptrdiff_t(isas.size())))];
@@ -1052,7 +1030,7 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
   if (fuzz_case other = c; scramble(other, r, d))
     expect_same(a, run(other, first, 0xa5), other, first,
                 "other bits for other numbers in what takes no part");
-  {      // every NaN the usual one
+  {  // every NaN the usual one
     fuzz_case usual = c;
     bool any = false;
     for (operand& x : usual.operands)
@@ -1087,11 +1065,11 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
       x.lay_densely();
     }
     outcome o = run(wide, isa, byte);
-    if (c.type == float16_loop) {      // rounded once
+    if (c.type == float16_loop) {  // rounded once
       const auto outs = outputs_of(c), wider = outputs_of(wide);
       for (size_t k = 0; k < outs.size(); ++k) {
         bytes rounded(a.out[k].size());
-        const bool is_bound = (r.parts & part_bound) && k + 1 == outs.size();      // stays positive
+        const bool is_bound = (r.parts & part_bound) && k + 1 == outs.size();  // stays positive
         for (ptrdiff_t i = 0; i < outs[k]->count(); ++i) {
           const double x = get_number(o.out[k].data() + i * 4, *wider[k]);
           put_number(rounded.data() + i * 2, *outs[k], is_bound && x < 0x1p-24 ? 0x1p-24 : x);
@@ -1103,7 +1081,7 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
   }
 }
 
-// --- from the command line -----------------------------------------------------------------------------------------------------------
+// --- from the command line -----
 void crashed(int signal, siginfo_t* info, void*) {
   char text[400];
   const int n = std::snprintf(
@@ -1116,10 +1094,10 @@ void crashed(int signal, siginfo_t* info, void*) {
 unsigned char signal_stack[1 << 16];
 
 int usage() {
-  std::fprintf(
-      stderr,
-      "usage: %s [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only TEXT] [--digest yes]\n",
-      program);
+  std::fprintf(stderr,
+               "usage: %s [--seconds S] [--cases N] [--seed SEED] [--replay SEED:CASE] [--isa NAME] [--only "
+               "TEXT] [--digest yes]\n",
+               program);
   return 64;
 }
 
@@ -1138,16 +1116,11 @@ int main(int argc, char** argv) {
     if (word == "--seconds") {
       seconds = std::atof(value);
       has_seconds = true;
-    } else if (word == "--cases")
-      cases = std::strtoull(value, nullptr, 10);
-    else if (word == "--seed")
-      current_seed = std::strtoull(value, nullptr, 10);
-    else if (word == "--isa")
-      isa_name = std::string(std::strncmp(value, "isa_", 4) ? "isa_" : "") + value;
-    else if (word == "--digest")
-      shows_digest = true;
-    else if (word == "--only")
-      only_text = value;
+    } else if (word == "--cases") cases = std::strtoull(value, nullptr, 10);
+    else if (word == "--seed") current_seed = std::strtoull(value, nullptr, 10);
+    else if (word == "--isa") isa_name = std::string(std::strncmp(value, "isa_", 4) ? "isa_" : "") + value;
+    else if (word == "--digest") shows_digest = true;
+    else if (word == "--only") only_text = value;
     else if (word == "--replay") {
       char* colon;
       current_seed = std::strtoull(value, &colon, 10);
@@ -1155,8 +1128,7 @@ int main(int argc, char** argv) {
       from = std::strtoull(colon + 1, nullptr, 10);
       cases = 1;
       is_replay = true;
-    } else
-      return usage();
+    } else return usage();
   }
   if (cases != ~0ull && !has_seconds) seconds = std::numeric_limits<double>::infinity();
 

@@ -1,4 +1,5 @@
-// main() of a test that is compiled for one instruction set; itself compiled for none, so that it can ask before anything else runs.
+// main() of a test that is compiled for one instruction set; itself compiled for none, so that it can ask
+// before anything else runs.
 #include <cstdio>
 #include "dispatch.hpp"
 
@@ -6,7 +7,13 @@ int run_tests(int argc, char** argv);
 
 int main(int argc, char** argv) {
   const int i = argc > 1 ? ufloss::dispatch::find(argv[1]) : -1;
-  if (i < 0) { std::printf("usage: <test> isa_<name>, one that is built in\n"); return 2; }
-  if (!ufloss::dispatch::supported(i)) { std::printf("SKIPPED: this processor lacks %s\n", argv[1]); return 77; }
+  if (i < 0) {
+    std::printf("usage: <test> isa_<name>, one that is built in\n");
+    return 2;
+  }
+  if (!ufloss::dispatch::supported(i)) {
+    std::printf("SKIPPED: this processor lacks %s\n", argv[1]);
+    return 77;
+  }
   return run_tests(argc - 1, argv + 1);
 }

@@ -1,4 +1,5 @@
-// The elementwise loop: every layout, length, alignment and way of writing gives the bits of one-element calls, and touches nothing else.
+// The elementwise loop: every layout, length, alignment and way of writing gives the bits of one-element
+// calls, and touches nothing else.
 #include <cstring>
 #include <memory>
 #include <random>
@@ -15,12 +16,14 @@ int pick_from(int lo, int hi) { return lo + int(engine() % std::uint64_t(hi - lo
 
 template <class S> S stored(double x) { return S(x); }
 template <> half stored<half>(double x) { return to_half(float(x)); }
-template <class S> const char* type_name() { return sizeof(S) == 2 ? "half" : sizeof(S) == 4 ? "float" : "double"; }
+template <class S> const char* type_name() {
+  return sizeof(S) == 2 ? "half" : sizeof(S) == 4 ? "float" : "double";
+}
 
 constexpr unsigned char guard = 0xa5;
 
-/// `count` elements, `step` apart, in a heap block of exactly their extent plus `offset` elements before them, so that the address
-/// sanitizer sees a read beyond; bytes that no element owns hold the guard.
+/// `count` elements, `step` apart, in a heap block of exactly their extent plus `offset` elements before
+/// them, so that the address sanitizer sees a read beyond; bytes that no element owns hold the guard.
 template <class S> struct operand {
   std::ptrdiff_t step, offset, count, extent;
   std::unique_ptr<S[]> block;
@@ -46,18 +49,20 @@ template <class S> struct operand {
   }
 };
 
-constexpr std::ptrdiff_t longest = 9000;      // more than two blocks of the loop's buffer, for every type
+constexpr std::ptrdiff_t longest = 9000;  // more than two blocks of the loop's buffer, for every type
 
 template <class L, unsigned Parts, class S> struct under_test {
   static constexpr int nin = arity<L>, nout = count_parts(Parts), operands = nin + nout;
-  std::vector<S> data[operands];              // inputs, and the outputs of one-element calls
+  std::vector<S> data[operands];  // inputs, and the outputs of one-element calls
 
   under_test() {
     for (int a = 0; a < nin; ++a)
       for (std::ptrdiff_t i = 0; i < longest; ++i) {
         const double u = double(engine() >> 11) * 0x1p-53;
         const domain in = L::args[a].in;
-        data[a].push_back(stored<S>(in == domain::real ? std::ldexp(u - 0.5, pick_from(-3, 6)) : in == domain::sign ? (u < 0.5 ? -1 : 1) : u));
+        data[a].push_back(stored<S>(in == domain::real   ? std::ldexp(u - 0.5, pick_from(-3, 6))
+                                    : in == domain::sign ? (u < 0.5 ? -1 : 1)
+                                                         : u));
       }
     for (int a = nin; a < operands; ++a) data[a].resize(std::size_t(longest));
     reference(nullptr);
@@ -68,23 +73,26 @@ template <class L, unsigned Parts, class S> struct under_test {
       char* args[operands];
       std::ptrdiff_t steps[operands];
       for (int a = 0; a < operands; ++a) {
-        args[a] = reinterpret_cast<char*>(&data[a][std::size_t(a < nin && broadcast && broadcast[a] ? 0 : i)]);
+        args[a] =
+            reinterpret_cast<char*>(&data[a][std::size_t(a < nin && broadcast && broadcast[a] ? 0 : i)]);
         steps[a] = sizeof(S);
       }
       elementwise<L, Parts, S>(args, steps, 1);
     }
   }
-  void compare(std::ptrdiff_t n, const std::ptrdiff_t* step, const std::ptrdiff_t* offset, std::ptrdiff_t past_cache_from, int aliased, const char* what) {
+  void compare(std::ptrdiff_t n, const std::ptrdiff_t* step, const std::ptrdiff_t* offset,
+               std::ptrdiff_t past_cache_from, int aliased, const char* what) {
     std::vector<operand<S>> o;
     o.reserve(operands);
     char* args[operands];
     std::ptrdiff_t steps[operands];
     for (int a = 0; a < operands; ++a) {
       o.emplace_back(n, step[a], offset[a]);
-      if (a < nin) for (std::ptrdiff_t i = 0; i < n; ++i) o.back().at(i) = data[a][std::size_t(step[a] == 0 ? 0 : i)];
+      if (a < nin)
+        for (std::ptrdiff_t i = 0; i < n; ++i) o.back().at(i) = data[a][std::size_t(step[a] == 0 ? 0 : i)];
     }
     for (int a = 0; a < operands; ++a) {
-      const int from = a == nin && aliased >= 0 ? aliased : a;      // the first output may be an input
+      const int from = a == nin && aliased >= 0 ? aliased : a;  // the first output may be an input
       args[a] = reinterpret_cast<char*>(o[std::size_t(from)].first());
       steps[a] = step[from] * std::ptrdiff_t(sizeof(S));
     }
@@ -92,21 +100,30 @@ template <class L, unsigned Parts, class S> struct under_test {
     for (int a = 0; a < operands; ++a) {
       if (a == nin && aliased >= 0) continue;
       const bool ok = o[std::size_t(a)].holds(data[a == aliased ? nin : a]);
-      check(ok, "%s %s parts %u, %s: n = %d, operand %d, step %d, offset %d", L::name, type_name<S>(), Parts, what, int(n), a, int(step[a]), int(offset[a]));
+      check(ok, "%s %s parts %u, %s: n = %d, operand %d, step %d, offset %d", L::name, type_name<S>(), Parts,
+            what, int(n), a, int(step[a]), int(offset[a]));
     }
   }
   void run() {
     std::ptrdiff_t one[operands], none[operands], step[operands], offset[operands];
-    for (int a = 0; a < operands; ++a) { one[a] = 1; none[a] = 0; }
-    const auto any_offset = [&] { for (auto& k : offset) k = pick_from(0, 64 / int(sizeof(S)) + 1); };
+    for (int a = 0; a < operands; ++a) {
+      one[a] = 1;
+      none[a] = 0;
+    }
+    const auto any_offset = [&] {
+      for (auto& k : offset) k = pick_from(0, 64 / int(sizeof(S)) + 1);
+    };
     const auto each_length = [&](std::ptrdiff_t n) {
       compare(n, one, none, never, -1, "contiguous");
       any_offset();
       compare(n, one, offset, never, -1, "unaligned");
       for (int round = 0; round < 3; ++round) {
-        for (auto& s : step) do s = pick_from(-3, 3); while (s == 0);
+        for (auto& s : step) do
+            s = pick_from(-3, 3);
+          while (s == 0);
         compare(n, step, offset, never, -1, "strided");
-        for (int a = 0; a < operands; ++a) if (pick_from(0, 1)) step[a] = 1;
+        for (int a = 0; a < operands; ++a)
+          if (pick_from(0, 1)) step[a] = 1;
         compare(n, step, offset, 0, -1, "partly strided");
       }
       compare(n, one, offset, 0, -1, "past the cache");
@@ -121,7 +138,9 @@ template <class L, unsigned Parts, class S> struct under_test {
     };
     for (std::ptrdiff_t n = 0; n <= 200; ++n) each_length(n);
     for (int round = 0; round < 12; ++round) each_length(pick_from(500, 5000));
-    for (std::ptrdiff_t n : {std::ptrdiff_t(511), std::ptrdiff_t(512), std::ptrdiff_t(1023), std::ptrdiff_t(1024), std::ptrdiff_t(1025), std::ptrdiff_t(2048), longest}) each_length(n);
+    for (std::ptrdiff_t n : {std::ptrdiff_t(511), std::ptrdiff_t(512), std::ptrdiff_t(1023),
+                             std::ptrdiff_t(1024), std::ptrdiff_t(1025), std::ptrdiff_t(2048), longest})
+      each_length(n);
     // outputs that start at every distance from a cache line, the second one elsewhere
     for (std::ptrdiff_t before = 0; before < 64 / std::ptrdiff_t(sizeof(S)); ++before) {
       any_offset();
@@ -137,7 +156,8 @@ template <class L, unsigned Parts, class S> struct under_test {
         any_offset();
         for (int a = 0; a < operands; ++a) step[a] = a < nin && broadcast[a] ? 0 : pick_from(0, 1) ? 1 : -2;
         compare(n, step, offset, never, -1, "broadcast");
-        for (int a = 0; a < operands; ++a) if (step[a]) step[a] = 1;
+        for (int a = 0; a < operands; ++a)
+          if (step[a]) step[a] = 1;
         compare(n, step, offset, 0, -1, "broadcast, past the cache");
       }
     }
@@ -152,9 +172,12 @@ template <class L, unsigned Parts> void all_types() {
 
 /// The same through map(), which a native user calls.
 template <class T> void public_face() {
-  const T x[] = {T(0.5), T(-3), T(2), T(7), T(-1), T(0), T(1.5)}, y[] = {T(0), T(1), T(2), T(3), T(4), T(5), T(6)}, delta = T(0.75);
+  const T x[] = {T(0.5), T(-3), T(2), T(7), T(-1), T(0), T(1.5)},
+          y[] = {T(0), T(1), T(2), T(3), T(4), T(5), T(6)}, delta = T(0.75);
   T value[7], grad[14];
-  map<huber_loss, part_value | part_grad>(7, strided<const T>{x}, strided<const T>{y}, strided<const T>{&delta, 0}, strided<T>{value}, strided<T>{grad + 12, -2});
+  map<huber_loss, part_value | part_grad>(7, strided<const T>{x}, strided<const T>{y},
+                                          strided<const T>{&delta, 0}, strided<T>{value},
+                                          strided<T>{grad + 12, -2});
   for (int i = 0; i < 7; ++i) {
     const auto j = evaluate<huber_loss>(x[i], y[i], delta);
     check(value[i] == j.value && grad[12 - 2 * i] == j.grad, "map<huber_loss> at %d", i);
@@ -171,9 +194,10 @@ struct one_input {
 
 }  // namespace
 
-// Loops, not formulas, touch memory, and they differ by the number of inputs and of outputs, by the stored type and by the flag `light`.
-// So one light formula for each number of inputs, from one operand to as many as there may be, stands for the registry: under sanitizers,
-// where a heavy formula takes minutes to compile, nothing else is run.
+// Loops, not formulas, touch memory, and they differ by the number of inputs and of outputs, by the stored
+// type and by the flag `light`. So one light formula for each number of inputs, from one operand to as many
+// as there may be, stands for the registry: under sanitizers, where a heavy formula takes minutes to compile,
+// nothing else is run.
 int run_tests(int, char**);
 int run_tests(int, char**) {
   all_types<one_input, part_value>();

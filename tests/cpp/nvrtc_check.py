@@ -1,7 +1,9 @@
-"""Compile a CUDA file with NVRTC: our headers on the include path or handed over as texts, and no system header.
+"""Compile a CUDA file with NVRTC: our headers on the include path or handed over as texts, and no system
+header.
 
 usage: nvrtc_check.py file.cu include-folder [architecture = sm_80]
-Exit status 77: there is no NVRTC (looked in the PyPI package nvidia-cuda-nvrtc, the CUDA toolkit and the loader's path).
+Exit status 77: there is no NVRTC (looked in the PyPI package nvidia-cuda-nvrtc, the CUDA toolkit and the
+loader's path).
 """
 
 import ctypes
@@ -21,12 +23,17 @@ def load():
     for folder in package.submodule_search_locations if package else []:
         roots += sorted(glob.glob(folder + "/*/lib"), reverse=True)
     nvcc = shutil.which("nvcc")
-    toolkits = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), nvcc and str(pathlib.Path(nvcc).resolve().parents[1])]
+    toolkits = [
+        os.environ.get("CUDA_HOME"),
+        os.environ.get("CUDA_PATH"),
+        nvcc and str(pathlib.Path(nvcc).resolve().parents[1]),
+    ]
     for home in filter(None, toolkits + sorted(glob.glob("/usr/local/cuda*"))):
         roots += [home + "/lib64", home + "/targets/x86_64-linux/lib"]
     for root in filter(None, roots):
         for path in sorted(glob.glob(root + "/libnvrtc.so*"), reverse=True):
-            for builtins in glob.glob(root + "/libnvrtc-builtins.so*"):  # version 13.0 does not find them by itself
+            # version 13.0 does not find them by itself
+            for builtins in glob.glob(root + "/libnvrtc-builtins.so*"):
                 ctypes.CDLL(builtins, mode=ctypes.RTLD_GLOBAL)
             return ctypes.CDLL(path)
     name = ctypes.util.find_library("nvrtc")
@@ -34,11 +41,15 @@ def load():
 
 
 def compile_text(nvrtc, source, options, headers=None):
-    """The cubin and the log; the log alone where the compilation failed.  `headers`: texts by the names that #include knows them by."""
+    """The cubin and the log; the log alone where the compilation failed.  `headers`: texts by the names that
+    #include knows them by.
+    """
     program, size, headers = ctypes.c_void_p(), ctypes.c_size_t(), headers or {}
     strings = ctypes.c_char_p * len(headers)
     names, texts = strings(*(name.encode() for name in headers)), strings(*headers.values())
-    assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, b"check.cu", len(headers), texts, names) == 0
+    assert (
+        nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, b"check.cu", len(headers), texts, names) == 0
+    )
     flags = [o.encode() for o in options]
     status = nvrtc.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
     nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
@@ -67,14 +78,20 @@ def main(file, include, arch="sm_80"):
     if cubin is None or "warning" in log:
         print(f"NVRTC {version[0].value}.{version[1].value}: FAILED")
         return 1
-    print(f"NVRTC {version[0].value}.{version[1].value}, {arch}: {len(cubin)} bytes, {time.perf_counter() - began:.1f} s")
+    print(
+        f"NVRTC {version[0].value}.{version[1].value}, {arch}: {len(cubin)} bytes, "
+        f"{time.perf_counter() - began:.1f} s"
+    )
     wrong = b'#include "ufloss/ufloss.hpp"\n__global__ void k(float* x) { *x = no_such_function(*x); }'
     cubin, log = compile_text(nvrtc, wrong, on_path)
     if cubin is not None or "no_such_function" not in log:
         print("FAILED: a wrong program compiles")
         return 1
     # without a folder: a header's name is its path, whoever includes it
-    headers = {path.relative_to(include).as_posix(): path.read_bytes() for path in pathlib.Path(include).rglob("*.hpp")}
+    headers = {
+        path.relative_to(include).as_posix(): path.read_bytes()
+        for path in pathlib.Path(include).rglob("*.hpp")
+    }
     small = b"""#include "ufloss/registry_batch.hpp"
 #include "ufloss/ufloss.hpp"
 __global__ void k(double* x) { *x = ufloss::evaluate<ufloss::huber_loss>(x[0], x[1], x[2]).grad; }"""

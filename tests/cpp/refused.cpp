@@ -6,10 +6,12 @@ using namespace ufloss;
 void squared_errors(std::ptrdiff_t n, const float* x, const float* y, float* value);
 void squared_errors(std::ptrdiff_t n, const float* x, const float* y, float* value) {
 #if defined(CONST_OUTPUT)
-  map<squared_error, part_value>(n, strided<const float>{x}, strided<const float>{y}, strided<const float>{value});
+  map<squared_error, part_value>(n, strided<const float>{x}, strided<const float>{y},
+                                 strided<const float>{value});
 #elif defined(MIXED_TYPES)
   const double wide = y[0];
-  map<squared_error, part_value>(n, strided<const float>{x}, strided<const double>{&wide, 0}, strided<float>{value});
+  map<squared_error, part_value>(n, strided<const float>{x}, strided<const double>{&wide, 0},
+                                 strided<float>{value});
 #elif defined(MISSING_OPERAND)
   map<squared_error, part_value>(n, strided<const float>{x}, strided<float>{value});
 #else

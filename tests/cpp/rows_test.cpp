@@ -1,5 +1,5 @@
-// The loop over rows: every length, layout and storage gives the bits of one contiguous row, is near the textbook's sum, and touches
-// nothing else.
+// The loop over rows: every length, layout and storage gives the bits of one contiguous row, is near the
+// textbook's sum, and touches nothing else.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -20,12 +20,18 @@ namespace {
 std::mt19937_64 engine{11};
 double normal() { return std::normal_distribution<double>()(engine); }
 
-/// Rows of n elements in a heap block of exactly their extent, so that the address sanitizer sees a read or a write beyond.
+/// Rows of n elements in a heap block of exactly their extent, so that the address sanitizer sees a read or a
+/// write beyond.
 template <class S> struct matrix {
   std::ptrdiff_t rows, n, outer, core, extent;
   std::unique_ptr<S[]> block;
   matrix(std::ptrdiff_t r, std::ptrdiff_t m, bool class_axis_first, std::ptrdiff_t gap)
-      : rows(r), n(m), outer(class_axis_first ? gap : m * gap), core(class_axis_first ? r * gap : gap), extent((r - 1) * outer + (m - 1) * core + 1), block(new S[std::size_t(extent)]()) {}
+      : rows(r),
+        n(m),
+        outer(class_axis_first ? gap : m * gap),
+        core(class_axis_first ? r * gap : gap),
+        extent((r - 1) * outer + (m - 1) * core + 1),
+        block(new S[std::size_t(extent)]()) {}
   S& at(std::ptrdiff_t r, std::ptrdiff_t i) { return block[std::size_t(r * outer + i * core)]; }
   char* data() { return reinterpret_cast<char*>(block.get()); }
 };
@@ -36,12 +42,14 @@ template <> double number<half>(half x) { return to_float(x); }
 
 constexpr unsigned both = part_value | part_grad;
 #ifdef UFLOSS_TEST_SANITIZED
-constexpr bool is_sanitized = true;      // then these take minutes to compile, so for fewer types
+constexpr bool is_sanitized = true;  // then these take minutes to compile, so for fewer types
 #else
 constexpr bool is_sanitized = false;
 #endif
 
-template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap, bool masked) {
+template <class S>
+void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap,
+                    bool masked) {
   using L = softmax_cross_entropy_with_integer_labels;
   using T = typename storage<S>::compute;
   matrix<S> x(rows, n, class_axis_first, gap), grad(rows, n, class_axis_first, gap);
@@ -53,14 +61,19 @@ template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bo
     label.push_back((long long)(engine() % std::uint64_t(n)));
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       mask.at(r, i) = i == label.back() || engine() % 4 != 0;
-      x.at(r, i) = masked && !mask.at(r, i) ? stored<S>(std::numeric_limits<double>::quiet_NaN()) : stored<S>(3 * normal());
+      x.at(r, i) = masked && !mask.at(r, i) ? stored<S>(std::numeric_limits<double>::quiet_NaN())
+                                            : stored<S>(3 * normal());
     }
   }
   const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n};
   S none = stored<S>(0);
   std::vector<char*> args = {x.data(), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(&none)};
   std::vector<std::ptrdiff_t> steps = {x.outer * size, 8, 0}, core = {x.core * size};
-  if (masked) { args.push_back(mask.data()); steps.push_back(n); core.push_back(1); }
+  if (masked) {
+    args.push_back(mask.data());
+    steps.push_back(n);
+    core.push_back(1);
+  }
   args.push_back(reinterpret_cast<char*>(value.data()));
   args.push_back(grad.data());
   steps.insert(steps.end(), {size, grad.outer * size});
@@ -71,9 +84,11 @@ template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bo
   const double epsilon = sizeof(S) == 2 ? 1e-3 : double(std::numeric_limits<T>::epsilon());
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     long double sum = 0, slope = 0;
-    for (std::ptrdiff_t i = 0; i < n; ++i) if (!masked || mask.at(r, i)) sum += std::exp((long double)(number(x.at(r, i))));
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      if (!masked || mask.at(r, i)) sum += std::exp((long double)(number(x.at(r, i))));
     const long double want = std::log(sum) - (long double)(number(x.at(r, label[std::size_t(r)])));
-    check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <= 16 * epsilon * (1 + want), "value %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
+    check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <= 16 * epsilon * (1 + want),
+          "value %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       slope += (long double)(number(grad.at(r, i)));
       if (masked && !mask.at(r, i)) check(number(grad.at(r, i)) == 0, "a masked gradient is not 0");
@@ -86,59 +101,86 @@ template <class S> void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bo
     for (std::ptrdiff_t i = 0; i < n; ++i) row.push_back(x.at(r, i));
     alone.resize(std::size_t(n));
     S one;
-    char* a[] = {reinterpret_cast<char*>(row.data()), reinterpret_cast<char*>(&label[std::size_t(r)]), reinterpret_cast<char*>(&none), reinterpret_cast<char*>(&one),
+    char* a[] = {reinterpret_cast<char*>(row.data()), reinterpret_cast<char*>(&label[std::size_t(r)]),
+                 reinterpret_cast<char*>(&none), reinterpret_cast<char*>(&one),
                  reinterpret_cast<char*>(alone.data())};
     const std::ptrdiff_t d[] = {1, n}, s[] = {0, 0, 0, 0, 0, size, size};
     ufloss::rows<L, both, S>(a, d, s, false, &bad);
     bool same = !std::memcmp(&one, &value[std::size_t(r)], sizeof(S));
-    for (std::ptrdiff_t i = 0; i < n; ++i) same &= !std::memcmp(&alone[std::size_t(i)], &grad.at(r, i), sizeof(S));
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      same &= !std::memcmp(&alone[std::size_t(i)], &grad.at(r, i), sizeof(S));
     check(same, "row %td of %td x %td differs from itself alone", r, rows, n);
   }
   label.back() = n;
   std::vector<S> before = value;
-  check(!ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked, &bad) && bad.label == n && bad.row == rows - 1, "a label that is no class is computed");
-  check(!std::memcmp(before.data(), value.data(), before.size() * sizeof(S)), "something was written all the same");
+  check(!ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked, &bad) && bad.label == n &&
+            bad.row == rows - 1,
+        "a label that is no class is computed");
+  check(!std::memcmp(before.data(), value.data(), before.size() * sizeof(S)),
+        "something was written all the same");
 }
 
-template <class S> void divergence(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap) {
-  matrix<S> x(rows, n, class_axis_first, gap), y(rows, n, class_axis_first, gap), slope(rows, n, class_axis_first, gap), other(rows, n, class_axis_first, gap);
+template <class S>
+void divergence(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap) {
+  matrix<S> x(rows, n, class_axis_first, gap), y(rows, n, class_axis_first, gap),
+      slope(rows, n, class_axis_first, gap), other(rows, n, class_axis_first, gap);
   std::vector<S> value;
   value.resize(std::size_t(rows));
   for (std::ptrdiff_t r = 0; r < rows; ++r)
-    for (std::ptrdiff_t i = 0; i < n; ++i) { x.at(r, i) = stored<S>(normal()); y.at(r, i) = stored<S>(std::fabs(normal())); }
-  const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n}, o = x.outer * size, c = x.core * size, steps[] = {o, o, size, o, o, c, c, c, c};
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      x.at(r, i) = stored<S>(normal());
+      y.at(r, i) = stored<S>(std::fabs(normal()));
+    }
+  const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n}, o = x.outer * size, c = x.core * size,
+                       steps[] = {o, o, size, o, o, c, c, c, c};
   char* args[] = {x.data(), y.data(), reinterpret_cast<char*>(value.data()), slope.data(), other.data()};
   bad_label bad;
   ufloss::rows<kl_divergence, both | part_grad2, S>(args, dims, steps, false, &bad);
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     long double sum = 0, terms = 0;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
-      const long double v = number(y.at(r, i)), term = v == 0 ? 0 : v * (std::log(v) - (long double)(number(x.at(r, i))));
+      const long double v = number(y.at(r, i)),
+                        term = v == 0 ? 0 : v * (std::log(v) - (long double)(number(x.at(r, i))));
       sum += term;
       terms += std::fabs(term);
       check(number(slope.at(r, i)) == -number(y.at(r, i)), "gradient");
     }
-    check(std::fabs((long double)(number(value[std::size_t(r)])) - sum) <= (sizeof(S) == 2 ? 1e-3L : sizeof(S) == 4 ? 1e-7L : 1e-15L) * (terms + 1), "divergence, n = %td", n);
+    check(std::fabs((long double)(number(value[std::size_t(r)])) - sum) <= (sizeof(S) == 2   ? 1e-3L
+                                                                            : sizeof(S) == 4 ? 1e-7L
+                                                                                             : 1e-15L) *
+                                                                               (terms + 1),
+          "divergence, n = %td", n);
   }
 }
 
 /// Losses that read a row several times, or ask for its largest element.
-template <class S> void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap) {
-  matrix<S> x(rows, n, class_axis_first, gap), y(rows, n, class_axis_first, gap), slope(rows, n, class_axis_first, gap);
+template <class S>
+void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, std::ptrdiff_t gap) {
+  matrix<S> x(rows, n, class_axis_first, gap), y(rows, n, class_axis_first, gap),
+      slope(rows, n, class_axis_first, gap);
   std::vector<S> value;
   value.resize(std::size_t(rows));
   std::vector<long long> label;
   const double tilt = n % 2 ? 1e-3 : 1;
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     label.push_back((long long)(engine() % std::uint64_t(n)));
-    for (std::ptrdiff_t i = 0; i < n; ++i) { x.at(r, i) = stored<S>(normal()); y.at(r, i) = stored<S>(number(x.at(r, i)) + tilt * normal()); }
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      x.at(r, i) = stored<S>(normal());
+      y.at(r, i) = stored<S>(number(x.at(r, i)) + tilt * normal());
+    }
   }
   const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n}, o = x.outer * size, c = x.core * size;
-  const long double epsilon = sizeof(S) == 2 ? 1e-3L : (long double)(std::numeric_limits<typename storage<S>::compute>::epsilon());
+  const long double epsilon =
+      sizeof(S) == 2 ? 1e-3L : (long double)(std::numeric_limits<typename storage<S>::compute>::epsilon());
   bad_label bad;
   {
     S none = stored<S>(0);
-    char* args[] = {x.data(), y.data(), reinterpret_cast<char*>(&none), reinterpret_cast<char*>(&none), reinterpret_cast<char*>(value.data()), slope.data()};
+    char* args[] = {x.data(),
+                    y.data(),
+                    reinterpret_cast<char*>(&none),
+                    reinterpret_cast<char*>(&none),
+                    reinterpret_cast<char*>(value.data()),
+                    slope.data()};
     const std::ptrdiff_t steps[] = {o, o, 0, 0, size, o, c, c, c};
     ufloss::rows<cosine_distance, both, S>(args, dims, steps, false, &bad);
     for (std::ptrdiff_t r = 0; r < rows; ++r) {
@@ -149,12 +191,18 @@ template <class S> void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bo
         aa += a * a;
         bb += b * b;
       }
-      for (std::ptrdiff_t i = 0; i < n; ++i) across += std::pow((long double)(number(y.at(r, i))) - ab / aa * (long double)(number(x.at(r, i))), 2.0L);
-      const long double cosine = ab / std::sqrt(aa * bb), want = cosine > 0 ? across / bb / (1 + cosine) : 1 - cosine;
-      check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <= 8 * epsilon * want + (sizeof(S) == 2 ? 1e-7L : 1e-30L), "distance %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
+      for (std::ptrdiff_t i = 0; i < n; ++i)
+        across +=
+            std::pow((long double)(number(y.at(r, i))) - ab / aa * (long double)(number(x.at(r, i))), 2.0L);
+      const long double cosine = ab / std::sqrt(aa * bb),
+                        want = cosine > 0 ? across / bb / (1 + cosine) : 1 - cosine;
+      check(std::fabs((long double)(number(value[std::size_t(r)])) - want) <=
+                8 * epsilon * want + (sizeof(S) == 2 ? 1e-7L : 1e-30L),
+            "distance %g, not %g, n = %td", number(value[std::size_t(r)]), double(want), n);
     }
   }
-  char* args[] = {x.data(), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(value.data()), slope.data()};
+  char* args[] = {x.data(), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(value.data()),
+                  slope.data()};
   const std::ptrdiff_t steps[] = {o, 8, size, o, c, c};
   ufloss::rows<multiclass_sparsemax_loss, both, S>(args, dims, steps, false, &bad);
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
@@ -166,15 +214,20 @@ template <class S> void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bo
       squares += p * (number(x.at(r, i)) - number(x.at(r, label[std::size_t(r)]))) - p * p / 2;
     }
     check(std::fabs(sum - 1) <= 16 * epsilon, "probabilities sum to %g, n = %td", double(sum), n);
-    check(std::fabs((long double)(number(value[std::size_t(r)])) - (squares + 0.5L)) <= 32 * epsilon, "sparsemax %g, not %g, n = %td", number(value[std::size_t(r)]), double(squares + 0.5L), n);
+    check(std::fabs((long double)(number(value[std::size_t(r)])) - (squares + 0.5L)) <= 32 * epsilon,
+          "sparsemax %g, not %g, n = %td", number(value[std::size_t(r)]), double(squares + 0.5L), n);
   }
   ufloss::rows<multiclass_hinge_loss, both, S>(args, dims, steps, false, &bad);
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     std::ptrdiff_t first = -1;
-    for (std::ptrdiff_t i = 0; i < n; ++i) if (i != label[std::size_t(r)] && (first < 0 || number(x.at(r, i)) > number(x.at(r, first)))) first = i;
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      if (i != label[std::size_t(r)] && (first < 0 || number(x.at(r, i)) > number(x.at(r, first)))) first = i;
     const double excess = first < 0 ? 0 : number(x.at(r, first)) - number(x.at(r, label[std::size_t(r)])) + 1;
-    check(std::fabs(number(value[std::size_t(r)]) - (excess > 0 ? excess : 0)) <= double(epsilon) * 4, "hinge %g, n = %td", number(value[std::size_t(r)]), n);
-    for (std::ptrdiff_t i = 0; i < n; ++i) check(number(slope.at(r, i)) == (excess > 0) * ((i == first) - (i == label[std::size_t(r)])), "slope at %td, n = %td", i, n);
+    check(std::fabs(number(value[std::size_t(r)]) - (excess > 0 ? excess : 0)) <= double(epsilon) * 4,
+          "hinge %g, n = %td", number(value[std::size_t(r)]), n);
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      check(number(slope.at(r, i)) == (excess > 0) * ((i == first) - (i == label[std::size_t(r)])),
+            "slope at %td, n = %td", i, n);
   }
 }
 

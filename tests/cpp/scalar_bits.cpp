@@ -1,5 +1,6 @@
-// Packs and plain scalars give the same bits where both have fma: every loop of every loss on random operands, hashed by two units in one
-// program.  The unit that is compiled with UFL_NO_XSIMD only hashes; the other hashes too, and compares.
+// Packs and plain scalars give the same bits where both have fma: every loop of every loss on random
+// operands, hashed by two units in one program.  The unit that is compiled with UFL_NO_XSIMD only hashes; the
+// other hashes too, and compares.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -13,7 +14,10 @@
 #include "ufloss/registry_batch.hpp"
 #include "ufloss/ufloss.hpp"
 
-struct named_hash { std::string name; std::uint64_t hash; };
+struct named_hash {
+  std::string name;
+  std::uint64_t hash;
+};
 std::vector<named_hash> hashes_of_scalars();
 
 using namespace ufloss;
@@ -139,8 +143,10 @@ template <class T, class L> void pairs() {
     out[0].resize(1);
     out[1].resize(x.size());
     T temperature = T(0.5);
-    const std::ptrdiff_t size = sizeof(T), row = width * size, dims[] = {1, n, width}, steps[] = {0, 0, 0, 0, 0, row, size, 8, row, size};
-    char* args[] = {start(x), start(label), reinterpret_cast<char*>(&temperature), start(out[0]), start(out[1])};
+    const std::ptrdiff_t size = sizeof(T), row = width * size, dims[] = {1, n, width},
+                         steps[] = {0, 0, 0, 0, 0, row, size, 8, row, size};
+    char* args[] = {start(x), start(label), reinterpret_cast<char*>(&temperature), start(out[0]),
+                    start(out[1])};
     workspace memory(batch_bytes<L, both, T>(dims));
     batches<L, both, T>(args, dims, steps, false, memory.first());
     note(L::name, out);
@@ -149,7 +155,8 @@ template <class T, class L> void pairs() {
 
 /// Logits of thousands go the exact way.
 template <class T> void sequences() {
-  constexpr std::ptrdiff_t frames = 60, classes = 37, labels = 19, size = sizeof(T), dims[] = {1, frames, classes, labels};
+  constexpr std::ptrdiff_t frames = 60, classes = 37, labels = 19, size = sizeof(T),
+                           dims[] = {1, frames, classes, labels};
   engine.seed(11);
   for (const double scale : {4.0, 4000.0})
     for (const ctc_output output : {ctc_output::value_and_grad, ctc_output::states}) {
@@ -167,7 +174,8 @@ template <class T> void sequences() {
       if (!posteriors) args.push_back(start(out[0]));
       args.push_back(start(out[1]));
       std::vector<std::ptrdiff_t> steps(args.size());
-      for (const std::ptrdiff_t s : {classes * size, size, std::ptrdiff_t(8), wide * size, size}) steps.push_back(s);
+      for (const std::ptrdiff_t s : {classes * size, size, std::ptrdiff_t(8), wide * size, size})
+        steps.push_back(s);
       const ctc_operands o(args.data(), dims, steps.data(), false, int(args.size()) - 5);
       workspace memory(ctc_loop_bytes<T>(dims, output));
       check(ctc_loop<T>(output, false, o, memory.first()).kind == ctc_fault_kind::none, "ctc: refused");
@@ -216,9 +224,11 @@ std::vector<named_hash> hashes_of_scalars() { return hashes(); }
 int run_tests(int, char**);
 int run_tests(int, char**) {
   const std::vector<named_hash> packs = hashes(), scalars = hashes_of_scalars();
-  check(packs.size() == scalars.size() && packs.size() > 400, "%zu hashes, %zu of scalars", packs.size(), scalars.size());
+  check(packs.size() == scalars.size() && packs.size() > 400, "%zu hashes, %zu of scalars", packs.size(),
+        scalars.size());
   for (std::size_t i = 0; i < packs.size() && i < scalars.size(); ++i)
-    check(packs[i].hash == scalars[i].hash && packs[i].name == scalars[i].name, "%s differs", packs[i].name.c_str());
+    check(packs[i].hash == scalars[i].hash && packs[i].name == scalars[i].name, "%s differs",
+          packs[i].name.c_str());
   std::printf("%zu hashes\n", packs.size());
   return report("scalar_bits");
 }

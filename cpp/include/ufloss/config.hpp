@@ -1,18 +1,21 @@
-// Every macro of the library, and the one place that looks at the compiler.  SPDX-License-Identifier: BSD-3-Clause
+// Every macro of the library, and the one place that looks at the compiler.  SPDX-License-Identifier:
+// BSD-3-Clause
 #pragma once
 
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "ufloss: compile without -ffast-math: limits, NaN and exact differences are part of the results"
 #endif
 
-// The namespace follows what the compiler may emit, so that two translation units built with different -m flags never share a
-// definition: the linker keeps one copy of an inline function, and an AVX-512 copy would crash an older processor.
+// The namespace follows what the compiler may emit, so that two translation units built with different -m
+// flags never share a definition: the linker keeps one copy of an inline function, and an AVX-512 copy would
+// crash an older processor.
 #if defined(UFL_ISA)  // set by hand, for a test
 #elif defined(UFL_EMULATED)
 #define UFL_ISA isa_emulated_512
 #elif defined(__CUDACC__)
 #define UFL_ISA isa_cuda
-#elif defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#elif defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) && \
+    defined(__AVX512VL__)
 #define UFL_ISA isa_x86_64_v4
 #elif defined(__AVX512F__)
 #error "ufloss: AVX-512 needs F, BW, CD, DQ and VL together (-march=x86-64-v4); leave AVX-512 out otherwise"
@@ -41,10 +44,14 @@
 #define UFL_NAN __builtin_nan("")
 #endif
 
-#define UFL_BEGIN namespace ufloss { inline namespace UFL_ISA {
-#define UFL_END }}
+#define UFL_BEGIN    \
+  namespace ufloss { \
+  inline namespace UFL_ISA {
+#define UFL_END \
+  }             \
+  }
 
-#if defined(UFL_EMULATED)      // inlined everywhere, its packs of loops would compile for many minutes
+#if defined(UFL_EMULATED)  // inlined everywhere, its packs of loops would compile for many minutes
 #define UFL_FN inline
 #elif defined(__CUDACC__)
 #define UFL_FN __host__ __device__ inline __attribute__((always_inline))
@@ -82,19 +89,22 @@
 #if defined(__clang__)
 #define UFL_UNROLL _Pragma("unroll")
 #else
-#define UFL_UNROLL _Pragma("GCC unroll 32")      // accumulators in an array stay in registers only if every index is a constant
+#define UFL_UNROLL \
+  _Pragma("GCC unroll 32")  // accumulators in an array stay in registers only if every index is a constant
 #endif
 #endif
 
-// One rounding for a * b + c.  Without the instruction the vocabulary multiplies and adds, and keeps the product's error by hand where it matters.
-#if defined(__CUDACC__) || defined(__FMA__) || defined(__aarch64__) || (defined(_MSC_VER) && defined(__AVX2__))
+// One rounding for a * b + c.  Without the instruction the vocabulary multiplies and adds, and keeps the
+// product's error by hand where it matters.
+#if defined(__CUDACC__) || defined(__FMA__) || defined(__aarch64__) || \
+    (defined(_MSC_VER) && defined(__AVX2__))
 #define UFL_HAS_FMA 1
 #else
 #define UFL_HAS_FMA 0
 #endif
 
-// Which intrinsics the packs may use.  UFL_EMULATED: none, packs are xsimd's emulated ones, so that any machine runs the code paths of the
-// widest registers, under sanitizers too.
+// Which intrinsics the packs may use.  UFL_EMULATED: none, packs are xsimd's emulated ones, so that any
+// machine runs the code paths of the widest registers, under sanitizers too.
 #if defined(__AVX512F__) && !defined(UFL_EMULATED)
 #define UFL_AVX512F 1
 #else

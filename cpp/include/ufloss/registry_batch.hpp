@@ -5,8 +5,6 @@
 
 UFL_BEGIN
 
-using batch_losses = loss_list<
-    ntxent_loss,
-    supervised_contrastive_loss>;
+using batch_losses = loss_list<ntxent_loss, supervised_contrastive_loss>;
 
 UFL_END

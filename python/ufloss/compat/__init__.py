@@ -1,7 +1,7 @@
 """Call-compatible modules for three other systems: `optax`, `axon` and `gluon`.
 
-Each takes the arguments of its system, in that system's order and with its defaults, and gives its results; the core computes them.
-None is imported before it is used.
+Each takes the arguments of its system, in that system's order and with its defaults, and gives its results;
+the core computes them. None is imported before it is used.
 
 >>> import ufloss as ul
 >>> ul.compat.optax.huber_loss([0.5, 3.0])

@@ -1,4 +1,6 @@
-"""What the three modules share: inputs as arrays, sums, checked lengths, and CTC labels with the blank among them."""
+"""What the three modules share: inputs as arrays, sums, checked lengths, and CTC labels with the blank among
+them.
+"""
 
 import functools
 import math
@@ -18,9 +20,11 @@ WEIGHTED_SUM = _core.make_sum(_core.choose_isa())
 
 
 def quiet(function):
-    """Decorates what the modules offer: NaN and infinities tell the story, nothing warns; an error names what was called.
+    """Decorates what the modules offer: NaN and infinities tell the story, nothing warns; an error names what
+    was called.
 
-    That is a function, or the class of a loss of this package and its method. To what a derived class raises nothing is added.
+    That is a function, or the class of a loss of this package and its method. To what a derived class raises
+    nothing is added.
     """
     is_method = "." in function.__qualname__
 
@@ -34,7 +38,8 @@ def quiet(function):
             if is_method:
                 name = type(args[0]).__name__ + ("" if name in ("__call__", "__init__") else f".{name}")
             own = not is_method or type(args[0]).__module__ == function.__module__
-            known = type(error) in (TypeError, ValueError, np.exceptions.AxisError)  # others are made from more than a text
+            # others are made from more than a text
+            known = type(error) in (TypeError, ValueError, np.exceptions.AxisError)
             if not own or not known or re.search(rf"\b{name}\b", str(error)):
                 raise
             raise type(error)(f"{name}: {error}").with_traceback(error.__traceback__) from None
@@ -44,16 +49,21 @@ def quiet(function):
 
 def hides(x):
     """Does a mask hide elements of an array, or of an array within lists?"""
-    return holds_masked(x) and (any(map(hides, x)) if isinstance(x, list | tuple) else bool(np.any(np.ma.getmaskarray(x))))
+    return holds_masked(x) and (
+        any(map(hides, x)) if isinstance(x, list | tuple) else bool(np.any(np.ma.getmaskarray(x)))
+    )
 
 
 def as_array(name, x):
-    """A plain array in the machine's order of bytes: of a series its values by position, of a matrix two axes that are multiplied by elements.
+    """A plain array in the machine's order of bytes: of a series its values by position, of a matrix two axes
+    that are multiplied by elements.
 
     A mask would be lost, so that what has masked elements is refused.
     """
     if hides(x):
-        raise TypeError(f"{name} has masked elements, which have no meaning here: fill them or leave them out")
+        raise TypeError(
+            f"{name} has masked elements, which have no meaning here: fill them or leave them out"
+        )
     try:
         x = np.asarray(x)
     except ValueError as error:  # rows of several lengths
@@ -76,7 +86,9 @@ def as_floats(x, name):
 
 
 def as_integers(name, x):
-    """An array of integers, given as such or as floating-point numbers that others check; as in the core bool is none."""
+    """An array of integers, given as such or as floating-point numbers that others check; as in the core bool
+    is none.
+    """
     x = as_real(name, x)
     if x.dtype == np.bool_:
         raise TypeError(f"{name} must be integers, not bool")
@@ -95,15 +107,24 @@ def cast(x, dtype):
 
 
 def widen(x):
-    """An array in the type that losses are computed in: float32 for float16, whose sums and terms leave its range."""
+    """An array in the type that losses are computed in: float32 for float16, whose sums and terms leave its
+    range.
+    """
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def add_short(values, weights):
-    """What WEIGHTED_SUM gives for rows of at most 16 numbers, to the bit: it takes longer to begin a row than to add it up."""
-    parts = [(values[:, i] if weights is None else values[:, i] * weights[:, i]) + 0.0 for i in range(values.shape[1])]
+    """What WEIGHTED_SUM gives for rows of at most 16 numbers, to the bit: it takes longer to begin a row than
+    to add it up.
+    """
+    parts = [
+        (values[:, i] if weights is None else values[:, i] * weights[:, i]) + 0.0
+        for i in range(values.shape[1])
+    ]
     for step in (8, 4, 2, 1):
-        parts = [part + parts[i + step] if i + step < len(parts) else part for i, part in enumerate(parts[:step])]
+        parts = [
+            part + parts[i + step] if i + step < len(parts) else part for i, part in enumerate(parts[:step])
+        ]
     return parts[0]
 
 
@@ -134,7 +155,8 @@ def total(values, axis=None, weights=None):
     if n <= 256 or not x.strides[1] > x.strides[0] > 0:
         return WEIGHTED_SUM(x, by, kept)[0].reshape(shape)
     result, step = np.empty(size), 64 if n < 2**16 else 16
-    for i in range(0, size, step):  # of rows that lie across the memory a few, side by side, stay in the cache
+    # of rows that lie across the memory a few, side by side, stay in the cache
+    for i in range(0, size, step):
         of = [a if a.ndim == 1 else a[i : i + step] for a in (by, kept)]
         result[i : i + step] = WEIGHTED_SUM(np.ascontiguousarray(x[i : i + step].T).T, *of)[0]
     return result.reshape(shape)
@@ -150,7 +172,8 @@ def total_of(loss, args, over=None, weights=None, **options):
     """The sum of a loss over axes of its values, in float64; options are those of the loss."""
     values = np.asarray(loss(*args, **options))
     result = total(values, over, weights)
-    if values.dtype != np.float64 and np.isinf(result).any():  # one loss may leave the range of a type that the mean does not leave
+    # one loss may leave the range of a type that the mean does not leave
+    if values.dtype != np.float64 and np.isinf(result).any():
         result = total(np.asarray(loss(*args, dtype=float, **options)), over, weights)
     return result
 
@@ -162,7 +185,9 @@ def divide(x, by):
 
 
 def weigh(x, weights):
-    """An array of one's own times weights, in place: 0 where the weight is 0, whatever is weighed; None weighs 1."""
+    """An array of one's own times weights, in place: 0 where the weight is 0, whatever is weighed; None
+    weighs 1.
+    """
     x = np.asarray(x)
     if weights is None:
         return x
@@ -202,10 +227,11 @@ def as_labels(name, labels, used, classes):
 
 
 class BlankApart:
-    """A CTC problem without the blank inside its labels, which `ufloss.ctc` refuses and the three systems take as a symbol like others.
+    """A CTC problem without the blank inside its labels, which `ufloss.ctc` refuses and the three systems
+    take as a symbol like others.
 
-    The symbol becomes a class of its own, whose score is a copy of the blank's, in those sequences that have it; -inf in
-    others, whose results keep their bits.
+    The symbol becomes a class of its own, whose score is a copy of the blank's, in those sequences that have
+    it; -inf in others, whose results keep their bits.
     """
 
     def __init__(self, scores, labels, used, blank, name="blank"):
@@ -218,19 +244,24 @@ class BlankApart:
         blank = blank + classes if -classes <= blank < 0 else blank
         inside = used & (labels == blank)
         self.scores, self.labels, self.blank = scores, labels, blank
-        self.needed = bool(inside.any()) and 0 <= blank < classes  # the core says what is wrong with another blank
+        # the core says what is wrong with another blank
+        self.needed = bool(inside.any()) and 0 <= blank < classes
         if self.needed:
             copy = np.where(inside.any(-1)[:, None, None], scores[..., self.blank, None], -np.inf)
             self.scores, self.labels = np.concatenate([scores, copy], -1), np.where(inside, classes, labels)
 
     def surplus(self, taken):
-        """Logarithm of 1 + p(blank), by which the copy enlarges the denominator of each frame's softmax; 0 in frames not taken."""
+        """Logarithm of 1 + p(blank), by which the copy enlarges the denominator of each frame's softmax; 0 in
+        frames not taken.
+        """
         if not self.needed:
             return np.zeros(taken.shape, self.scores.dtype)
         return np.where(taken, -np.log1p(-ul.softmax(self.scores)[..., -1]), self.scores.dtype.type(0))
 
     def gradient(self, slope, scores, taken):
-        """The gradient with respect to the scores of a softmax, from the one with respect to `self.scores`."""
+        """The gradient with respect to the scores of a softmax, from the one with respect to
+        `self.scores`.
+        """
         if not self.needed:
             return slope
         # Both are softmax minus occupancy; the blank's own occupancy is that of the two classes together.

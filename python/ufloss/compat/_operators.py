@@ -1,6 +1,7 @@
 """MXNet's operators that losses are written with, on NumPy arrays: the `F` of ``hybrid_forward``.
 
-Sums and means are the core's; comparisons give numbers, as MXNet's do; what is not here is NumPy's function of that name.
+Sums and means are the core's; comparisons give numbers, as MXNet's do; what is not here is NumPy's function
+of that name.
 """
 
 import math
@@ -41,7 +42,8 @@ def type_of(dtype):
 
 def constant(name, value, dtype):
     """A number in that type; integers and bool do not take a fraction, nor what is out of their range."""
-    dtype, x = type_of(dtype), value if type(value) is int else as_real(name, value)  # an int may be beyond NumPy's
+    # an int may be beyond NumPy's
+    dtype, x = type_of(dtype), value if type(value) is int else as_real(name, value)
     if np.size(x) != 1:
         raise ValueError(f"{name} must be a number, not of shape {x.shape}")
     x = x if type(x) is int else x.item()
@@ -61,7 +63,9 @@ def reduced(data, axis, keepdims, exclude, finish):
 
 
 def sum(data, axis=None, keepdims=False, exclude=False):
-    """The sum over axes, or over all but these; integers are added up and True is counted in NumPy's wider type."""
+    """The sum over axes, or over all but these; integers are added up and True is counted in NumPy's wider
+    type.
+    """
     data = as_real("data", data)
     if data.dtype.kind != "f":
         return np.sum(data, axis=axes_of(data, axis, exclude), keepdims=keepdims)
@@ -91,7 +95,16 @@ def norm(data, ord=2, axis=None, keepdims=False):
     ord = choose("ord", ord, (1, 2))
     data = as_floats(data, "data")
     x = abs(data.astype(float))
-    return in_type(reduced(x if ord == 1 else x * x, axis, keepdims, False, lambda result, n: result if ord == 1 else np.sqrt(result)), data.dtype)
+    return in_type(
+        reduced(
+            x if ord == 1 else x * x,
+            axis,
+            keepdims,
+            False,
+            lambda result, n: result if ord == 1 else np.sqrt(result),
+        ),
+        data.dtype,
+    )
 
 
 def relu(data):
@@ -150,7 +163,9 @@ def smooth_l1(data, scalar=1.0):
 
 
 def pick(data, index, axis=-1, keepdims=False, mode="clip"):
-    """The element of each row that an index names, without its fraction; one out of range is clipped, or wrapped."""
+    """The element of each row that an index names, without its fraction; one out of range is clipped, or
+    wrapped.
+    """
     mode = choose("mode", mode, ("clip", "wrap"))
     data, index = as_array("data", data), as_real("index", index)
     if np.any(np.isnan(index)) or (mode == "wrap" and np.any(np.isinf(index))):
@@ -160,9 +175,12 @@ def pick(data, index, axis=-1, keepdims=False, mode="clip"):
     laid = given if index.ndim == data.ndim else (*given[:axis], 1, *given[axis:])
     fits = len(laid) == data.ndim and (keepdims or laid[axis] == 1)
     if not fits or any(m != k and 1 not in (m, k) for m, k in zip(laid, rest, strict=True)):
-        raise ValueError(f"index of shape {given} does not fit data of shape {data.shape} without axis {axis}")
+        raise ValueError(
+            f"index of shape {given} does not fit data of shape {data.shape} without axis {axis}"
+        )
     n = data.shape[axis] or 1  # of no elements the first is out of bounds, which NumPy says
-    index = index.astype({"f": np.float64, "u": np.uint64}.get(index.dtype.kind, np.int64))  # a narrow type may not have n
+    # a narrow type may not have n
+    index = index.astype({"f": np.float64, "u": np.uint64}.get(index.dtype.kind, np.int64))
     index = (np.trunc(index) % n if mode == "wrap" else np.clip(index, 0, n - 1)).astype(np.int64)
     picked = np.take_along_axis(data, index.reshape(laid), axis)
     return picked if keepdims else np.squeeze(picked, axis)
@@ -176,7 +194,9 @@ def one_hot(indices, depth, on_value=1.0, off_value=0.0, dtype="float32"):
 
 
 def SequenceMask(data, sequence_length=None, use_sequence_length=False, value=0.0, axis=0):
-    """The data with `value` beyond the length of each sequence; `axis` is that of time, 0 or 1, the other that of the batch."""
+    """The data with `value` beyond the length of each sequence; `axis` is that of time, 0 or 1, the other
+    that of the batch.
+    """
     data = as_array("data", data)
     use_sequence_length = choose("use_sequence_length", use_sequence_length, (False, True))
     if (sequence_length is not None) != use_sequence_length:
@@ -247,7 +267,9 @@ def reshape(data, shape):
     if any(n < -1 for n in shape):
         raise ValueError(f"shape is {shape}: of the special codes only 0 and -1 are known")
     if data.size and 0 in shape[data.ndim :]:
-        raise ValueError(f"shape is {shape}: data of shape {data.shape} have no length at the place of the last 0")
+        raise ValueError(
+            f"shape is {shape}: data of shape {data.shape} have no length at the place of the last 0"
+        )
     return data.reshape([data.shape[i] if n == 0 and data.size else n for i, n in enumerate(shape)])
 
 
@@ -273,7 +295,10 @@ def Cast(data, dtype):
 def SwapAxis(data, dim1=0, dim2=0):
     """The data with two axes exchanged."""
     data = as_array("data", data)
-    axes = (normalize_axes(axis, data.ndim, what=name, many=False)[0] for name, axis in (("dim1", dim1), ("dim2", dim2)))
+    axes = (
+        normalize_axes(axis, data.ndim, what=name, many=False)[0]
+        for name, axis in (("dim1", dim1), ("dim2", dim2))
+    )
     return np.swapaxes(data, *axes)
 
 

@@ -1,9 +1,10 @@
 """`Axon.Losses` on NumPy arrays: targets first, one loss a sample, and Axon's constants.
 
-Every function takes ``(y_true, y_pred, *, reduction="none", ...)``.  The reduction is "none" (a loss a sample), "mean" or "sum" of these.
-Integer targets do not widen float32 predictions.  Axon keeps probabilities away from 0 by 1e-7, which caps what a loss can be; ``eps=0``
-gives the exact loss.  Sums and means are those of the losses before these are rounded to float16 or float32, in an order that only the
-shape decides.  Arguments become plain arrays: a series counts by position, masked elements are a TypeError.
+Every function takes ``(y_true, y_pred, *, reduction="none", ...)``.  The reduction is "none" (a loss a
+sample), "mean" or "sum" of these. Integer targets do not widen float32 predictions.  Axon keeps probabilities
+away from 0 by 1e-7, which caps what a loss can be; ``eps=0`` gives the exact loss.  Sums and means are those
+of the losses before these are rounded to float16 or float32, in an order that only the shape decides.
+Arguments become plain arrays: a series counts by position, masked elements are a TypeError.
 """
 
 import collections.abc
@@ -13,13 +14,41 @@ import numpy as np
 
 import ufloss as ul
 
-from ._common import BlankApart, as_array, as_floats, as_labels, as_lengths, as_real, cast, divide, operand, quiet, total, total_of, weigh, widen
+from ._common import (
+    BlankApart,
+    as_array,
+    as_floats,
+    as_labels,
+    as_lengths,
+    as_real,
+    cast,
+    divide,
+    operand,
+    quiet,
+    total,
+    total_of,
+    weigh,
+    widen,
+)
 
 __all__ = [
-    "apply_label_smoothing", "binary_cross_entropy", "categorical_cross_entropy", "categorical_hinge",
-    "connectionist_temporal_classification", "cosine_similarity", "hinge", "huber", "kl_divergence", "label_smoothing", "log_cosh",
-    "margin_ranking", "mean_absolute_error", "mean_squared_error", "poisson", "soft_margin",
-]  # fmt: skip
+    "apply_label_smoothing",
+    "binary_cross_entropy",
+    "categorical_cross_entropy",
+    "categorical_hinge",
+    "connectionist_temporal_classification",
+    "cosine_similarity",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "label_smoothing",
+    "log_cosh",
+    "margin_ranking",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "poisson",
+    "soft_margin",
+]
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -34,18 +63,28 @@ def pair(y_true, y_pred, name="y_pred"):
     try:
         y_true, y_pred = np.broadcast_arrays(y_true, y_pred)
     except ValueError:
-        raise ValueError(f"y_true of shape {y_true.shape} and {name} of shape {y_pred.shape} do not broadcast") from None
+        raise ValueError(
+            f"y_true of shape {y_true.shape} and {name} of shape {y_pred.shape} do not broadcast"
+        ) from None
     return y_true, y_pred, dtype
 
 
 def two_of(name, x, what):
-    """A pair of arrays, of a sequence, an array or an iterator; mappings and sets, which would be read by their keys, are none."""
+    """A pair of arrays, of a sequence, an array or an iterator; mappings and sets, which would be read by
+    their keys, are none.
+    """
     try:
         if isinstance(x, collections.abc.Mapping | collections.abc.Set | str | bytes):
             raise TypeError
         first, second = as_array(name, x) if hasattr(x, "__array__") else x
     except (TypeError, ValueError):
-        given = f" of {len(x)}" if isinstance(x, list | tuple) else f" of shape {np.shape(x)}" if hasattr(x, "__array__") else ""
+        given = (
+            f" of {len(x)}"
+            if isinstance(x, list | tuple)
+            else f" of shape {np.shape(x)}"
+            if hasattr(x, "__array__")
+            else ""
+        )
         raise ValueError(f"{name} must be a pair of {what}, not {type(x).__name__}{given}") from None
     return first, second
 
@@ -62,7 +101,14 @@ def reduce(loss, reduction, dtype):
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not {reduction!r}")
     loss = np.asarray(loss)
-    return cast(loss if reduction == "none" else total(loss) if reduction == "sum" else divide(total(loss), loss.size), dtype)
+    return cast(
+        loss
+        if reduction == "none"
+        else total(loss)
+        if reduction == "sum"
+        else divide(total(loss), loss.size),
+        dtype,
+    )
 
 
 def mean_of(loss, args):
@@ -98,7 +144,9 @@ def mean_absolute_error(y_true, y_pred, *, reduction="none"):
 
 @quiet
 def log_cosh(y_true, y_pred, *, reduction="none"):
-    """Mean over the last axis of log(cosh(error)); finite everywhere, where Axon overflows for errors below -44."""
+    """Mean over the last axis of log(cosh(error)); finite everywhere, where Axon overflows for errors below
+    -44.
+    """
     return mean_last(ul.log_cosh, y_true, y_pred, reduction)
 
 
@@ -128,7 +176,9 @@ def categorical_hinge(y_true, y_pred, *, reduction="none"):
 
 @quiet
 def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
-    """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last axis."""
+    """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last
+    axis.
+    """
     first, second = (as_floats(x, f"y_pred[{i}]") for i, x in enumerate(two_of("y_pred", y_pred, "arrays")))
     dtype = np.result_type(first, second)
     y_true, first, dtype = pair(y_true, cast(first, dtype), "y_pred[0]")
@@ -137,7 +187,8 @@ def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
 
 @quiet
 def soft_margin(y_true, y_pred, *, reduction="none"):
-    """Sum over the *first* axis of log(1 + exp(-y_true * y_pred)): a loss a feature, not divided by the batch, as Axon computes it.
+    """Sum over the *first* axis of log(1 + exp(-y_true * y_pred)): a loss a feature, not divided by the
+    batch, as Axon computes it.
 
     Finite everywhere, where Axon overflows for products below -88.
     """
@@ -151,13 +202,18 @@ def cosine_similarity(y_true, y_pred, *, axes=(1,), eps=1e-6, reduction="none"):
 
     `eps` is the least product of the lengths. Vectors of one axis need ``axes=[0]``.
     """
-    eps, axes = operand("eps", eps), tuple(axes) if isinstance(axes, list | tuple) else tuple(np.atleast_1d(axes).tolist())
+    eps, axes = (
+        operand("eps", eps),
+        tuple(axes) if isinstance(axes, list | tuple) else tuple(np.atleast_1d(axes).tolist()),
+    )
     return each(ul.cosine_similarity, y_true, y_pred, reduction, eps_product=eps, axis=axes)
 
 
 @quiet
 def kl_divergence(y_true, y_pred, *, eps=1e-7, reduction="none"):
-    """Kullback-Leibler divergence over the last axis, of both arguments clipped to [eps, 1]; a target row of zeros is below 0 by that."""
+    """Kullback-Leibler divergence over the last axis, of both arguments clipped to [eps, 1]; a target row of
+    zeros is below 0 by that.
+    """
     y_true, y_pred, dtype = pair(y_true, y_pred)
     eps = number("eps", eps)
     if eps != 0:
@@ -166,8 +222,18 @@ def kl_divergence(y_true, y_pred, *, eps=1e-7, reduction="none"):
 
 
 @quiet
-def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=None, negative_weight=None, positive_weights=None,
-                         negative_weights=None, eps=1e-7, reduction="none"):  # fmt: skip
+def binary_cross_entropy(
+    y_true,
+    y_pred,
+    *,
+    from_logits=False,
+    positive_weight=None,
+    negative_weight=None,
+    positive_weights=None,
+    negative_weights=None,
+    eps=1e-7,
+    reduction="none",
+):
     """Mean binary cross-entropy over the last axis.
 
     Parameters
@@ -177,12 +243,12 @@ def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=N
     from_logits : bool
         Predictions are logits.
     positive_weight, negative_weight : float, optional
-        Factors of elements whose target is 1 or 0; 1 where only the other is given. With either, the result is the mean over *all*
-        elements, whatever the reduction, and not divided by the weights. Axon documents them as `positive_weights` and
-        `negative_weights`, which serve too.
+        Factors of elements whose target is 1 or 0; 1 where only the other is given. With either, the result
+        is the mean over *all* elements, whatever the reduction, and not divided by the weights. Axon
+        documents them as `positive_weights` and `negative_weights`, which serve too.
     eps : float
-        Probabilities are clipped to [eps, 1 - eps], and `eps` is added before each logarithm as well, as in Axon; 0 does
-        neither, so that what is no probability gives NaN.
+        Probabilities are clipped to [eps, 1 - eps], and `eps` is added before each logarithm as well, as in
+        Axon; 0 does neither, so that what is no probability gives NaN.
     reduction : {"none", "mean", "sum"}
 
     Raises
@@ -198,17 +264,30 @@ def binary_cross_entropy(y_true, y_pred, *, from_logits=False, positive_weight=N
     loss, args = ul.sigmoid_binary_cross_entropy, (y_pred, y_true)
     if not from_logits:
         eps = number("eps", eps)
-        loss, args = ul.binary_cross_entropy, (np.clip(y_pred, eps, 1 - eps) if eps else y_pred, y_true, 1.0, eps)
+        loss, args = (
+            ul.binary_cross_entropy,
+            (np.clip(y_pred, eps, 1 - eps) if eps else y_pred, y_true, 1.0, eps),
+        )
     if positive is None and negative is None:
         return reduce(mean_of(loss, args), reduction, dtype)
     if not np.isin(y_true, (0, 1)).all():
         raise ValueError("y_true must be 0 or 1 where classes have weights")
-    weights = np.array([1 if w is None else number(word, w) for word, w in (("negative_weight", negative), ("positive_weight", positive))], float)
-    return reduce(divide(total_of(loss, args, None, weights[y_true.astype(np.intp)]), y_pred.size), "none", dtype)
+    weights = np.array(
+        [
+            1 if w is None else number(word, w)
+            for word, w in (("negative_weight", negative), ("positive_weight", positive))
+        ],
+        float,
+    )
+    return reduce(
+        divide(total_of(loss, args, None, weights[y_true.astype(np.intp)]), y_pred.size), "none", dtype
+    )
 
 
 @quiet
-def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits=False, sparse=False, reduction="none"):
+def categorical_cross_entropy(
+    y_true, y_pred, *, class_weights=None, from_logits=False, sparse=False, reduction="none"
+):
     """Cross-entropy over the last axis; nothing is clipped, a probability of 0 at the target gives inf.
 
     Parameters
@@ -218,8 +297,8 @@ def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits
     y_pred : array_like
         Probabilities, or logits for `from_logits`.
     class_weights : array_like, optional
-        Of shape (classes,). A sample weighs what the class with its largest target along axis 1 does; the mean is then divided by the sum
-        of these weights. As in Axon, not together with `sparse`.
+        Of shape (classes,). A sample weighs what the class with its largest target along axis 1 does; the
+        mean is then divided by the sum of these weights. As in Axon, not together with `sparse`.
     from_logits, sparse : bool
         What `y_pred` and `y_true` are.
     reduction : {"none", "mean", "sum"}
@@ -232,8 +311,15 @@ def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits
     y_true, y_pred = as_array("y_true", y_true), as_floats(y_pred, "y_pred")
     if sparse:
         if y_true.ndim > 1 and y_true.shape[-1] != 1:
-            raise ValueError(f"y_true has shape {y_true.shape}: the last axis of sparse targets has the length 1")
-        loss, dtype = ul.softmax_cross_entropy_with_integer_labels if from_logits else ul.cross_entropy_with_integer_labels, y_pred.dtype
+            raise ValueError(
+                f"y_true has shape {y_true.shape}: the last axis of sparse targets has the length 1"
+            )
+        loss, dtype = (
+            ul.softmax_cross_entropy_with_integer_labels
+            if from_logits
+            else ul.cross_entropy_with_integer_labels,
+            y_pred.dtype,
+        )
         loss = loss(widen(y_pred), y_true[..., 0] if y_true.ndim > 1 else y_true)
     else:
         targets, predictions, dtype = pair(y_true, y_pred)
@@ -242,14 +328,23 @@ def categorical_cross_entropy(y_true, y_pred, *, class_weights=None, from_logits
         return reduce(loss, reduction, dtype)
     weights = as_real("class_weights", class_weights).astype(float)
     if sparse or weights.shape != y_true.shape[-1:]:
-        raise ValueError(f"class_weights of shape {weights.shape} do not fit y_true of shape {y_true.shape}" + ", which is sparse" * bool(sparse))
+        raise ValueError(
+            f"class_weights of shape {weights.shape} do not fit y_true of shape {y_true.shape}"
+            + ", which is sparse" * bool(sparse)
+        )
     if y_true.ndim < 2:
         raise ValueError("class_weights need a y_true with two axes")
     if not y_true.shape[1]:
-        raise ValueError(f"class_weights need the largest target along axis 1, of which y_true of shape {y_true.shape} has none")
+        raise ValueError(
+            "class_weights need the largest target along axis 1, of which y_true of shape "
+            f"{y_true.shape} has none"
+        )
     weights = weights[np.minimum(np.argmax(y_true, axis=1), len(weights) - 1)]
     if weights.shape != np.shape(loss):
-        raise ValueError(f"class_weights: the largest targets along axis 1 have shape {weights.shape}, the losses {np.shape(loss)}")
+        raise ValueError(
+            f"class_weights: the largest targets along axis 1 have shape {weights.shape}, the losses "
+            f"{np.shape(loss)}"
+        )
     if reduction == "mean":
         return cast(divide(total(loss, None, weights), total(weights)), dtype)
     return reduce(weigh(loss.astype(float), weights), reduction, dtype)
@@ -260,12 +355,20 @@ def apply_label_smoothing(y_true, y_pred, *, smoothing=0.1):
     """Targets mixed with the uniform distribution over the classes, which are axis 1 of `y_pred`."""
     y_true, y_pred = as_real("y_true", y_true), as_floats(y_pred, "y_pred")
     if y_pred.ndim < 2 or y_true.shape[1:2] != y_pred.shape[1:2]:
-        raise ValueError(f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}: axis 1 has the classes")
-    return ul.smooth_labels(y_true if y_true.dtype.kind == "f" else cast(y_true, y_pred.dtype), operand("smoothing", smoothing), axis=1)
+        raise ValueError(
+            f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}: axis 1 has the classes"
+        )
+    return ul.smooth_labels(
+        y_true if y_true.dtype.kind == "f" else cast(y_true, y_pred.dtype),
+        operand("smoothing", smoothing),
+        axis=1,
+    )
 
 
 def label_smoothing(loss_fun, *, smoothing=0.1):
-    """The loss function ``loss_fun(y_true, y_pred, ...)`` with smoothed targets; it can be pickled where `loss_fun` can."""
+    """The loss function ``loss_fun(y_true, y_pred, ...)`` with smoothed targets; it can be pickled where
+    `loss_fun` can.
+    """
     if not callable(loss_fun):
         raise TypeError(f"label_smoothing: loss_fun must be a function, not {loss_fun!r}")
     return functools.partial(smoothed, loss_fun, smoothing)
@@ -279,12 +382,14 @@ def smoothed(loss_fun, smoothing, /, y_true, y_pred, **options):
 def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction="none"):
     """CTC loss of log-probabilities, which are used as they are.
 
-    Exact, where Axon adds 1e-7 in each step: its losses end at 16.1, and a target that does not fit the frames costs that instead of inf.
+    Exact, where Axon adds 1e-7 in each step: its losses end at 16.1, and a target that does not fit the
+    frames costs that instead of inf.
 
     Parameters
     ----------
     y_true : pair of array_like of int
-        Lengths of the targets, of shape (batch,), and the targets, of shape (batch, labels); what is beyond a length is not read.
+        Lengths of the targets, of shape (batch,), and the targets, of shape (batch, labels); what is beyond a
+        length is not read.
     y_pred : array_like
         Log-probabilities of shape (batch, frames, classes). All frames take part.
     blank : int
@@ -301,7 +406,10 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
     given, labels = as_floats(y_pred, "y_pred"), as_array("y_true[1]", labels)
     y_pred = widen(given)
     if y_pred.ndim != 3 or labels.ndim != 2 or len(labels) != len(y_pred):
-        raise ValueError(f"y_true of shape {labels.shape} and y_pred of shape {y_pred.shape}: (batch, labels) and (batch, frames, classes) are needed")
+        raise ValueError(
+            f"y_true of shape {labels.shape} and y_pred of shape {y_pred.shape}: (batch, labels) and "
+            "(batch, frames, classes) are needed"
+        )
     lengths = as_lengths("y_true[0]", lengths, labels.shape[:1], labels.shape[1])
     used = np.arange(labels.shape[1]) < lengths[:, None]
     problem = BlankApart(y_pred, as_labels("y_true[1]", labels, used, y_pred.shape[-1]), used, blank)

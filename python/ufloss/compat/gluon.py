@@ -1,11 +1,13 @@
 """`mxnet.gluon.loss` of MXNet 1.x on NumPy arrays: classes that are called with predictions and labels.
 
-A loss is made with its options, a factor `weight` and the `batch_axis`; a call gives one number a sample, the mean over the other axes of
-the weighted losses (a mean, although MXNet documents a sum), never divided by the weights.  ``loss.grad``, with the arguments of the call,
-gives the gradient of the sum of these numbers with respect to the first of them: what ``backward`` leaves there.  ``loss.grads`` gives one
-for each input where there are several.  Integer predictions count as float64; weights and labels do not widen float32 predictions.  Sums are
-added up in float64, in an order that only the shape decides; what weighs 0 counts as removed, so that its numbers, labels and lengths may
-be anything.  Arguments become plain arrays: masked elements are a TypeError.
+A loss is made with its options, a factor `weight` and the `batch_axis`; a call gives one number a sample, the
+mean over the other axes of the weighted losses (a mean, although MXNet documents a sum), never divided by the
+weights.  ``loss.grad``, with the arguments of the call, gives the gradient of the sum of these numbers with
+respect to the first of them: what ``backward`` leaves there.  ``loss.grads`` gives one for each input where
+there are several.  Integer predictions count as float64; weights and labels do not widen float32 predictions.
+Sums are added up in float64, in an order that only the shape decides; what weighs 0 counts as removed, so
+that its numbers, labels and lengths may be anything.  Arguments become plain arrays: masked elements are a
+TypeError.
 """
 
 import contextlib
@@ -37,17 +39,35 @@ from ._common import (
 )
 
 __all__ = [
-    "CTCLoss", "CosineEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "L2Loss", "LogisticLoss", "Loss", "PoissonNLLLoss",
-    "SDMLLoss", "SigmoidBCELoss", "SigmoidBinaryCrossEntropyLoss", "SoftmaxCELoss", "SoftmaxCrossEntropyLoss", "SquaredHingeLoss",
+    "CTCLoss",
+    "CosineEmbeddingLoss",
+    "HingeLoss",
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "L2Loss",
+    "LogisticLoss",
+    "Loss",
+    "PoissonNLLLoss",
+    "SDMLLoss",
+    "SigmoidBCELoss",
+    "SigmoidBinaryCrossEntropyLoss",
+    "SoftmaxCELoss",
+    "SoftmaxCrossEntropyLoss",
+    "SquaredHingeLoss",
     "TripletLoss",
-]  # fmt: skip
+]
 
 
 def reshape_like(name, x, pred, size_of="pred"):
-    """An argument in the shape of the predictions, of which only the number of elements must agree; never wider than they are."""
+    """An argument in the shape of the predictions, of which only the number of elements must agree; never
+    wider than they are.
+    """
     x = as_real(name, x)
     if x.size != pred.size:
-        raise ValueError(f"{name} of shape {x.shape} does not have as many elements as {size_of} of shape {pred.shape}")
+        raise ValueError(
+            f"{name} of shape {x.shape} does not have as many elements as {size_of} of shape {pred.shape}"
+        )
     return np.asarray(cast(x, pred.dtype) if x.dtype.kind == "f" else x).reshape(pred.shape)
 
 
@@ -78,7 +98,9 @@ def product(weights, factor):
 
 
 def as_classes(label, classes, counts):
-    """Labels clipped into the classes, as MXNet's pick does; 0 where a label does not count, whatever it is."""
+    """Labels clipped into the classes, as MXNet's pick does; 0 where a label does not count, whatever
+    it is.
+    """
     label = label if np.all(counts) else np.where(counts, label, 0)
     if label.dtype.kind == "f" and np.isnan(label).any():
         raise ValueError("label has NaN")
@@ -106,7 +128,9 @@ class NoParameters(dict):
 
 
 class Absent:
-    """A gradient that a class with a `hybrid_forward` of its own does not inherit, since it would be that of another loss."""
+    """A gradient that a class with a `hybrid_forward` of its own does not inherit, since it would be that of
+    another loss.
+    """
 
     def __get__(self, instance, owner):
         raise AttributeError(f"{owner.__name__} has a forward of its own, whose gradient is not known")
@@ -115,8 +139,9 @@ class Absent:
 class Loss:
     """Base of the losses.
 
-    A class derived from it, or from one of the losses, that has a method ``hybrid_forward(self, F, ...)`` or ``forward(self, ...)`` is a
-    loss too: `F` has the operators of MXNet that losses use, on NumPy arrays. It has a gradient where it has a method `grad`.
+    A class derived from it, or from one of the losses, that has a method ``hybrid_forward(self, F, ...)`` or
+    ``forward(self, ...)`` is a loss too: `F` has the operators of MXNet that losses use, on NumPy arrays. It
+    has a gradient where it has a method `grad`.
 
     Parameters
     ----------
@@ -129,7 +154,8 @@ class Loss:
 
     Notes
     -----
-    The methods of a block are there: `initialize`, `hybridize`, `cast` and `apply` have nothing to do, `collect_params` gives nothing.
+    The methods of a block are there: `initialize`, `hybridize`, `cast` and `apply` have nothing to do,
+    `collect_params` gives nothing.
     """
 
     @quiet
@@ -213,7 +239,9 @@ class Elementwise(Loss):
     _second, _mean = "label", True
 
     def _prepare(self, pred, label, sample_weight, *options):
-        """The predictions' type, the ufunc, its arguments, the sample weights, the factor of all losses and how many a mean has."""
+        """The predictions' type, the ufunc, its arguments, the sample weights, the factor of all losses and
+        how many a mean has.
+        """
         pred = as_floats(pred, "pred")
         x = widen(pred)
         ufunc, args = self._terms(x, reshape_like(self._second, label, x), *options)
@@ -232,7 +260,9 @@ class Elementwise(Loss):
 
     def _call(self, pred, label, sample_weight, *options):
         dtype, ufunc, args, weights, factor, share = self._prepare(pred, label, sample_weight, *options)
-        return cast(divide(weigh(total_of(ufunc, args, self._others(args[0].ndim), weights), factor), share), dtype)
+        return cast(
+            divide(weigh(total_of(ufunc, args, self._others(args[0].ndim), weights), factor), share), dtype
+        )
 
     def _grad(self, pred, label, sample_weight, *options):
         dtype, ufunc, args, weights, factor, share = self._prepare(pred, label, sample_weight, *options)
@@ -265,7 +295,9 @@ class L1Loss(Elementwise):
 
 
 class HuberLoss(Elementwise):
-    """Huber loss divided by `rho`: (label - pred)**2 / (2 * rho) up to an error of `rho`, which is not optax's scale."""
+    """Huber loss divided by `rho`: (label - pred)**2 / (2 * rho) up to an error of `rho`, which is not
+    optax's scale.
+    """
 
     @quiet
     def __init__(self, rho=1, weight=None, batch_axis=0, **kwargs):
@@ -308,14 +340,16 @@ class LogisticLoss(Elementwise):
         self._label_format = choose("label_format", label_format, ("signed", "binary"))
 
     def _terms(self, pred, label):
-        return ul.sigmoid_binary_cross_entropy, ((cast(label, pred.dtype) + 1) / 2 if self._label_format == "signed" else label,)
+        return ul.sigmoid_binary_cross_entropy, (
+            (cast(label, pred.dtype) + 1) / 2 if self._label_format == "signed" else label,
+        )
 
 
 class SigmoidBinaryCrossEntropyLoss(Elementwise):
     """Binary cross-entropy of logits, or of probabilities for `from_sigmoid`.
 
-    The call takes ``pos_weight``, a factor of the positive term that broadcasts to `pred`. Probabilities have 1e-12 added under the
-    logarithm.
+    The call takes ``pos_weight``, a factor of the positive term that broadcasts to `pred`. Probabilities have
+    1e-12 added under the logarithm.
     """
 
     @quiet
@@ -324,8 +358,14 @@ class SigmoidBinaryCrossEntropyLoss(Elementwise):
         self._from_sigmoid = from_sigmoid
 
     def _terms(self, pred, label, pos_weight):
-        pos_weight = 1 if pos_weight is None else cast(spread("pos_weight", pos_weight, pred.shape), pred.dtype)
-        return (ul.binary_cross_entropy, (label, pos_weight, 1e-12)) if self._from_sigmoid else (ul.sigmoid_binary_cross_entropy, (label, pos_weight))
+        pos_weight = (
+            1 if pos_weight is None else cast(spread("pos_weight", pos_weight, pred.shape), pred.dtype)
+        )
+        return (
+            (ul.binary_cross_entropy, (label, pos_weight, 1e-12))
+            if self._from_sigmoid
+            else (ul.sigmoid_binary_cross_entropy, (label, pos_weight))
+        )
 
     def hybrid_forward(self, F, pred, label, sample_weight=None, pos_weight=None):
         """The losses, one a sample."""
@@ -343,15 +383,17 @@ SigmoidBCELoss = SigmoidBinaryCrossEntropyLoss
 class PoissonNLLLoss(Elementwise):
     """Poisson negative log-likelihood of log rates, or of rates without `from_logits`.
 
-    As in MXNet 1.x the result is *one* number, the mean over everything; ``reduction="batch"`` gives MXNet 2's number a sample.
-    `compute_full` adds Stirling's approximation where the target exceeds 1 (MXNet: NaN at 0). `epsilon`, of the call, is added to rates
-    under the logarithm.
+    As in MXNet 1.x the result is *one* number, the mean over everything; ``reduction="batch"`` gives MXNet
+    2's number a sample. `compute_full` adds Stirling's approximation where the target exceeds 1 (MXNet: NaN
+    at 0). `epsilon`, of the call, is added to rates under the logarithm.
     """
 
     _second = "target"
 
     @quiet
-    def __init__(self, weight=None, from_logits=True, batch_axis=0, compute_full=False, reduction="mean", **kwargs):
+    def __init__(
+        self, weight=None, from_logits=True, batch_axis=0, compute_full=False, reduction="mean", **kwargs
+    ):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "batch"))
         self._from_logits, self._compute_full, self._reduction = from_logits, compute_full, reduction
@@ -369,7 +411,9 @@ class PoissonNLLLoss(Elementwise):
         others = self._others(args[0].ndim)
         loss = total_of(ufunc, args, others, weights)
         if self._compute_full:
-            loss = loss + total_of(ul.stirling_term, (np.asarray(cast(args[1], args[0].dtype)),), others, weights)
+            loss = loss + total_of(
+                ul.stirling_term, (np.asarray(cast(args[1], args[0].dtype)),), others, weights
+            )
         return cast(divide(weigh(loss, factor), share), dtype)
 
     @quiet
@@ -381,8 +425,9 @@ class PoissonNLLLoss(Elementwise):
 class KLDivLoss(Elementwise):
     """Kullback-Leibler divergence of log-probabilities, or of scores along `axis` without `from_logits`.
 
-    The *mean* of its terms over all axes but the batch's, as in MXNet up to 1.8 and in 2, not the sum over classes;
-    ``reduction="sum"`` gives the sum, as in MXNet 1.9. A label of 0 gives 0 also where the prediction is -inf (MXNet: NaN).
+    The *mean* of its terms over all axes but the batch's, as in MXNet up to 1.8 and in 2, not the sum over
+    classes; ``reduction="sum"`` gives the sum, as in MXNet 1.9. A label of 0 gives 0 also where the
+    prediction is -inf (MXNet: NaN).
     """
 
     @quiet
@@ -426,9 +471,10 @@ class KLDivLoss(Elementwise):
 class SoftmaxCrossEntropyLoss(Loss):
     """Softmax cross-entropy over `axis`.
 
-    Labels are classes, of the shape of `pred` without `axis`; those out of range are clipped into it, as in MXNet. Without `sparse_label`
-    they are distributions with as many elements as `pred`. `from_logits` says that `pred` holds *log-probabilities*. Weights broadcast to
-    the labels' shape, as documented, or to that of `pred` with one class, as MXNet's code has it.
+    Labels are classes, of the shape of `pred` without `axis`; those out of range are clipped into it, as in
+    MXNet. Without `sparse_label` they are distributions with as many elements as `pred`. `from_logits` says
+    that `pred` holds *log-probabilities*. Weights broadcast to the labels' shape, as documented, or to that
+    of `pred` with one class, as MXNet's code has it.
     """
 
     @quiet
@@ -442,11 +488,18 @@ class SoftmaxCrossEntropyLoss(Loss):
         axis = the_axis(self._axis, x.ndim)
         one, batch = (*x.shape[:axis], 1, *x.shape[axis + 1 :]), (*x.shape[:axis], *x.shape[axis + 1 :])
         if not self._sparse_label:
-            ufunc, label = ul.nll_loss if self._from_logits else ul.softmax_cross_entropy, reshape_like("label", label, x)
+            ufunc, label = (
+                ul.nll_loss if self._from_logits else ul.softmax_cross_entropy,
+                reshape_like("label", label, x),
+            )
         elif np.shape(label) not in (one, batch):
             raise ValueError(f"label has shape {np.shape(label)}, not {batch}")
         else:
-            ufunc = ul.nll_loss_with_integer_labels if self._from_logits else ul.softmax_cross_entropy_with_integer_labels
+            ufunc = (
+                ul.nll_loss_with_integer_labels
+                if self._from_logits
+                else ul.softmax_cross_entropy_with_integer_labels
+            )
             label = as_integers("label", label).reshape(batch)
         if sample_weight is not None and np.ndim(sample_weight) < x.ndim:
             sample_weight = np.expand_dims(spread("sample_weight", sample_weight, batch), axis)
@@ -454,12 +507,23 @@ class SoftmaxCrossEntropyLoss(Loss):
         if self._sparse_label:
             counts = np.not_equal(product(weights, factor), 0)
             label = as_classes(label, x.shape[axis], counts if weights is None else counts.reshape(batch))
-        return pred.dtype, ufunc, (x, label), axis, (weights, factor), others, math.prod(one[i] for i in others)
+        return (
+            pred.dtype,
+            ufunc,
+            (x, label),
+            axis,
+            (weights, factor),
+            others,
+            math.prod(one[i] for i in others),
+        )
 
     def hybrid_forward(self, F, pred, label, sample_weight=None):
         """The losses, one a sample."""
         dtype, ufunc, args, axis, (weights, factor), others, share = self._prepare(pred, label, sample_weight)
-        return cast(divide(weigh(total_of(ufunc, args, others, weights, axis=axis, keepdims=True), factor), share), dtype)
+        return cast(
+            divide(weigh(total_of(ufunc, args, others, weights, axis=axis, keepdims=True), factor), share),
+            dtype,
+        )
 
     @quiet
     def grad(self, pred, label, sample_weight=None):
@@ -473,7 +537,9 @@ SoftmaxCELoss = SoftmaxCrossEntropyLoss
 
 
 class TripletLoss(Loss):
-    """Triplet loss of squared distances, summed over all axes but the batch's; `sample_weight` is MXNet 2's."""
+    """Triplet loss of squared distances, summed over all axes but the batch's; `sample_weight` is MXNet
+    2's.
+    """
 
     @quiet
     def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
@@ -485,7 +551,12 @@ class TripletLoss(Loss):
         x = widen(pred)
         others = self._others(x.ndim)
         factor = self._factor(sample_weight, (x.shape[self._batch_axis],))
-        return pred.dtype, (x, reshape_like("positive", positive, x), reshape_like("negative", negative, x), self._margin), others, factor
+        return (
+            pred.dtype,
+            (x, reshape_like("positive", positive, x), reshape_like("negative", negative, x), self._margin),
+            others,
+            factor,
+        )
 
     def hybrid_forward(self, F, pred, positive, negative, sample_weight=None):
         """The losses, one a sample."""
@@ -496,20 +567,31 @@ class TripletLoss(Loss):
     def grad(self, pred, positive, negative, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
-        return np.asarray(cast(slope_of(ul.squared_triplet_loss.grad, args, np.expand_dims(factor, others), axis=others), dtype))
+        return np.asarray(
+            cast(
+                slope_of(ul.squared_triplet_loss.grad, args, np.expand_dims(factor, others), axis=others),
+                dtype,
+            )
+        )
 
     @quiet
     def grads(self, pred, positive, negative, sample_weight=None):
-        """Gradients of the sum of the losses with respect to `pred`, `positive` and `negative`, each in the shape of its own."""
+        """Gradients of the sum of the losses with respect to `pred`, `positive` and `negative`, each in the
+        shape of its own.
+        """
         dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
         slopes, factor = ul.squared_triplet_loss.grads(*args, axis=others), np.expand_dims(factor, others)
-        return tuple(cast(weigh(g, factor), dtype).reshape(np.shape(x)) for g, x in zip(slopes, (pred, positive, negative), strict=True))
+        return tuple(
+            cast(weigh(g, factor), dtype).reshape(np.shape(x))
+            for g, x in zip(slopes, (pred, positive, negative), strict=True)
+        )
 
 
 class CosineEmbeddingLoss(Loss):
     """Cosine embedding loss: 1 - cosine for the label 1, max(0, cosine - margin) for -1, 0 for any other.
 
-    Vectors lie along the last axis; the result has the shape (vectors,) as documented, where MXNet 1.x gives (vectors, 1).
+    Vectors lie along the last axis; the result has the shape (vectors,) as documented, where MXNet 1.x gives
+    (vectors, 1).
     """
 
     @quiet
@@ -530,7 +612,10 @@ class CosineEmbeddingLoss(Loss):
         if np.shape(sample_weight)[1:] == (1,):
             sample_weight = as_real("sample_weight", sample_weight)[:, 0]
         known = (label == 1) | (label == -1)
-        label, factor = np.where(known, label, 1).astype(first.dtype), np.where(known, self._factor(sample_weight, label.shape), 0.0)
+        label, factor = (
+            np.where(known, label, 1).astype(first.dtype),
+            np.where(known, self._factor(sample_weight, label.shape), 0.0),
+        )
         return dtype, (first, second, label, self._margin, 1e-12), factor
 
     def hybrid_forward(self, F, input1, input2, label, sample_weight=None):
@@ -542,40 +627,63 @@ class CosineEmbeddingLoss(Loss):
     def grad(self, input1, input2, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `input1`; the arguments are those of the call."""
         dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
-        return cast(weigh(ul.cosine_embedding_loss.grad(*args), factor[:, None]), dtype).reshape(np.shape(input1))
+        return cast(weigh(ul.cosine_embedding_loss.grad(*args), factor[:, None]), dtype).reshape(
+            np.shape(input1)
+        )
 
     @quiet
     def grads(self, input1, input2, label, sample_weight=None):
-        """Gradients of the sum of the losses with respect to `input1` and `input2`, each in the shape of its own."""
+        """Gradients of the sum of the losses with respect to `input1` and `input2`, each in the shape of its
+        own.
+        """
         dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
         slopes = ul.cosine_embedding_loss.grads(*args)
-        return tuple(cast(weigh(g, factor[:, None]), dtype).reshape(np.shape(x)) for g, x in zip(slopes, (input1, input2), strict=True))
+        return tuple(
+            cast(weigh(g, factor[:, None]), dtype).reshape(np.shape(x))
+            for g, x in zip(slopes, (input1, input2), strict=True)
+        )
 
 
 class SDMLLoss(Loss):
-    """Smoothed deep metric learning loss of MXNet 1.7 to 1.9: rows of `x1` belong to the rows of `x2` at the same place.
+    """Smoothed deep metric learning loss of MXNet 1.7 to 1.9: rows of `x1` belong to the rows of `x2` at the
+    same place.
 
-    For each row of `x1` the divergence of softmax(-squared distances to the rows of `x2`) from a smoothed identity. That is its sum over
-    the batch's columns; ``reduction="mean"`` gives their mean, as in MXNet 2. `weight` counts here, where MXNet takes it and forgets it.
+    For each row of `x1` the divergence of softmax(-squared distances to the rows of `x2`) from a smoothed
+    identity. That is its sum over the batch's columns; ``reduction="mean"`` gives their mean, as in MXNet 2.
+    `weight` counts here, where MXNet takes it and forgets it.
     """
 
     @quiet
     def __init__(self, smoothing_parameter=0.3, weight=1.0, batch_axis=0, reduction="sum", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "sum"))
-        self.smoothing_parameter, self._mean = number("smoothing_parameter", smoothing_parameter), reduction == "mean"
+        self.smoothing_parameter, self._mean = (
+            number("smoothing_parameter", smoothing_parameter),
+            reduction == "mean",
+        )
 
     def _prepare(self, x1, x2):
-        """The result's type, both inputs and the scores in float64, the targets, and the factor of all losses."""
+        """The result's type, both inputs and the scores in float64, the targets, and the factor of all
+        losses.
+        """
         x1, x2 = as_floats(x1, "x1"), as_floats(x2, "x2")
         if x1.ndim != 2 or x1.shape != x2.shape or len(x1) < 2:
-            raise ValueError(f"x1 of shape {x1.shape} and x2 of shape {x2.shape}: two or more vectors each are needed")
+            raise ValueError(
+                f"x1 of shape {x1.shape} and x2 of shape {x2.shape}: two or more vectors each are needed"
+            )
         n, dtype = len(x1), x1.dtype
         targets = np.full((n, n), self.smoothing_parameter / (n - 1))
         np.fill_diagonal(targets, 1 - self.smoothing_parameter)
         x1, x2 = x1.astype(float), x2.astype(float)
         scores = -np.stack([total(ul.squared_error(row, x2), -1) for row in x1])
-        return dtype, x1, x2, scores, targets, (1.0 if self._weight is None else float(self._weight)) / (n if self._mean else 1)
+        return (
+            dtype,
+            x1,
+            x2,
+            scores,
+            targets,
+            (1.0 if self._weight is None else float(self._weight)) / (n if self._mean else 1),
+        )
 
     def hybrid_forward(self, F, x1, x2):
         """The losses, one a sample."""
@@ -588,7 +696,12 @@ class SDMLLoss(Loss):
         if not factor:  # slopes of 0 would still meet NaN
             x1, x2 = np.zeros(x1.shape), np.zeros(x2.shape)
         centre = divide(total(x1, 0) + total(x2, 0), 2 * len(x1))
-        return dtype, x1 - centre, x2 - centre, weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor)
+        return (
+            dtype,
+            x1 - centre,
+            x2 - centre,
+            weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor),
+        )
 
     @quiet
     def grad(self, x1, x2):
@@ -617,9 +730,10 @@ class CTCLoss(Loss):
 
     Notes
     -----
-    The call takes ``(pred, label, pred_lengths=None, label_lengths=None, sample_weight=None)`` and gives a loss a sample, of which there is
-    no mean. Without `label_lengths` a label ends at its first -1. As in MXNet, a label that does not fit its frames costs 0 with gradient
-    0, where ``ufloss.ctc.loss`` gives inf, and the last class inside a label is a symbol like others.
+    The call takes ``(pred, label, pred_lengths=None, label_lengths=None, sample_weight=None)`` and gives a
+    loss a sample, of which there is no mean. Without `label_lengths` a label ends at its first -1. As in
+    MXNet, a label that does not fit its frames costs 0 with gradient 0, where ``ufloss.ctc.loss`` gives inf,
+    and the last class inside a label is a symbol like others.
     """
 
     @quiet
@@ -632,7 +746,9 @@ class CTCLoss(Loss):
         pred, label = as_floats(pred, "pred"), as_real("label", label)
         dtype, pred = pred.dtype, widen(pred)
         if pred.ndim != 3 or label.ndim != 2:
-            raise ValueError(f"pred of shape {pred.shape} and label of shape {label.shape}: three and two axes are needed")
+            raise ValueError(
+                f"pred of shape {pred.shape} and label of shape {label.shape}: three and two axes are needed"
+            )
         pred = pred if self._layout == "NTC" else pred.swapaxes(0, 1)
         label = label if self._label_layout == "NT" else label.T
         n, frames = pred.shape[:2]
@@ -641,7 +757,11 @@ class CTCLoss(Loss):
             raise ValueError(f"label: {len(label)} of length {width} do not fit pred: {n} of {frames} frames")
         factor = self._factor(sample_weight, (n,))
         counts = factor != 0
-        pred_lengths = np.full(n, frames) if pred_lengths is None else as_lengths("pred_lengths", pred_lengths, (n,), frames, counts)
+        pred_lengths = (
+            np.full(n, frames)
+            if pred_lengths is None
+            else as_lengths("pred_lengths", pred_lengths, (n,), frames, counts)
+        )
         if label_lengths is None:
             label_lengths = np.argmax(np.concatenate([label == -1, np.ones((n, 1), bool)], 1), 1)
         label_lengths = as_lengths("label_lengths", label_lengths, (n,), width, counts)
@@ -655,13 +775,19 @@ class CTCLoss(Loss):
 
     def hybrid_forward(self, F, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
         """The losses, one a sample."""
-        dtype, _, args, problem, taken, possible, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
+        dtype, _, args, problem, taken, possible, factor = self._prepare(
+            pred, label, pred_lengths, label_lengths, sample_weight
+        )
         loss = ul.ctc.loss(*args) - total(problem.surplus(taken), -1)
         return cast(weigh(np.where(possible, loss, 0.0), factor), dtype)
 
     @quiet
     def grad(self, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        dtype, pred, args, problem, taken, _, factor = self._prepare(pred, label, pred_lengths, label_lengths, sample_weight)
-        slope = cast(weigh(problem.gradient(ul.ctc.loss.grad(*args), pred, taken), factor[:, None, None]), dtype)
+        dtype, pred, args, problem, taken, _, factor = self._prepare(
+            pred, label, pred_lengths, label_lengths, sample_weight
+        )
+        slope = cast(
+            weigh(problem.gradient(ul.ctc.loss.grad(*args), pred, taken), factor[:, None, None]), dtype
+        )
         return slope if self._layout == "NTC" else slope.swapaxes(0, 1)

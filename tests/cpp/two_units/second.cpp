@@ -5,6 +5,8 @@ double from_the_other(double x);
 double from_the_other(double x) {
   double value = 0;
   const double zero = 0, one = 1;
-  ufloss::map<ufloss::huber_loss, ufloss::part_value>(1, ufloss::strided<const double>{&x}, ufloss::strided<const double>{&zero}, ufloss::strided<const double>{&one}, ufloss::strided<double>{&value});
+  ufloss::map<ufloss::huber_loss, ufloss::part_value>(
+      1, ufloss::strided<const double>{&x}, ufloss::strided<const double>{&zero},
+      ufloss::strided<const double>{&one}, ufloss::strided<double>{&value});
   return value;
 }

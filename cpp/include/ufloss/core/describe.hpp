@@ -4,25 +4,44 @@
 namespace ufloss {
 
 /// The members of a jet, as a set.
-enum part : unsigned { part_value = 1, part_grad = 2, part_hess = 4, part_bound = 8, part_grad2 = 16, part_grad3 = 32 };
+enum part : unsigned {
+  part_value = 1,
+  part_grad = 2,
+  part_hess = 4,
+  part_bound = 8,
+  part_grad2 = 16,
+  part_grad3 = 32
+};
 constexpr unsigned standard_parts = part_value | part_grad | part_hess;
 
-/// Where an argument lives: for the documentation, for the tests, which draw from it, and for evaluate(), which gives NaN outside.
-enum class domain : int { real, unit, optional_unit, nonnegative, positive, sign, truth, tweedie_power, tweedie_target, label };
-/// Who chooses the loop's type: predictions (integers count as float64), targets when they are floating, parameters never.  Labels are
-/// integers of 64 bits.
+/// Where an argument lives: for the documentation, for the tests, which draw from it, and for evaluate(),
+/// which gives NaN outside.
+enum class domain : int {
+  real,
+  unit,
+  optional_unit,
+  nonnegative,
+  positive,
+  sign,
+  truth,
+  tweedie_power,
+  tweedie_target,
+  label
+};
+/// Who chooses the loop's type: predictions (integers count as float64), targets when they are floating,
+/// parameters never.  Labels are integers of 64 bits.
 enum class role : char { prediction = 'F', target = 'T', parameter = 'P', label = 'I' };
-/// What holds over the whole domain; light: a handful of operations, so that memory is the limit of a large array; row_value: the value
-/// has an entry for each element of the row.
+/// What holds over the whole domain; light: a handful of operations, so that memory is the limit of a large
+/// array; row_value: the value has an entry for each element of the row.
 enum property : unsigned { convex = 1, nonnegative_value = 2, light = 4, row_value = 8 };
 
 struct argument {
   const char* name;
   role kind;
   domain in;
-  double fallback;      ///< default value; NaN: required
+  double fallback;  ///< default value; NaN: required
   const char* doc;
-  bool along = false;   ///< lies along the row of a row loss
+  bool along = false;  ///< lies along the row of a row loss
 };
 
 /// What is known of a loss without running it.
@@ -30,11 +49,11 @@ struct loss_info {
   const char* name;
   const argument* args;
   int nargs;
-  unsigned parts;             ///< what it has
-  unsigned vanishing;         ///< what crosses 0 inside the domain: its error is counted in ulps of its largest term
+  unsigned parts;      ///< what it has
+  unsigned vanishing;  ///< what crosses 0 inside the domain: its error is counted in ulps of its largest term
   unsigned properties;
-  unsigned checked;           ///< arguments, as a set, for which a value outside their domain gives NaN
-  const char* exponent;       ///< the free exponent that amplifies its error, or ""
+  unsigned checked;      ///< arguments, as a set, for which a value outside their domain gives NaN
+  const char* exponent;  ///< the free exponent that amplifies its error, or ""
   const char *summary, *formula, *notes, *source, *example;
 };
 

@@ -1,4 +1,5 @@
-// The primitives of scalar.hpp for SIMD: pack<T> is one register of this instruction set, twin<P> two of them.
+// The primitives of scalar.hpp for SIMD: pack<T> is one register of this instruction set, twin<P> two of
+// them.
 #pragma once
 #include "ufloss/core/scalar.hpp"
 #if UFL_HAS_XSIMD
@@ -6,9 +7,12 @@
 
 UFL_BEGIN
 
-// A pack wraps xsimd::batch.  It must not BE a batch, nor have an xsimd type among its template arguments: argument-dependent lookup
-// would find xsimd::exp, fma, select beside ours, and every call would be ambiguous or silently theirs.
-template <class T> struct pack_mask { xsimd::batch_bool<T> v; };
+// A pack wraps xsimd::batch.  It must not BE a batch, nor have an xsimd type among its template arguments:
+// argument-dependent lookup would find xsimd::exp, fma, select beside ours, and every call would be ambiguous
+// or silently theirs.
+template <class T> struct pack_mask {
+  xsimd::batch_bool<T> v;
+};
 template <class T> struct pack {
   xsimd::batch<T> v;
   static constexpr int size = int(xsimd::batch<T>::size);
@@ -20,14 +24,18 @@ template <class T> struct pack {
 };
 
 /// Two packs side by side: what a pack of floats becomes when it is computed in double.
-/// Its copies are written out: GCC copies an aggregate of two registers by general registers, 16 bytes at a time, and what then waits for
-/// whole registers to be put together again took two thirds of a double exp.
+/// Its copies are written out: GCC copies an aggregate of two registers by general registers, 16 bytes at a
+/// time, and what then waits for whole registers to be put together again took two thirds of a double exp.
 template <class P> struct twin {
   P lo, hi;
   twin() = default;
   UFL_FN twin(P l, P h) : lo(l), hi(h) {}
   UFL_FN twin(const twin& t) : lo(t.lo), hi(t.hi) {}
-  UFL_FN twin& operator=(const twin& t) { lo = t.lo; hi = t.hi; return *this; }
+  UFL_FN twin& operator=(const twin& t) {
+    lo = t.lo;
+    hi = t.hi;
+    return *this;
+  }
   template <class S> UFL_FN explicit twin(S s) : lo(s), hi(s) {}
 };
 
@@ -37,18 +45,41 @@ template <class T> struct traits<pack<T>> {
   using mask = pack_mask<T>;
   using wide = pack<double>;
 };
-template <> struct traits<pack<float>> { using scalar = float; using bits = pack<uint32>; using mask = pack_mask<float>; using wide = twin<pack<double>>; };
-template <class P> struct traits<twin<P>> { using scalar = scalar_t<P>; using bits = twin<bits_t<P>>; using mask = twin<mask_t<P>>; using wide = twin<P>; };
+template <> struct traits<pack<float>> {
+  using scalar = float;
+  using bits = pack<uint32>;
+  using mask = pack_mask<float>;
+  using wide = twin<pack<double>>;
+};
+template <class P> struct traits<twin<P>> {
+  using scalar = scalar_t<P>;
+  using bits = twin<bits_t<P>>;
+  using mask = twin<mask_t<P>>;
+  using wide = twin<P>;
+};
 
-#define UFL_BINARY(op)                                                                            \
-  template <class T> UFL_FN pack<T> operator op(pack<T> a, pack<T> b) { return a.v op b.v; }      \
+#define UFL_BINARY(op)                                                                       \
+  template <class T> UFL_FN pack<T> operator op(pack<T> a, pack<T> b) { return a.v op b.v; } \
   template <class P> UFL_FN twin<P> operator op(twin<P> a, twin<P> b) { return {a.lo op b.lo, a.hi op b.hi}; }
-UFL_BINARY(+) UFL_BINARY(-) UFL_BINARY(*) UFL_BINARY(/) UFL_BINARY(&) UFL_BINARY(|) UFL_BINARY(^)
+UFL_BINARY(+)
+UFL_BINARY(-)
+UFL_BINARY(*)
+UFL_BINARY(/)
+UFL_BINARY(&)
+UFL_BINARY(|)
+UFL_BINARY(^)
 #undef UFL_BINARY
-#define UFL_COMPARE(op)                                                                                     \
-  template <class T> UFL_FN pack_mask<T> operator op(pack<T> a, pack<T> b) { return {a.v op b.v}; }         \
-  template <class P> UFL_FN twin<mask_t<P>> operator op(twin<P> a, twin<P> b) { return {a.lo op b.lo, a.hi op b.hi}; }
-UFL_COMPARE(<) UFL_COMPARE(>) UFL_COMPARE(<=) UFL_COMPARE(>=) UFL_COMPARE(==) UFL_COMPARE(!=)
+#define UFL_COMPARE(op)                                                                             \
+  template <class T> UFL_FN pack_mask<T> operator op(pack<T> a, pack<T> b) { return {a.v op b.v}; } \
+  template <class P> UFL_FN twin<mask_t<P>> operator op(twin<P> a, twin<P> b) {                     \
+    return {a.lo op b.lo, a.hi op b.hi};                                                            \
+  }
+UFL_COMPARE(<)
+UFL_COMPARE(>)
+UFL_COMPARE(<=)
+UFL_COMPARE(>=)
+UFL_COMPARE(==)
+UFL_COMPARE(!=)
 #undef UFL_COMPARE
 template <class T> UFL_FN pack<T> operator~(pack<T> a) { return ~a.v; }
 template <class P> UFL_FN twin<P> operator~(twin<P> a) { return {~a.lo, ~a.hi}; }
@@ -58,7 +89,7 @@ template <class T> UFL_FN pack_mask<T> operator!(pack_mask<T> a) { return {!a.v}
 template <class T> UFL_FN twin<pack_mask<T>> operator!(twin<pack_mask<T>> a) { return {!a.lo, !a.hi}; }
 
 template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
-#if defined(UFL_EMULATED)      // whose fma rounds twice
+#if defined(UFL_EMULATED)  // whose fma rounds twice
   T x[pack<T>::size], y[pack<T>::size], z[pack<T>::size];
   a.store(x);
   b.store(y);
@@ -72,29 +103,37 @@ template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
 #endif
 }
 template <class T> UFL_FN pack<T> sqrt(pack<T> x) { return xsimd::sqrt(x.v); }
-#if UFL_NEON      // xsimd's are approximations there, since processors of 32 bits have no others
+#if UFL_NEON  // xsimd's are approximations there, since processors of 32 bits have no others
 UFL_FN pack<float> operator/(pack<float> a, pack<float> b) { return pack<float>(vdivq_f32(a.v, b.v)); }
 UFL_FN pack<float> sqrt(pack<float> x) { return pack<float>(vsqrtq_f32(x.v)); }
 #endif
-template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) { return xsimd::select(m.v, a.v, b.v); }
+template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) {
+  return xsimd::select(m.v, a.v, b.v);
+}
 // One operation, where GCC makes three of a blend with zeros.
 #if UFL_SSE2 && !UFL_AVX512F
 #if UFL_AVX
 UFL_FN pack<float> keep(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_and_ps(m.v, x.v)); }
-UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) { return pack<double>(_mm256_and_pd(m.v, x.v)); }
+UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) {
+  return pack<double>(_mm256_and_pd(m.v, x.v));
+}
 UFL_FN pack<float> drop(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_andnot_ps(m.v, x.v)); }
-UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) { return pack<double>(_mm256_andnot_pd(m.v, x.v)); }
+UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) {
+  return pack<double>(_mm256_andnot_pd(m.v, x.v));
+}
 #else
 UFL_FN pack<float> keep(pack_mask<float> m, pack<float> x) { return pack<float>(_mm_and_ps(m.v, x.v)); }
 UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) { return pack<double>(_mm_and_pd(m.v, x.v)); }
 UFL_FN pack<float> drop(pack_mask<float> m, pack<float> x) { return pack<float>(_mm_andnot_ps(m.v, x.v)); }
-UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) { return pack<double>(_mm_andnot_pd(m.v, x.v)); }
+UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) {
+  return pack<double>(_mm_andnot_pd(m.v, x.v));
+}
 #endif
 #else
 template <class T> UFL_FN pack<T> keep(pack_mask<T> m, pack<T> x) { return select(m, x, pack<T>(T(0))); }
 template <class T> UFL_FN pack<T> drop(pack_mask<T> m, pack<T> x) { return select(m, pack<T>(T(0)), x); }
 #endif
-#if UFL_NEON      // whose instructions give NaN where either is one, and know that -0 is less than 0
+#if UFL_NEON  // whose instructions give NaN where either is one, and know that -0 is less than 0
 template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return select(b < a, b, a); }
 template <class T> UFL_FN pack<T> max(pack<T> a, pack<T> b) { return select(a < b, b, a); }
 #else
@@ -116,23 +155,31 @@ UFL_FN pack<double> from_bits(pack<uint64> u) { return xsimd::bitwise_cast<doubl
 template <int N, class U> UFL_FN pack<U> shl(pack<U> u) { return u.v << N; }
 template <int N, class U> UFL_FN pack<U> shr(pack<U> u) { return u.v >> N; }
 
-template <class P> UFL_FN twin<P> fma(twin<P> a, twin<P> b, twin<P> c) { return {fma(a.lo, b.lo, c.lo), fma(a.hi, b.hi, c.hi)}; }
+template <class P> UFL_FN twin<P> fma(twin<P> a, twin<P> b, twin<P> c) {
+  return {fma(a.lo, b.lo, c.lo), fma(a.hi, b.hi, c.hi)};
+}
 template <class P> UFL_FN twin<P> sqrt(twin<P> x) { return {sqrt(x.lo), sqrt(x.hi)}; }
-template <class P> UFL_FN twin<P> select(twin<mask_t<P>> m, twin<P> a, twin<P> b) { return {select(m.lo, a.lo, b.lo), select(m.hi, a.hi, b.hi)}; }
+template <class P> UFL_FN twin<P> select(twin<mask_t<P>> m, twin<P> a, twin<P> b) {
+  return {select(m.lo, a.lo, b.lo), select(m.hi, a.hi, b.hi)};
+}
 template <class P> UFL_FN twin<P> min(twin<P> a, twin<P> b) { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
 template <class P> UFL_FN twin<P> max(twin<P> a, twin<P> b) { return {max(a.lo, b.lo), max(a.hi, b.hi)}; }
 template <class M> UFL_FN bool all(twin<M> m) { return all(m.lo & m.hi); }
 template <class P> UFL_FN auto to_bits(twin<P> x) { return twin<bits_t<P>>(to_bits(x.lo), to_bits(x.hi)); }
-template <class U> UFL_FN auto from_bits(twin<pack<U>> u) { return twin<decltype(from_bits(u.lo))>(from_bits(u.lo), from_bits(u.hi)); }
+template <class U> UFL_FN auto from_bits(twin<pack<U>> u) {
+  return twin<decltype(from_bits(u.lo))>(from_bits(u.lo), from_bits(u.hi));
+}
 template <int N, class U> UFL_FN twin<U> shl(twin<U> u) { return {shl<N>(u.lo), shl<N>(u.hi)}; }
 template <int N, class U> UFL_FN twin<U> shr(twin<U> u) { return {shr<N>(u.lo), shr<N>(u.hi)}; }
 
 // float to double and back, lanes in order
 UFL_FN twin<pack<double>> widen(pack<float> x) {
 #if UFL_AVX512F
-  return {pack<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x.v))), pack<double>(_mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1)))};
+  return {pack<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x.v))),
+          pack<double>(_mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1)))};
 #elif UFL_AVX
-  return {pack<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x.v))), pack<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x.v, 1)))};
+  return {pack<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x.v))),
+          pack<double>(_mm256_cvtps_pd(_mm256_extractf128_ps(x.v, 1)))};
 #elif UFL_SSE2
   return {pack<double>(_mm_cvtps_pd(x.v)), pack<double>(_mm_cvtps_pd(_mm_movehl_ps(x.v, x.v)))};
 #else
@@ -145,9 +192,11 @@ UFL_FN twin<pack<double>> widen(pack<float> x) {
 }
 UFL_FN pack<float> narrow(twin<pack<double>> x, pack<float>) {
 #if UFL_AVX512F
-  return pack<float>(_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(x.lo.v)), _mm512_cvtpd_ps(x.hi.v), 1));
+  return pack<float>(
+      _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(x.lo.v)), _mm512_cvtpd_ps(x.hi.v), 1));
 #elif UFL_AVX
-  return pack<float>(_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(x.lo.v)), _mm256_cvtpd_ps(x.hi.v), 1));
+  return pack<float>(
+      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(x.lo.v)), _mm256_cvtpd_ps(x.hi.v), 1));
 #elif UFL_SSE2
   return pack<float>(_mm_movelh_ps(_mm_cvtpd_ps(x.lo.v), _mm_cvtpd_ps(x.hi.v)));
 #else
@@ -177,12 +226,21 @@ template <class T> UFL_FN T load(const T* p) { return *p; }
 template <class T> UFL_FN void store(T v, T* p) { *p = v; }
 #endif
 
-/// The first n lanes, 0 < n < lanes; nothing beyond them is touched.  The others repeat the first element, so that they are valid.
+/// The first n lanes, 0 < n < lanes; nothing beyond them is touched.  The others repeat the first element, so
+/// that they are valid.
 #if UFL_HAS_XSIMD && UFL_AVX512F
-UFL_FN pack<float> load_some(const float* p, int n) { return pack<float>(_mm512_mask_loadu_ps(_mm512_set1_ps(*p), __mmask16((1u << n) - 1), p)); }
-UFL_FN pack<double> load_some(const double* p, int n) { return pack<double>(_mm512_mask_loadu_pd(_mm512_set1_pd(*p), __mmask8((1u << n) - 1), p)); }
-UFL_FN void store_some(pack<float> v, float* p, int n) { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), v.v); }
-UFL_FN void store_some(pack<double> v, double* p, int n) { _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), v.v); }
+UFL_FN pack<float> load_some(const float* p, int n) {
+  return pack<float>(_mm512_mask_loadu_ps(_mm512_set1_ps(*p), __mmask16((1u << n) - 1), p));
+}
+UFL_FN pack<double> load_some(const double* p, int n) {
+  return pack<double>(_mm512_mask_loadu_pd(_mm512_set1_pd(*p), __mmask8((1u << n) - 1), p));
+}
+UFL_FN void store_some(pack<float> v, float* p, int n) {
+  _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), v.v);
+}
+UFL_FN void store_some(pack<double> v, double* p, int n) {
+  _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), v.v);
+}
 #else
 template <class T> UFL_FN native<T> load_some(const T* p, int n) {
   T lane[lanes<T>];
@@ -200,8 +258,10 @@ template <class T> UFL_FN void store_some(native<T> v, T* p, int n) {
 /// True where the next bytes, one a lane, are not 0.
 template <class T> UFL_FN mask_t<native<T>> load_mask(const char* keep) {
 #if UFL_HAS_XSIMD && UFL_AVX512F
-  const __m128i bytes = sizeof(T) == 4 ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(keep)) : _mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep));
-  return {xsimd::batch_bool<T>(static_cast<typename xsimd::batch_bool<T>::register_type>(_mm_test_epi8_mask(bytes, bytes)))};
+  const __m128i bytes = sizeof(T) == 4 ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(keep))
+                                       : _mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep));
+  return {xsimd::batch_bool<T>(
+      static_cast<typename xsimd::batch_bool<T>::register_type>(_mm_test_epi8_mask(bytes, bytes)))};
 #elif UFL_HAS_XSIMD && UFL_AVX2
   if constexpr (sizeof(T) == 4) {
     const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep)));
@@ -219,7 +279,8 @@ template <class T> UFL_FN mask_t<native<T>> load_mask(const char* keep) {
 #endif
 }
 
-// Stores that go to memory without a place in the cache, to addresses aligned to the pack; the fence orders them before later ones.
+// Stores that go to memory without a place in the cache, to addresses aligned to the pack; the fence orders
+// them before later ones.
 #if UFL_HAS_XSIMD && UFL_SSE2
 template <class T> constexpr bool can_store_past_cache = true;
 #if UFL_AVX512F
@@ -274,7 +335,8 @@ template <class T> UFL_FN T sum_of_lanes(pack<T> x) {
 #else
   T lane[pack<T>::size];
   x.store(lane);
-  for (int w = pack<T>::size / 2; w >= 1; w /= 2) for (int i = 0; i < w; ++i) lane[i] += lane[i + w];
+  for (int w = pack<T>::size / 2; w >= 1; w /= 2)
+    for (int i = 0; i < w; ++i) lane[i] += lane[i + w];
   return lane[0];
 #endif
 }
@@ -293,8 +355,13 @@ template <> struct doubles<pack<double>> {
   static UFL_FN void store(pack<double> v, double* p) { v.store(p); }
 };
 template <> struct doubles<twin<pack<double>>> {
-  static UFL_FN twin<pack<double>> load(const double* p) { return {pack<double>::load(p), pack<double>::load(p + pack<double>::size)}; }
-  static UFL_FN void store(twin<pack<double>> v, double* p) { v.lo.store(p); v.hi.store(p + pack<double>::size); }
+  static UFL_FN twin<pack<double>> load(const double* p) {
+    return {pack<double>::load(p), pack<double>::load(p + pack<double>::size)};
+  }
+  static UFL_FN void store(twin<pack<double>> v, double* p) {
+    v.lo.store(p);
+    v.hi.store(p + pack<double>::size);
+  }
 };
 // What is as wide, or as narrow, as asked for already.
 UFL_FN pack<double> widen(pack<double> x) { return x; }

@@ -1,5 +1,5 @@
-// The best path of CTC (Viterbi): sums of logarithms and their maxima, in double.  The way back is noted in two bits for every state that can
-// be reached and can reach the end.
+// The best path of CTC (Viterbi): sums of logarithms and their maxima, in double.  The way back is noted in
+// two bits for every state that can be reached and can reach the end.
 #pragma once
 #include "ufloss/ctc/sequence.hpp"
 
@@ -9,7 +9,7 @@ template <class T> struct ctc_path {
   const sequence<T> s;
   std::ptrdiff_t states;
   double *now, *before;
-  unsigned char *back, *steps;      ///< four cells in a byte; those of one frame, not yet together
+  unsigned char *back, *steps;  ///< four cells in a byte; those of one frame, not yet together
   T* buffer;
   ctc_path(const sequence<T>& q, arena& a) : s(q), states(2 * q.labels + 1) {
     now = a.take<double>(states + 2);
@@ -21,8 +21,8 @@ template <class T> struct ctc_path {
   /// Of frame t the states that count: [first_state(t), end_state(t)).
   std::ptrdiff_t first_state(std::ptrdiff_t t) const { return s.max_of(0, states - 2 * (s.frames - t)); }
   std::ptrdiff_t end_state(std::ptrdiff_t t) const { return s.min_of(states, 2 * t + 2); }
-  /// How many there are in all frames, where n labels have 2 n + 1 states: (2 n + 1) frames - 2 n^2; the most that any label has which is not
-  /// longer than this one.
+  /// How many there are in all frames, where n labels have 2 n + 1 states: (2 n + 1) frames - 2 n^2; the most
+  /// that any label has which is not longer than this one.
   static std::ptrdiff_t most_cells(std::ptrdiff_t frames, std::ptrdiff_t labels) {
     const std::ptrdiff_t n = labels < frames / 2 ? labels : frames / 2;
     return 2 * size_product(n, frames - n) + frames;
@@ -37,15 +37,16 @@ template <class T> struct ctc_path {
     }
     for (std::ptrdiff_t k = 0; k < n % 4; ++k) steps[k] = steps[4 * full + k];
   }
-  /// The log-probability of the best path; put(t, state) is called from the last frame to the first.  No path: -inf; no distribution: NaN;
-  /// and no call.  Of paths that are as good, the one that is further along, seen from the end.
+  /// The log-probability of the best path; put(t, state) is called from the last frame to the first.  No
+  /// path: -inf; no distribution: NaN; and no call.  Of paths that are as good, the one that is further
+  /// along, seen from the end.
   template <class Put> double find(Put put) {
     constexpr double none = -__builtin_inf();
     log_product scale;
-    double *v = now + 2, *u = before + 2;                      // two places for what would come before the first state
+    double *v = now + 2, *u = before + 2;  // two places for what would come before the first state
     for (std::ptrdiff_t i = -2; i < states; ++i) v[i] = u[i] = none;
     u[0] = 0;
-    std::ptrdiff_t cell = 0;                                   // cells of the frames before, in their order
+    std::ptrdiff_t cell = 0;  // cells of the frames before, in their order
     for (std::ptrdiff_t t = 0; t < s.frames; ++t) {
       const T* x = s.logits.template get<T>(t, s.classes, buffer);
       const frame_sum f = sum_frame(x, s.classes);
@@ -53,7 +54,7 @@ template <class T> struct ctc_path {
       scale.times(f.sum);
       const double blank = double(x[s.blank]) - f.top;
       const std::ptrdiff_t begin = first_state(t), end = end_state(t), over = cell % 4;
-      const double* UFL_RESTRICT const p = u;                   // no memory is shared, which the compiler cannot see
+      const double* UFL_RESTRICT const p = u;  // no memory is shared, which the compiler cannot see
       double* UFL_RESTRICT const q = v;
       unsigned char* UFL_RESTRICT const to = steps + over;
       const std::ptrdiff_t* const label = s.label;
@@ -61,7 +62,10 @@ template <class T> struct ctc_path {
       const auto blank_cell = [&](std::ptrdiff_t i) UFL_INLINE {
         double best = p[i];
         unsigned char step = 0;
-        if (p[i - 1] > best) { best = p[i - 1]; step = 1; }
+        if (p[i - 1] > best) {
+          best = p[i - 1];
+          step = 1;
+        }
         q[i] = best + blank;
         to[i - begin] = step;
       };
@@ -69,8 +73,14 @@ template <class T> struct ctc_path {
         const std::ptrdiff_t n = i / 2;
         double best = p[i];
         unsigned char step = 0;
-        if (p[i - 1] > best) { best = p[i - 1]; step = 1; }
-        if (skip[n] > 0 && p[i - 2] > best) { best = p[i - 2]; step = 2; }
+        if (p[i - 1] > best) {
+          best = p[i - 1];
+          step = 1;
+        }
+        if (skip[n] > 0 && p[i - 2] > best) {
+          best = p[i - 2];
+          step = 2;
+        }
         q[i] = best + (double(x[label[n]]) - top);
         to[i - begin] = step;
       };

@@ -1,5 +1,6 @@
-// Connectionist temporal classification (Graves et al., 2006) of one sequence: loss, derivatives, occupancies, forward probabilities.
-// No allocation: the caller gives the workspace, whose size a function tells.
+// Connectionist temporal classification (Graves et al., 2006) of one sequence: loss, derivatives,
+// occupancies, forward probabilities. No allocation: the caller gives the workspace, whose size a function
+// tells.
 #pragma once
 #include "ufloss/ctc/exact.hpp"
 #include "ufloss/ctc/fast.hpp"
@@ -8,10 +9,10 @@ UFL_BEGIN
 
 /// What a sequence is: labels are classes other than the blank, checked by the caller (see ctc_fault).
 struct ctc_input {
-  frame_rows logits;                       ///< only frames that take part
+  frame_rows logits;  ///< only frames that take part
   std::ptrdiff_t frames, classes, labels;
   std::ptrdiff_t blank;
-  bool log_probs;                          ///< used as they are; else logits, which a softmax normalises
+  bool log_probs;  ///< used as they are; else logits, which a softmax normalises
 };
 /// Its label, copied: the class of each pair, and where a blank between may be left out.
 struct ctc_label {
@@ -29,14 +30,18 @@ struct ctc_label {
     for (std::ptrdiff_t n = -block_pairs; n < pairs + block_pairs; ++n) skip[n] = 0;
     for (std::ptrdiff_t n = 0; n < pairs + block_pairs; ++n) {
       of[n] = n < labels ? std::ptrdiff_t(get(n)) : blank;
-      if (n > 0 && n < labels) { skip[n] = of[n] != of[n - 1]; repeats += of[n] == of[n - 1]; }
+      if (n > 0 && n < labels) {
+        skip[n] = of[n] != of[n - 1];
+        repeats += of[n] == of[n - 1];
+      }
     }
     return repeats;
   }
 };
 
 template <class T> UFL_FN sequence<T> make_sequence(const ctc_input& in, const ctc_label& label) {
-  return {in.logits, in.frames, in.classes, in.labels, padded_pairs(in.labels), in.blank, in.log_probs, label.of, label.skip};
+  return {in.logits, in.frames,    in.classes, in.labels, padded_pairs(in.labels),
+          in.blank,  in.log_probs, label.of,   label.skip};
 }
 
 /// Which way a sequence went.
@@ -46,8 +51,10 @@ constexpr double small_loss = 0.01;
 
 template <class T> constexpr bool ctc_in_float = sizeof(T) == 4;
 
-/// Bytes that ctc() needs, at an address that is a multiple of 64; sizes that no memory has stop at arena::most.
-template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows) {
+/// Bytes that ctc() needs, at an address that is a multiple of 64; sizes that no memory has stop at
+/// arena::most.
+template <class T>
+std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::ptrdiff_t labels, bool rows) {
   frames = size_of_axis(frames);
   classes = size_of_axis(classes);
   labels = size_of_axis(labels);
@@ -56,7 +63,11 @@ template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff
   const sequence<T> s = make_sequence<T>({{}, frames, classes, labels, 0, false}, label);
   const ctc_rows wanted = rows ? ctc_rows::gradient : ctc_rows::none;
   std::size_t most = 0;
-  const auto need = [&](auto make) { arena a = count; make(a); most = a.used > most ? a.used : most; };
+  const auto need = [&](auto make) {
+    arena a = count;
+    make(a);
+    most = a.used > most ? a.used : most;
+  };
   need([&](arena& a) { exact_ctc<T>(s, rows, a); });
   need([&](arena& a) { fast_ctc<T, double>(s, wanted, {}, a); });
   if constexpr (ctc_in_float<T>) need([&](arena& a) { fast_ctc<T, float>(s, wanted, {}, a); });
@@ -64,7 +75,9 @@ template <class T> std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff
 }
 
 /// The fast way; false where the exact one must be gone.
-template <class T, class E> bool ctc_fast(const sequence<T>& s, ctc_rows wanted, const frame_rows& out, arena a, double least, double* loss) {
+template <class T, class E>
+bool ctc_fast(const sequence<T>& s, ctc_rows wanted, const frame_rows& out, arena a, double least,
+              double* loss) {
   fast_ctc<T, E> fast(s, wanted, out, a);
   cell<double> total{1, 0};
   *loss = fast.forward(&total);
@@ -73,9 +86,12 @@ template <class T, class E> bool ctc_fast(const sequence<T>& s, ctc_rows wanted,
   return true;
 }
 
-/// The loss of one sequence whose label is set; rows of what is wanted go to `out`, all of them.  No path: inf, and rows of 0.
-template <class T> double ctc(const ctc_input& in, const ctc_label& label, std::ptrdiff_t repeats, ctc_rows wanted, const frame_rows& out, std::ptrdiff_t width, arena rest,
-                              ctc_way* way = nullptr, ctc_way from = ctc_way::fast) {
+/// The loss of one sequence whose label is set; rows of what is wanted go to `out`, all of them.  No path:
+/// inf, and rows of 0.
+template <class T>
+double ctc(const ctc_input& in, const ctc_label& label, std::ptrdiff_t repeats, ctc_rows wanted,
+           const frame_rows& out, std::ptrdiff_t width, arena rest, ctc_way* way = nullptr,
+           ctc_way from = ctc_way::fast) {
   const sequence<T> s = make_sequence<T>(in, label);
   const bool rows = wanted != ctc_rows::none;
   double loss = __builtin_inf();
@@ -85,7 +101,9 @@ template <class T> double ctc(const ctc_input& in, const ctc_label& label, std::
       if (wanted == ctc_rows::states || from == ctc_way::exact) return false;
       if constexpr (ctc_in_float<T>) {
         gone = ctc_way::fast;
-        if (!in.log_probs && from == ctc_way::fast && ctc_fast<T, float>(s, wanted, out, rest, small_loss, &loss)) return true;
+        if (!in.log_probs && from == ctc_way::fast &&
+            ctc_fast<T, float>(s, wanted, out, rest, small_loss, &loss))
+          return true;
         if (!in.log_probs && from == ctc_way::fast && !(loss < small_loss)) return false;
       }
       gone = ctc_way::fast_in_double;
@@ -94,12 +112,14 @@ template <class T> double ctc(const ctc_input& in, const ctc_label& label, std::
     if (!fast()) {
       gone = ctc_way::exact;
       exact_ctc<T> exact(s, rows, rest);
-      if (wanted == ctc_rows::states) for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, 0);
+      if (wanted == ctc_rows::states)
+        for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, 0);
       loss = rows ? exact.value_and_rows(wanted, out) : exact.value();
     }
   }
   if (rows && !(loss < __builtin_inf()))
-    for (std::ptrdiff_t t = 0; t < s.frames; ++t) out.template fill<T>(t, width, loss == loss ? T(0) : T(loss));
+    for (std::ptrdiff_t t = 0; t < s.frames; ++t)
+      out.template fill<T>(t, width, loss == loss ? T(0) : T(loss));
   if (way) *way = gone;
   return loss;
 }

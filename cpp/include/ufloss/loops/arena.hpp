@@ -12,21 +12,26 @@
 
 UFL_BEGIN
 
-/// No memory holds so many numbers.  Sizes are cut to it and their products stop at it, so that no size ever wraps: what is beyond memory is
-/// then found out by whoever asks for it.  A few such numbers added, or one times 32, are still no overflow.
+/// No memory holds so many numbers.  Sizes are cut to it and their products stop at it, so that no size ever
+/// wraps: what is beyond memory is then found out by whoever asks for it.  A few such numbers added, or one
+/// times 32, are still no overflow.
 constexpr std::ptrdiff_t beyond_memory = PTRDIFF_MAX / 64;
 constexpr std::ptrdiff_t size_of_axis(std::ptrdiff_t n) { return n < beyond_memory ? n : beyond_memory; }
-constexpr std::ptrdiff_t size_product(std::ptrdiff_t a, std::ptrdiff_t b) { return b > 0 && a > beyond_memory / b ? beyond_memory : a * b; }
+constexpr std::ptrdiff_t size_product(std::ptrdiff_t a, std::ptrdiff_t b) {
+  return b > 0 && a > beyond_memory / b ? beyond_memory : a * b;
+}
 
 /// Deals out the caller's memory, each piece from a cache line on; without memory it only counts.
-/// Under the address sanitizer what lies between two pieces must not be touched; under the memory sanitizer a new piece was never written.
+/// Under the address sanitizer what lies between two pieces must not be touched; under the memory sanitizer a
+/// new piece was never written.
 struct arena {
   static constexpr std::size_t line = 64, most = SIZE_MAX / 4;
   char* base = nullptr;
   std::size_t used = 0;
   template <class X> X* take(std::ptrdiff_t n) {
     char* const p = base ? base + used : nullptr;
-    const std::size_t bytes = std::size_t(n) * sizeof(X), room = (bytes + line - 1) / line * line + UFL_RED_ZONES * line;
+    const std::size_t bytes = std::size_t(n) * sizeof(X),
+                      room = (bytes + line - 1) / line * line + UFL_RED_ZONES * line;
 #if UFL_RED_ZONES
     if (p) {
       ASAN_UNPOISON_MEMORY_REGION(p, bytes);

@@ -4,16 +4,21 @@
 
 UFL_BEGIN
 
-/// The two losses of the largest score but the label's: how far it comes within `distance` of the label's, with slopes 1 and -1.
+/// The two losses of the largest score but the label's: how far it comes within `distance` of the label's,
+/// with slopes 1 and -1.
 struct margin_contest : sum_loss {
-  static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."), class_label("labels", "Index of the true class.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex | nonnegative_value;
+  static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."),
+                                      class_label("labels", "Index of the true class.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value,
+                            properties = convex | nonnegative_value;
   static constexpr bool labelled = true, contest = true;
   static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1, coefficients = 1;
   template <class D> static UFL_FN D candidate(const D* x) { return x[0]; }
   /// Reads the row for NaN, which no comparison shows.
-  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select(x[0] == x[0], D(0), x[0]); }
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
+    s[0] = s[0] + select(x[0] == x[0], D(0), x[0]);
+  }
   template <class D> static UFL_FN row_result<D, 1> within(const sum_row<D>& r, D distance) {
     const D excess = (r.best - r.label) + distance;
     return {select(excess <= D(0), D(0), excess) + r.sum[0], {select(excess > D(0), D(1), D(0))}};
@@ -27,9 +32,16 @@ struct multiclass_hinge_loss : margin_contest {
   static constexpr auto name = "multiclass_hinge_loss";
   static constexpr auto summary = "Multiclass hinge loss (Crammer and Singer).";
   static constexpr auto formula = "max(0, max(scores[j] + 1 for j != labels) - scores[labels])";
-  static constexpr auto notes = "The gradient is 1 at the largest other score, the first of equals, -1 at the label, and 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention. Where the label's own class is masked out, the loss is inf.";
-  static constexpr auto source = "Crammer and Singer, On the algorithmic implementation of multiclass kernel-based vector machines, 2001; optax.losses.multiclass_hinge_loss.";
-  static constexpr auto example = ">>> ul.multiclass_hinge_loss([[2.0, 1.5, 0.0], [2.0, 0.5, 0.0]], [0, 0])\narray([0.5, 0. ])";
+  static constexpr auto notes =
+      "The gradient is 1 at the largest other score, the first of equals, -1 at the label, and 0 at the "
+      "kink. The second derivative is 0; `hess_bound` is 1 by convention. Where the label's own class is "
+      "masked out, the loss is inf.";
+  static constexpr auto source =
+      "Crammer and Singer, On the algorithmic implementation of multiclass kernel-based vector machines, "
+      "2001; optax.losses.multiclass_hinge_loss.";
+  static constexpr auto example =
+      ">>> ul.multiclass_hinge_loss([[2.0, 1.5, 0.0], [2.0, 0.5, 0.0]], [0, 0])\n"
+      "array([0.5, 0. ])";
   template <class D> static UFL_FN row_result<D, 1> finish(const sum_row<D>& r) { return within(r, D(1)); }
 };
 
@@ -37,27 +49,44 @@ struct multiclass_perceptron_loss : margin_contest {
   static constexpr auto name = "multiclass_perceptron_loss";
   static constexpr auto summary = "Multiclass perceptron loss.";
   static constexpr auto formula = "max(scores) - scores[labels]";
-  static constexpr auto notes = "The gradient is 1 at the largest score, the first of equals, and -1 at the label, or 0 where no score is larger than the label's. The second derivative is 0; `hess_bound` is 1 by convention. Where the label's own class is masked out, the loss is inf.";
-  static constexpr auto source = "Collins, Discriminative training methods for hidden Markov models, 2002; optax.losses.multiclass_perceptron_loss.";
-  static constexpr auto example = ">>> ul.multiclass_perceptron_loss([[2.0, 1.5, 0.0], [2.0, 1.5, 0.0]], [0, 1])\narray([0. , 0.5])";
+  static constexpr auto notes =
+      "The gradient is 1 at the largest score, the first of equals, and -1 at the label, or 0 where no score "
+      "is larger than the label's. The second derivative is 0; `hess_bound` is 1 by convention. Where the "
+      "label's own class is masked out, the loss is inf.";
+  static constexpr auto source =
+      "Collins, Discriminative training methods for hidden Markov models, 2002; "
+      "optax.losses.multiclass_perceptron_loss.";
+  static constexpr auto example =
+      ">>> ul.multiclass_perceptron_loss([[2.0, 1.5, 0.0], [2.0, 1.5, 0.0]], [0, 1])\n"
+      "array([0. , 0.5])";
   template <class D> static UFL_FN row_result<D, 1> finish(const sum_row<D>& r) { return within(r, D(0)); }
 };
 
 /// The true class counts 0 among the others.
 struct categorical_hinge : sum_loss {
   static constexpr auto name = "categorical_hinge";
-  static constexpr argument args[] = {row_prediction("predictions", domain::real, "Scores of the classes."), row_target("labels", domain::unit, "1 at the true class, 0 elsewhere.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex | nonnegative_value;
+  static constexpr argument args[] = {
+      row_prediction("predictions", domain::real, "Scores of the classes."),
+      row_target("labels", domain::unit, "1 at the true class, 0 elsewhere.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
+                            properties = convex | nonnegative_value;
   static constexpr bool contest = true;
   static constexpr double neutral[] = {-UFL_INF, 0};
   static constexpr int sums = 1, coefficients = 1;
   static constexpr auto summary = "Categorical hinge loss of one-hot labels.";
   static constexpr auto formula = "max(0, 1 + max((1 - labels) * predictions) - sum(labels * predictions))";
-  static constexpr auto notes = "The maximum has a 0 from the true class. The gradient is (1 - labels) at the largest term, the first of equals, minus the labels, and 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";
+  static constexpr auto notes =
+      "The maximum has a 0 from the true class. The gradient is (1 - labels) at the largest term, the first "
+      "of equals, minus the labels, and 0 at the kink. The second derivative is 0; `hess_bound` is 1 by "
+      "convention.";
   static constexpr auto source = "Axon categorical_hinge; Keras CategoricalHinge.";
-  static constexpr auto example = ">>> ul.categorical_hinge([[0.5, 0.25, 0.25]], [[1, 0, 0]])\narray([0.75])";
+  static constexpr auto example =
+      ">>> ul.categorical_hinge([[0.5, 0.25, 0.25]], [[1, 0, 0]])\n"
+      "array([0.75])";
   template <class D> static UFL_FN D candidate(const D* x) { return weigh(D(1) - x[1], x[0]); }
-  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + weigh(x[1], x[0]) + select(x[0] == x[0], D(0), x[0]); }
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
+    s[0] = s[0] + weigh(x[1], x[0]) + select(x[0] == x[0], D(0), x[0]);
+  }
   template <class D> static UFL_FN row_result<D, 1> finish(const sum_row<D>& r) {
     const D excess = (r.best - r.sum[0]) + D(1);
     return {select(excess <= D(0), D(0), excess), {select(excess > D(0), D(1), D(0))}};
@@ -67,24 +96,37 @@ struct categorical_hinge : sum_loss {
   }
 };
 
-/// The projection p of the scores on the simplex is max(0, x - t); Newton's method from t = max x - 1, which is below the solution of a
-/// convex equation, ends after as many passes as the set of classes above t changes.  With q and r the sums of p and p^2 over all classes
-/// but the label's, the loss is (q^2 + r)/2, and where the label's own score is below t what is missing there: every term is positive.
+/// The projection p of the scores on the simplex is max(0, x - t); Newton's method from t = max x - 1, which
+/// is below the solution of a convex equation, ends after as many passes as the set of classes above t
+/// changes.  With q and r the sums of p and p^2 over all classes but the label's, the loss is (q^2 + r)/2,
+/// and where the label's own score is below t what is missing there: every term is positive.
 struct multiclass_sparsemax_loss : sum_loss {
   static constexpr auto name = "multiclass_sparsemax_loss";
-  static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."), class_label("labels", "Index of the true class.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad, properties = convex | nonnegative_value, own = part_grad;
+  static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."),
+                                      class_label("labels", "Index of the true class.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
+                            properties = convex | nonnegative_value, own = part_grad;
   static constexpr bool labelled = true, contest = true;
   static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1, states = 3, sums_again = 4, coefficients = 4;
-  enum { base, threshold, begun };           // scores and threshold count from the largest score
+  enum { base, threshold, begun };  // scores and threshold count from the largest score
   static constexpr auto summary = "Sparsemax loss of an integer label.";
-  static constexpr auto formula = "sum(p * (scores - scores[labels])) + (1 - sum(p**2)) / 2\np = argmin(sum((p - scores)**2) for p >= 0, sum(p) == 1)";
-  static constexpr auto notes = "The gradient is p - onehot(labels), most of it exactly 0; the second derivative is 1 - 1/k for the k classes of p > 0 and 0 elsewhere; `hess_bound` is 1 - 1/n, or 1 for n = 1. Where the label's own class is masked out, the loss is inf.";
-  static constexpr auto source = "Martins and Astudillo, From softmax to sparsemax, 2016; optax.losses.multiclass_sparsemax_loss.";
-  static constexpr auto example = ">>> ul.multiclass_sparsemax_loss([[1.99, 1.0, -3.0]], [0])\narray([2.5e-05])";
+  static constexpr auto formula =
+      "sum(p * (scores - scores[labels])) + (1 - sum(p**2)) / 2\n"
+      "p = argmin(sum((p - scores)**2) for p >= 0, sum(p) == 1)";
+  static constexpr auto notes =
+      "The gradient is p - onehot(labels), most of it exactly 0; the second derivative is 1 - 1/k for the k "
+      "classes of p > 0 and 0 elsewhere; `hess_bound` is 1 - 1/n, or 1 for n = 1. Where the label's own "
+      "class is masked out, the loss is inf.";
+  static constexpr auto source =
+      "Martins and Astudillo, From softmax to sparsemax, 2016; optax.losses.multiclass_sparsemax_loss.";
+  static constexpr auto example =
+      ">>> ul.multiclass_sparsemax_loss([[1.99, 1.0, -3.0]], [0])\n"
+      "array([2.5e-05])";
   template <class D> static UFL_FN D candidate(const D* x) { return x[0]; }
-  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + select(x[0] == x[0], D(0), x[0]); }
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
+    s[0] = s[0] + select(x[0] == x[0], D(0), x[0]);
+  }
   template <class D> static UFL_FN void fold_again(D* s, const D* x, const D* st, mask_t<D> own) {
     const D d = x[0] - st[base], p = max(d - st[threshold], D(0));
     const auto in = d > st[threshold];
@@ -103,9 +145,12 @@ struct multiclass_sparsemax_loss : sum_loss {
     return more;
   }
   template <class D> static UFL_FN row_result<D, 4> finish(const sum_row<D>& r) {
-    const D missing = r.state[threshold] - (r.label - r.state[base]), q = select(missing >= D(0), D(1), r.again[2]);
+    const D missing = r.state[threshold] - (r.label - r.state[base]),
+            q = select(missing >= D(0), D(1), r.again[2]);
     return {(D(0.5) * fma(q, q, r.again[3]) + select(missing <= D(0), D(0), missing)) + r.sum[0],
-            {r.state[base], r.state[threshold], D(1) - D(1) / r.again[1], select(r.count > D(1), D(1) - D(1) / r.count, D(1))}, D(0) - q};
+            {r.state[base], r.state[threshold], D(1) - D(1) / r.again[1],
+             select(r.count > D(1), D(1) - D(1) / r.count, D(1))},
+            D(0) - q};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c, row_marks<D>) {
     const D d = x[0] - c[0];
@@ -115,17 +160,28 @@ struct multiclass_sparsemax_loss : sum_loss {
 
 struct smooth_labels : sum_loss {
   static constexpr auto name = "smooth_labels";
-  static constexpr argument args[] = {row_prediction("labels", domain::unit, "One-hot labels, or probabilities of the classes."), parameter("alpha", domain::real, required, "The part that is spread over all classes.")};
+  static constexpr argument args[] = {
+      row_prediction("labels", domain::unit, "One-hot labels, or probabilities of the classes."),
+      parameter("alpha", domain::real, required, "The part that is spread over all classes.")};
   static constexpr unsigned parts = part_value, vanishing = 0, properties = row_value;
   static constexpr double neutral[] = {0};
   static constexpr int sums = 1, coefficients = 2;
   static constexpr auto summary = "Labels mixed with the uniform distribution.";
   static constexpr auto formula = "(1 - alpha) * labels + alpha / n";
-  static constexpr auto notes = "n is the number of classes, or of those that `where` selects; what is masked out gives 0. With `softmax_cross_entropy_with_integer_labels`, `label_smoothing` does the same without the labels as an array.";
-  static constexpr auto source = "Szegedy et al., Rethinking the Inception architecture, 2015; optax.losses.smooth_labels; Axon apply_label_smoothing.";
-  static constexpr auto example = ">>> ul.smooth_labels([0.0, 1.0, 0.0, 0.0], 0.1)\narray([0.025, 0.925, 0.025, 0.025])";
+  static constexpr auto notes =
+      "n is the number of classes, or of those that `where` selects; what is masked out gives 0. With "
+      "`softmax_cross_entropy_with_integer_labels`, `label_smoothing` does the same without the labels as an "
+      "array.";
+  static constexpr auto source =
+      "Szegedy et al., Rethinking the Inception architecture, 2015; optax.losses.smooth_labels; Axon "
+      "apply_label_smoothing.";
+  static constexpr auto example =
+      ">>> ul.smooth_labels([0.0, 1.0, 0.0, 0.0], 0.1)\n"
+      "array([0.025, 0.925, 0.025, 0.025])";
   template <class D> static UFL_FN void fold(D*, const D*, const D*) {}
-  template <class D> static UFL_FN row_result<D, 2> finish(const sum_row<D>& r, D alpha) { return {D(0), {D(1) - alpha, alpha / r.count}}; }
+  template <class D> static UFL_FN row_result<D, 2> finish(const sum_row<D>& r, D alpha) {
+    return {D(0), {D(1) - alpha, alpha / r.count}};
+  }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) { return {fma(c[0], x[0], c[1])}; }
 };
 

@@ -5,26 +5,44 @@
 UFL_BEGIN
 
 /// What a pair costs: ramp + log(1 + tail), so that many tails can share one logarithm.
-template <class D> struct pair_cost { D ramp, tail, slope; };
-/// What loops/batch.hpp computes.  cost(x) is that of a pair with x = N - S, where S is its cosine over the temperature and N the log-sum-exp
-/// of those that its row is held against.  `inclusive`: these are all others, not only those of other labels.  `by_row`: the mean is taken
-/// over the pairs of each row, then over the rows that have any; else over all pairs.
+template <class D> struct pair_cost {
+  D ramp, tail, slope;
+};
+/// What loops/batch.hpp computes.  cost(x) is that of a pair with x = N - S, where S is its cosine over the
+/// temperature and N the log-sum-exp of those that its row is held against.  `inclusive`: these are all
+/// others, not only those of other labels.  `by_row`: the mean is taken over the pairs of each row, then over
+/// the rows that have any; else over all pairs.
 struct pair_loss : row_loss {
-  static constexpr argument args[] = {row_prediction("embeddings", domain::real, "Vectors; only their directions count."),
-                                      {"labels", role::label, domain::label, required, "Any integers: vectors of the same label belong together.", true},
-                                      parameter("temperature", domain::positive, 0.07, "What the cosines are divided by.")};
-  static constexpr unsigned parts = part_value | part_grad, vanishing = part_grad, properties = nonnegative_value;
+  static constexpr argument args[] = {
+      row_prediction("embeddings", domain::real, "Vectors; only their directions count."),
+      {"labels", role::label, domain::label, required,
+       "Any integers: vectors of the same label belong together.", true},
+      parameter("temperature", domain::positive, 0.07, "What the cosines are divided by.")};
+  static constexpr unsigned parts = part_value | part_grad, vanishing = part_grad,
+                            properties = nonnegative_value;
 };
 
 struct ntxent_loss : pair_loss {
   static constexpr auto name = "ntxent_loss";
-  static constexpr auto summary = "Normalised temperature-scaled cross-entropy (NT-Xent): each pair that belongs together against all vectors of other labels.";
-  static constexpr auto formula = "mean over i != j, labels[i] == labels[j] of -log(exp(S[i, j]) / (exp(S[i, j]) + sum over labels[k] != labels[i] of exp(S[i, k])))\n"
-                                  "S[i, j] = cos(embeddings[i], embeddings[j]) / temperature";
-  static constexpr auto notes = "Other vectors of the pair's own label are not in its denominator; where all labels are equal the loss is 0. Where no label occurs twice, value and\n"
-                                "gradient are NaN, the mean of nothing. A vector of zeros has a cosine of 0 with all others and a gradient of 0; there is no epsilon.";
-  static constexpr auto source = "optax.losses.ntxent; Chen, Kornblith, Norouzi and Hinton, A simple framework for contrastive learning of visual representations, 2020.";
-  static constexpr auto example = ">>> embeddings = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]]\n>>> ul.ntxent_loss(embeddings, [0, 0, 1, 1], temperature=0.5).round(6)\nnp.float64(0.535969)";
+  static constexpr auto summary =
+      "Normalised temperature-scaled cross-entropy (NT-Xent): each pair that belongs together against all "
+      "vectors of other labels.";
+  static constexpr auto formula =
+      "mean over i != j, labels[i] == labels[j] of -log(exp(S[i, j]) / (exp(S[i, j]) + sum over labels[k] != "
+      "labels[i] of exp(S[i, k])))\n"
+      "S[i, j] = cos(embeddings[i], embeddings[j]) / temperature";
+  static constexpr auto notes =
+      "Other vectors of the pair's own label are not in its denominator; where all labels are equal the loss "
+      "is 0. Where no label occurs twice, value and\n"
+      "gradient are NaN, the mean of nothing. A vector of zeros has a cosine of 0 with all others and a "
+      "gradient of 0; there is no epsilon.";
+  static constexpr auto source =
+      "optax.losses.ntxent; Chen, Kornblith, Norouzi and Hinton, A simple framework for contrastive learning "
+      "of visual representations, 2020.";
+  static constexpr auto example =
+      ">>> embeddings = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]]\n"
+      ">>> ul.ntxent_loss(embeddings, [0, 0, 1, 1], temperature=0.5).round(6)\n"
+      "np.float64(0.535969)";
   static constexpr bool inclusive = false, by_row = false;
   /// softplus(x)
   template <class D> static UFL_FN pair_cost<D> cost(D x) {
@@ -35,13 +53,22 @@ struct ntxent_loss : pair_loss {
 
 struct supervised_contrastive_loss : pair_loss {
   static constexpr auto name = "supervised_contrastive_loss";
-  static constexpr auto summary = "Supervised contrastive loss: each pair that belongs together against all other vectors.";
-  static constexpr auto formula = "mean over i of mean over j != i, labels[j] == labels[i] of -log(exp(S[i, j]) / sum over k != i of exp(S[i, k]))\n"
-                                  "S[i, j] = cos(embeddings[i], embeddings[j]) / temperature";
-  static constexpr auto notes = "The outer mean is over the vectors whose label another one shares; where there is none, value and gradient are NaN. A vector of zeros has a cosine\n"
-                                "of 0 with all others and a gradient of 0; there is no epsilon.";
-  static constexpr auto source = "Khosla et al., Supervised contrastive learning, 2020: L_out, divided by the number of anchors.";
-  static constexpr auto example = ">>> embeddings = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]]\n>>> ul.supervised_contrastive_loss(embeddings, [0, 0, 0, 1], temperature=0.5).round(6)\nnp.float64(1.098006)";
+  static constexpr auto summary =
+      "Supervised contrastive loss: each pair that belongs together against all other vectors.";
+  static constexpr auto formula =
+      "mean over i of mean over j != i, labels[j] == labels[i] of -log(exp(S[i, j]) / sum over k != i of "
+      "exp(S[i, k]))\n"
+      "S[i, j] = cos(embeddings[i], embeddings[j]) / temperature";
+  static constexpr auto notes =
+      "The outer mean is over the vectors whose label another one shares; where there is none, value and "
+      "gradient are NaN. A vector of zeros has a cosine\n"
+      "of 0 with all others and a gradient of 0; there is no epsilon.";
+  static constexpr auto source =
+      "Khosla et al., Supervised contrastive learning, 2020: L_out, divided by the number of anchors.";
+  static constexpr auto example =
+      ">>> embeddings = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]]\n"
+      ">>> ul.supervised_contrastive_loss(embeddings, [0, 0, 0, 1], temperature=0.5).round(6)\n"
+      "np.float64(1.098006)";
   static constexpr bool inclusive = true, by_row = true;
   /// x, which is rounded where one pair outweighs all others
   template <class D> static UFL_FN pair_cost<D> cost(D x) { return {max(x, D(0)), D(0), D(1)}; }

@@ -4,30 +4,41 @@
 
 UFL_BEGIN
 
-/// m - y (x1 - x2), every rounding of which is carried along: the side of the kink is the exact one.  At the kink: [0, 0, 0].
+/// m - y (x1 - x2), every rounding of which is carried along: the side of the kink is the exact one.  At the
+/// kink: [0, 0, 0].
 struct margin_ranking_loss {
   static constexpr auto name = "margin_ranking_loss";
-  static constexpr argument args[] = {prediction("predictions1", domain::real, "Scores of the first items."), prediction("predictions2", domain::real, "Scores of the second items."),
-                                      target("targets", domain::sign, "1 where the first item should score higher, -1 where the second should."),
-                                      parameter("margin", domain::real, 0.0, "By how much it should.")};
-  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value, properties = convex | nonnegative_value | light;
+  static constexpr argument args[] = {
+      prediction("predictions1", domain::real, "Scores of the first items."),
+      prediction("predictions2", domain::real, "Scores of the second items."),
+      target("targets", domain::sign,
+             "1 where the first item should score higher, -1 where the second should."),
+      parameter("margin", domain::real, 0.0, "By how much it should.")};
+  static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_value,
+                            properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Margin ranking loss of two scores.";
   static constexpr auto formula = "max(0, margin - targets * (predictions1 - predictions2))";
-  static constexpr auto notes = "The gradient is 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";
+  static constexpr auto notes =
+      "The gradient is 0 at the kink. The second derivative is 0; `hess_bound` is 1 by convention.";
   static constexpr auto source = "Axon margin_ranking; torch margin_ranking_loss.";
-  static constexpr auto example = ">>> ul.margin_ranking_loss([1.0, 0.5], [0.2, 2.0], [1, 1], margin=0.1)\narray([0. , 1.6])";
+  static constexpr auto example =
+      ">>> ul.margin_ranking_loss([1.0, 0.5], [0.2, 2.0], [1, 1], margin=0.1)\n"
+      "array([0. , 1.6])";
   template <class V> static UFL_FN jet<V> eval(V x1, V x2, V y, V margin) {
     auto d = two_diff(x1, x2);
     V k = y;
-    if (const auto over = !(abs(d.hi) < inf<V>()); UFL_UNLIKELY(!all(!over))) {            // the difference may overflow before its weight
+    if (const auto over = !(abs(d.hi) < inf<V>());
+        UFL_UNLIKELY(!all(!over))) {  // the difference may overflow before its weight
       d = {select(over, half_difference(x1, x2), d.hi), select(over, V(0), d.lo)};
       k = select(over, y + y, y);
     }
     const auto p = two_product(k, d.hi);
     const auto s = two_diff(margin, p.hi);
-    const V low = (s.lo - p.lo) - k * d.lo, h = s.hi + select(low == low, low, V(0));     // an infinite word's rest is NaN
-    const auto active = (h > V(0)) | ((margin == V(0)) & opposed(y, d.hi));                // the product may underflow
-    return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1), select(active, y, V(0))});
+    const V low = (s.lo - p.lo) - k * d.lo,
+            h = s.hi + select(low == low, low, V(0));                        // an infinite word's rest is NaN
+    const auto active = (h > V(0)) | ((margin == V(0)) & opposed(y, d.hi));  // the product may underflow
+    return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1),
+                               select(active, y, V(0))});
   }
 };
 

@@ -4,32 +4,51 @@
 
 UFL_BEGIN
 
-/// The loss is W/(tp + W + smooth), W the weighted false ones: nothing cancels.  W and the whole grow with p_j by alpha (1 - t) - beta t
-/// and t more; the gradient is formed from shares of the whole, W's and the rest's, of which neither is 1 minus the other.
+/// The loss is W/(tp + W + smooth), W the weighted false ones: nothing cancels.  W and the whole grow with
+/// p_j by alpha (1 - t) - beta t and t more; the gradient is formed from shares of the whole, W's and the
+/// rest's, of which neither is 1 minus the other.
 struct tversky_loss : sum_loss {
   static constexpr auto name = "tversky_loss";
-  static constexpr argument args[] = {row_prediction("predictions", domain::unit, "Probabilities that a pixel belongs to the region."), row_target("targets", domain::unit, "0 or 1 for each pixel, or a probability."),
-                                      parameter("smooth", domain::nonnegative, 1.0, "Added to both parts of the fraction."), parameter("alpha", domain::nonnegative, 0.5, "Weight of false positives."), parameter("beta", domain::nonnegative, 0.5, "Weight of false negatives.")};
-  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad | part_hess, properties = nonnegative_value;
+  static constexpr argument args[] = {
+      row_prediction("predictions", domain::unit, "Probabilities that a pixel belongs to the region."),
+      row_target("targets", domain::unit, "0 or 1 for each pixel, or a probability."),
+      parameter("smooth", domain::nonnegative, 1.0, "Added to both parts of the fraction."),
+      parameter("alpha", domain::nonnegative, 0.5, "Weight of false positives."),
+      parameter("beta", domain::nonnegative, 0.5, "Weight of false negatives.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad | part_hess,
+                            properties = nonnegative_value;
   static constexpr double neutral[] = {0, 0};
   static constexpr int sums = 3, coefficients = 6;
   static constexpr auto summary = "Tversky loss of a region; with alpha = beta = 1/2 the dice loss.";
-  static constexpr auto formula = "1 - (tp + smooth) / (tp + alpha * fp + beta * fn + smooth)\ntp = sum(p * t), fp = sum(p * (1 - t)), fn = sum((1 - p) * t),  p = predictions, t = targets";
-  static constexpr auto notes = "The row is all pixels of one region. An empty region without predictions and smooth = 0 gives 0. The second derivative may be negative; `hess_bound` is 2 (G / (tp + alpha * fp + beta * fn + smooth))**2, G the largest of 1, alpha and beta.";
-  static constexpr auto source = "Salehi et al., Tversky loss function for image segmentation, 2017; optax.losses.dice_loss of one class.";
-  static constexpr auto example = ">>> ul.tversky_loss([[1.0, 0.5, 0.0]], [[1.0, 1.0, 0.0]], smooth=0.0)\narray([0.14285714])";
+  static constexpr auto formula =
+      "1 - (tp + smooth) / (tp + alpha * fp + beta * fn + smooth)\n"
+      "tp = sum(p * t), fp = sum(p * (1 - t)), fn = sum((1 - p) * t),  p = predictions, t = targets";
+  static constexpr auto notes =
+      "The row is all pixels of one region. An empty region without predictions and smooth = 0 gives 0. The "
+      "second derivative may be negative; `hess_bound` is 2 (G / (tp + alpha * fp + beta * fn + smooth))**2, "
+      "G the largest of 1, alpha and beta.";
+  static constexpr auto source =
+      "Salehi et al., Tversky loss function for image segmentation, 2017; optax.losses.dice_loss of one "
+      "class.";
+  static constexpr auto example =
+      ">>> ul.tversky_loss([[1.0, 0.5, 0.0]], [[1.0, 1.0, 0.0]], smooth=0.0)\n"
+      "array([0.14285714])";
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = fma(x[0], x[1], s[0]);
     s[1] = fma(x[0], D(1) - x[1], s[1]);
     s[2] = fma(D(1) - x[0], x[1], s[2]);
   }
   template <class D> static UFL_FN row_result<D, 6> finish(const sum_row<D>& r, D smooth, D alpha, D beta) {
-    const D right = r.sum[0] + smooth, wrong = alpha * r.sum[1] + beta * r.sum[2], all = right + wrong, inverse = select(all == D(0), D(0), D(1) / all);
+    const D right = r.sum[0] + smooth, wrong = alpha * r.sum[1] + beta * r.sum[2], all = right + wrong,
+            inverse = select(all == D(0), D(0), D(1) / all);
     const D g = max(max(alpha, beta), D(1)) * inverse;
-    return {wrong * inverse, {wrong * inverse, right * inverse, inverse, alpha, beta, select(all == D(0), D(1), D(2) * (g * g))}};
+    return {
+        wrong * inverse,
+        {wrong * inverse, right * inverse, inverse, alpha, beta, select(all == D(0), D(1), D(2) * (g * g))}};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {
-    const D change = fma(neg(c[4]), x[1], c[3] * (D(1) - x[1])), growth = x[1] + change, grad = fma(change, c[1], neg(c[0] * x[1])) * c[2];
+    const D change = fma(neg(c[4]), x[1], c[3] * (D(1) - x[1])), growth = x[1] + change,
+            grad = fma(change, c[1], neg(c[0] * x[1])) * c[2];
     return {D(0), grad, D(-2) * grad * growth * c[2], c[5]};
   }
 };
@@ -37,7 +56,7 @@ struct tversky_loss : sum_loss {
 /// p and q = 1 - p of scores, both with all their digits.
 struct softmax_with_complement : softmax {
   static constexpr auto name = "softmax_with_complement";
-  static constexpr unsigned parts = part_value | part_grad;      // q goes where others have their gradient
+  static constexpr unsigned parts = part_value | part_grad;  // q goes where others have their gradient
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V*) { return {e.p, e.q}; }
 };
 
