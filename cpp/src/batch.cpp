@@ -1,7 +1,7 @@
 // Every loop of every loss over a batch, as kernels.cpp has it for the elementwise ones.
-#include "ufloss/loops/batch.hpp"
 #include <cstdlib>
 #include "kernel_unit.hpp"
+#include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/registry_batch.hpp"
 
 UFL_BEGIN

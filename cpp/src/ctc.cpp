@@ -1,7 +1,7 @@
 // Every loop of CTC, as kernels.cpp has it for the elementwise losses.
 #include <cstdlib>
 #include "kernel_unit.hpp"
-#include "ufloss/loops/sequence.hpp"
+#include "ufloss/kinds/lattice/loop.hpp"
 
 UFL_BEGIN
 namespace {

@@ -2,7 +2,7 @@
 // kernels.cpp exports.
 #pragma once
 #include <cstddef>
-#include "ufloss/core/describe.hpp"
+#include "ufloss/describe.hpp"
 
 namespace ufloss {
 

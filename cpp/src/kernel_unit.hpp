@@ -4,8 +4,8 @@
 #include <cfenv>
 #include <type_traits>
 #include "dispatch.hpp"
-#include "ufloss/core/row.hpp"
-#include "ufloss/loops/elementwise.hpp"
+#include "ufloss/kinds/elementwise/loop.hpp"
+#include "ufloss/kinds/row/loss.hpp"
 
 #define UFL_JOIN_(a, b) a##b
 #define UFL_JOIN(a, b) UFL_JOIN_(a, b)

@@ -1,6 +1,6 @@
 // What losses of regions need beside the row losses, as rows.cpp has its loops; no ufunc of its own is made
 // public of it.
-#include "ufloss/loops/regions.hpp"
+#include "ufloss/kinds/row/regions.hpp"
 #include "row_loop.hpp"
 #include "ufloss/losses/segmentation.hpp"
 

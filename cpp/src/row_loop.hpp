@@ -1,7 +1,7 @@
 // The loop of a row loss, as NumPy calls it.
 #pragma once
 #include "kernel_unit.hpp"
-#include "ufloss/loops/row.hpp"
+#include "ufloss/kinds/row/loop.hpp"
 
 UFL_BEGIN
 namespace {

@@ -1,5 +1,5 @@
 // The sum behind fused reductions, and what losses of regions need, as kernels.cpp has its loops.
-#include "ufloss/loops/sums.hpp"
+#include "ufloss/reduce/sums.hpp"
 #include "line.hpp"
 #include "row_loop.hpp"
 

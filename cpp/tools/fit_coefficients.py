@@ -6,7 +6,7 @@ The error is measured relative to `scale(x)` (the size of the final result), so 
 the fit costs. After a solve the lowest coefficient is rounded to the target type and frozen, then the rest is
 solved again. Needs mpmath only; runs in about a minute.  From the project's root:
 
-    python cpp/tools/fit_coefficients.py > cpp/include/ufloss/core/coefficients.hpp
+    python cpp/tools/fit_coefficients.py > cpp/include/ufloss/vocabulary/coefficients.hpp
 """
 
 from mpmath import mp, mpf

@@ -1,6 +1,5 @@
 // Losses over a batch: near the textbook's sums over all pairs, the same bits for every layout, and nothing
 // touched outside the operands and the memory that was asked for.
-#include "ufloss/loops/batch.hpp"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -8,6 +7,7 @@
 #include <random>
 #include <vector>
 #include "check.hpp"
+#include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/registry_batch.hpp"
 
 using namespace ufloss;

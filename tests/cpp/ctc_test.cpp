@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 #include "check.hpp"
-#include "ufloss/loops/sequence.hpp"
+#include "ufloss/kinds/lattice/loop.hpp"
 
 using namespace ufloss;
 

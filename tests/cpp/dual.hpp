@@ -7,8 +7,8 @@
 //    tolerance of a comparison, so no loss needs one of its own, and cancellation is allowed for where it
 //    happens.
 // c) A comparison that a shift of the seeded input by 1e-6 could turn marks the point: there the derivative
-// may not exist. d) The functions of core/elementary.hpp are templates of the value type; ours are not, so
-// overload resolution prefers them, and
+// may not exist. d) The functions of vocabulary/elementary.hpp are templates of the value type; ours are not,
+// so overload resolution prefers them, and
 //    argument-dependent lookup finds them.  Low words are 0: a dual's sum is exact.  A function that is
 //    missing here fails to compile.
 // e) A fitted polynomial stands for a function whose derivatives it does not share to the last digits: poly()
@@ -16,7 +16,7 @@
 //    Taylor series instead.
 #pragma once
 #include <cmath>
-#include "ufloss/core/loss.hpp"
+#include "ufloss/loss.hpp"
 
 UFL_BEGIN
 

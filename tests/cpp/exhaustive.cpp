@@ -1,5 +1,5 @@
-// The vocabulary of core/elementary.hpp against its stated bounds: float functions on every one of the 2^32
-// floats, double ones on samples.
+// The vocabulary of vocabulary/elementary.hpp against its stated bounds: float functions on every one of the
+// 2^32 floats, double ones on samples.
 //
 //   exhaustive_<isa> isa_<isa> [stride of the floats = 1] [samples of a double function = 300000]
 //
@@ -13,7 +13,7 @@
 #include <random>
 #include <thread>
 #include "check.hpp"
-#include "ufloss/core/elementary.hpp"
+#include "ufloss/vocabulary/elementary.hpp"
 #if defined(UFLOSS_TEST_QUADMATH)
 #include <quadmath.h>
 #endif

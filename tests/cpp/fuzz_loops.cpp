@@ -35,7 +35,7 @@
 #include <vector>
 #include "dispatch.hpp"
 #include "line.hpp"
-#include "ufloss/core/half.hpp"
+#include "ufloss/vocabulary/half.hpp"
 
 using namespace ufloss;
 using namespace ufloss::dispatch;

@@ -1,5 +1,5 @@
 // float16: all 65536 of them to float and back, and the rounding of floats against its definition.
-#include "ufloss/core/half.hpp"
+#include "ufloss/vocabulary/half.hpp"
 #include <cmath>
 #include <cstring>
 #include "check.hpp"

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 #include "check.hpp"
-#include "ufloss/loops/row.hpp"
+#include "ufloss/kinds/row/loop.hpp"
 #include "ufloss/losses/divergence.hpp"
 #include "ufloss/losses/multiclass.hpp"
 #include "ufloss/losses/similarity.hpp"

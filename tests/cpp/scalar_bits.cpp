@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 #include "check.hpp"
-#include "ufloss/loops/batch.hpp"
-#include "ufloss/loops/sequence.hpp"
-#include "ufloss/loops/sums.hpp"
+#include "ufloss/kinds/lattice/loop.hpp"
+#include "ufloss/kinds/pairs/loop.hpp"
+#include "ufloss/reduce/sums.hpp"
 #include "ufloss/registry_batch.hpp"
 #include "ufloss/ufloss.hpp"
 

@@ -4,6 +4,6 @@
 #include "ufloss/registry.hpp"
 #include "ufloss/registry_rows.hpp"
 #if !defined(__CUDACC__)
-#include "ufloss/loops/elementwise.hpp"
-#include "ufloss/loops/row.hpp"
+#include "ufloss/kinds/elementwise/loop.hpp"
+#include "ufloss/kinds/row/loop.hpp"
 #endif

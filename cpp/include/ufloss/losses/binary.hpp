@@ -1,6 +1,6 @@
 // Losses of a binary target: margins, logits and probabilities.
 #pragma once
-#include "ufloss/core/loss.hpp"
+#include "ufloss/loss.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Losses that draw an anchor to a positive example and away from a negative one.
 #pragma once
-#include "ufloss/core/row.hpp"
+#include "ufloss/kinds/row/loss.hpp"
 
 UFL_BEGIN
 

@@ -5,7 +5,7 @@
 // phi(d) = exp(d) - 1 - d, which keeps the neighbourhood of the minimum; away from it the terms are summed as
 // they stand.
 #pragma once
-#include "ufloss/core/loss.hpp"
+#include "ufloss/loss.hpp"
 
 UFL_BEGIN
 

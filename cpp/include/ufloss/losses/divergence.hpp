@@ -1,6 +1,6 @@
 // Divergences between a prediction and a target distribution: point by point, and summed over rows.
 #pragma once
-#include "ufloss/core/row.hpp"
+#include "ufloss/kinds/row/loss.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Margin losses of a row of scores, the sparsemax loss, and the smoothing of labels.
 #pragma once
-#include "ufloss/core/row.hpp"
+#include "ufloss/kinds/row/loss.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Losses of an order between predictions.
 #pragma once
-#include "ufloss/core/loss.hpp"
+#include "ufloss/loss.hpp"
 
 UFL_BEGIN
 

@@ -1,6 +1,6 @@
 // Losses of a real prediction and a real target.
 #pragma once
-#include "ufloss/core/loss.hpp"
+#include "ufloss/loss.hpp"
 
 UFL_BEGIN
 

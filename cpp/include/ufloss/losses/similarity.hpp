@@ -1,6 +1,6 @@
 // Similarities and distances of the directions of two vectors.
 #pragma once
-#include "ufloss/core/row.hpp"
+#include "ufloss/kinds/row/loss.hpp"
 
 UFL_BEGIN
 

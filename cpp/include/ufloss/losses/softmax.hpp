@@ -4,7 +4,7 @@
 // exp(x) = m + log1p(R), and 1 - P of a single largest element is R/(1+R): nothing of a confident row is lost
 // to the 1 that dominates it.
 #pragma once
-#include "ufloss/core/row.hpp"
+#include "ufloss/kinds/row/loss.hpp"
 
 UFL_BEGIN
 

@@ -1,0 +1,403 @@
+// Row losses over strided arrays: the operands of a gufunc's loop, tile by tile.
+#pragma once
+#include <cstdlib>
+#include "ufloss/kinds/row/fetch.hpp"
+#include "ufloss/kinds/row/shape.hpp"
+#include "ufloss/kinds/row/softmax_rows.hpp"
+#include "ufloss/kinds/row/sum_rows.hpp"
+#include "ufloss/memory/arena.hpp"
+
+UFL_BEGIN
+
+/// What of a call may lie on the stack.  Threads may have as little as 96 KiB, of which the caller has taken
+/// some.
+constexpr std::ptrdiff_t row_stack = 32 * 1024;
+
+/// One call of a loop over rows of storage type S that are computed in T; results and scalars are of type O.
+template <class S, class O, class T> struct row_loop {
+  const row_shape& shape;
+  const row_kernel<T>& kernel;
+  row_operand in[max_along + max_scalars + 1], out[max_row_outputs], mask_storage;
+  const row_operand* mask = nullptr;
+  std::ptrdiff_t rows, n;
+  bool varies = false;    ///< a scalar differs from row to row
+  bool went_bad = false;  ///< a label became none after it was checked: another thread wrote to it
+  bad_label late;         ///< which
+  static constexpr bool rounds = sizeof(O) < sizeof(T);
+  T *copies[max_along], *terms = nullptr,
+                        *results[max_row_outputs];  ///< places for what cannot be used as it lies
+
+  /// args, dims, steps as NumPy hands them to the loop of a gufunc; the mask is the last input.
+  row_loop(const row_shape& sh, const row_kernel<T>& k, char* const* args, const std::ptrdiff_t* dims,
+           const std::ptrdiff_t* steps, bool masked)
+      : shape(sh), kernel(k), rows(dims[0]), n(dims[1]) {
+    const std::ptrdiff_t* core = steps + shape.nin + masked + shape.nout;
+    for (int a = 0, l = 0; a < shape.nin; ++a) {
+      const bool lies = l < shape.lying && shape.along[l] == a;
+      in[a] = {args[a], steps[a], lies ? *core++ : 0};
+      l += lies;
+    }
+    if (masked) {
+      mask_storage = {args[shape.nin], steps[shape.nin], *core++};
+      mask = &mask_storage;
+    }
+    for (int k = 0; k < shape.nout; ++k) {
+      const int at = shape.nin + masked + k;
+      out[k] = {args[at], steps[at], shape.has_value && k == 0 ? 0 : *core++};
+    }
+    for (int k = 0; k < shape.scalars; ++k) varies = varies || !same_for_all(k);
+  }
+  const row_operand& x() const { return in[shape.along[0]]; }
+  const row_operand& row_out(int k) const { return out[k + shape.has_value]; }
+  long long label_of(std::ptrdiff_t r) const {
+    std::int64_t label;
+    __builtin_memcpy(&label, in[shape.label].template at<char>(r, 0), sizeof label);
+    return label;
+  }
+  bool selected(std::ptrdiff_t r, std::ptrdiff_t i) const { return !mask || *mask->template at<char>(r, i); }
+  template <class From = S> static T get(const row_operand& a, std::ptrdiff_t r, std::ptrdiff_t i) {
+    return T(storage<From>::get(*a.template at<From>(r, i)));
+  }
+  static void put(const row_operand& a, std::ptrdiff_t r, std::ptrdiff_t i, T x) {
+    *a.template at<O>(r, i) = storage<O>::put(typename storage<O>::compute(x));
+  }
+  T neutral(int a) const { return T(shape.neutral[a]); }
+
+  /// The first label that is no class, in a row that takes part.
+  bool find_bad_label(bad_label* bad) const {
+    if (shape.label >= 0)
+      for (std::ptrdiff_t r = 0; r < rows; ++r) {
+        const long long l = label_of(r);
+        if ((l < 0 || l >= n) && (!mask || count_selected(*mask, r, n) > 0)) {
+          *bad = {l, r, n};
+          return true;
+        }
+      }
+    return false;
+  }
+  bool runs_long() const { return n >= short_row<T>; }
+  /// A block of a long row, and how many rows are worked on together.
+  std::ptrdiff_t in_block() const { return n < block_length<T> ? n : block_length<T>; }
+  std::ptrdiff_t rows_together() const {
+    return n > block_length<T> ? 1 : 4 * block_length<T> / n < 16 ? 4 * block_length<T> / n : 16;
+  }
+  bool keeps_terms_in_result() const { return shape.keeps_terms && lies_ready<O, T>(row_out(0)); }
+  /// Takes the memory that the call needs beside its operands.
+  unsigned char* take_memory(arena& a) {
+    unsigned char* const memory = a.template take<unsigned char>(std::ptrdiff_t(kernel.size));
+    if (runs_long()) {
+      for (int k = 0; k < shape.lying; ++k)
+        copies[k] = mask || !lies_ready<S, T>(in[shape.along[k]]) ? a.template take<T>(in_block()) : nullptr;
+      for (int k = 0; k < shape.outputs; ++k)
+        results[k] = lies_ready<O, T>(row_out(k)) ? nullptr : a.template take<T>(in_block());
+      if (shape.keeps_terms && !keeps_terms_in_result())
+        terms = a.template take<T>(rows_together() * in_block());
+    } else {
+      for (int k = 0; k < shape.lying; ++k) copies[k] = a.template take<T>(n * tile);
+      for (int k = 0; k < shape.outputs; ++k) results[k] = a.template take<T>(n * tile);
+      terms = shape.outputs > 0
+                  ? results[0]
+                  : a.template take<T>(n * tile);  // an element's term is read before its results are written
+    }
+    return memory;
+  }
+  bool same_for_all(int k) const { return in[shape.scalar[k]].outer == 0; }
+  void set_scalar(tile_base<T>& t, int i, std::ptrdiff_t r, int k) const {
+    const double p = t.scalar[k][i] = double(get<O>(in[shape.scalar[k]], r, 0));
+    t.invalid[i] |= !inside(shape.scalar_in[k], p);
+  }
+  /// What every row has alike, to the first places of the tile.
+  void prepare(tile_base<T>& t, int places) const {
+    for (int i = 0; i < places; ++i) {
+      t.count[i] = double(n);
+      t.label_at[i] = -1;
+      t.invalid[i] = false;
+      for (int k = 0; k < shape.scalars; ++k)
+        if (same_for_all(k)) set_scalar(t, i, 0, k);
+    }
+  }
+  UFL_FN bool is_class(long long label) const { return std::uint64_t(label) < std::uint64_t(n); }
+  /// What of row r does not lie along it and is its own, to place i of the tile.  A label is read this once:
+  /// what find_bad_label() saw may have been written over, and everything else goes by the tile's copy, which
+  /// is a class or -1.
+  void set_scalars(tile_base<T>& t, int i, std::ptrdiff_t r) {
+    if (mask) t.count[i] = double(count_selected(*mask, r, n));
+    if (shape.label >= 0) {
+      const long long l = label_of(r);
+      const bool good = is_class(l);
+      if (!good && (!mask || t.count[i] > 0)) {
+        went_bad = true;
+        late = {l, r, n};
+      }
+      t.label[i] = good && selected(r, l) ? double(get(x(), r, l)) : shape.neutral[0];
+      t.label_at[i] = good ? double(l) : -1;
+    }
+    if (varies) {
+      t.invalid[i] = false;
+      for (int k = 0; k < shape.scalars; ++k) set_scalar(t, i, r, k);
+    }
+  }
+  /// The same as in place i, to place `to`.
+  void copy_scalars(tile_base<T>& t, int to, int i) const {
+    t.count[to] = t.count[i];
+    t.label[to] = t.label[i];
+    t.label_at[to] = t.label_at[i];
+    t.invalid[to] = t.invalid[i];
+    for (int k = 0; k < shape.scalars; ++k) t.scalar[k][to] = t.scalar[k][i];
+  }
+  /// Rows [r0, r0 + m), the last again in places up to `padded`.  Short rows spend as long here as on
+  /// exponentials: one plain loop.
+  void set_all_scalars(tile_base<T>& t, std::ptrdiff_t r0, int m, int padded) {
+    if (mask || varies)
+      for (int i = 0; i < m; ++i) set_scalars(t, i, r0 + i);
+    else if (shape.label >= 0) {
+      const row_operand logits = x();
+      for (int i = 0; i < m; ++i) {
+        long long l = label_of(r0 + i);  // this once, as in set_scalars()
+        if (UFL_UNLIKELY(!is_class(l))) {
+          went_bad = true;
+          late = {l, r0 + i, n};
+          l = 0;
+        }
+        t.label[i] = double(get(logits, r0 + i, l));
+        t.label_at[i] = double(l);
+      }
+    }
+    for (int i = m; i < padded; ++i) copy_scalars(t, i, m - 1);
+  }
+  /// The value; derivatives at the label, which are formed apart; and what is masked out of a row of NaN.
+  void put_rest(const tile_base<T>& t, int i, std::ptrdiff_t r) const {
+    const bool masked_out = t.count[i] == 0 && mask;
+    if (shape.has_value)
+      put(out[0], r, 0, masked_out ? T(0) : t.invalid[i] ? T(__builtin_nan("")) : t.value[i]);
+    if (t.invalid[i] && !masked_out)
+      for (int k = 0; k < shape.outputs; ++k)
+        for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r, j, T(__builtin_nan("")));
+    else if (shape.own_grad_at >= 0 || shape.own_hess_at >= 0) {
+      const std::ptrdiff_t l = std::ptrdiff_t(t.label_at[i]);
+      if (l >= 0 && selected(r, l)) {
+        if (shape.own_grad_at >= 0) put(row_out(shape.own_grad_at), r, l, t.own_grad[i]);
+        if (shape.own_hess_at >= 0) put(row_out(shape.own_hess_at), r, l, t.own_hess[i]);
+      }
+    }
+    if (mask && t.invalid[i] && !masked_out)
+      for (int k = 0; k < shape.outputs; ++k)
+        for (std::ptrdiff_t j = 0; j < n; ++j)
+          if (!selected(r, j)) put(row_out(k), r, j, T(shape.masked));
+  }
+  void put_all_rest(const tile_base<T>& t, std::ptrdiff_t r0, int m) const {
+    if (mask || varies || t.invalid[0]) {
+      for (int i = 0; i < m; ++i) put_rest(t, i, r0 + i);
+      return;
+    }
+    if (shape.has_value)
+      for (int i = 0; i < m; ++i) put(out[0], r0 + i, 0, t.value[i]);
+    const auto put_own = [&](int k, const T* from) {
+      for (int i = 0; i < m; ++i)
+        if (t.label_at[i] >= 0) put(row_out(k), r0 + i, std::ptrdiff_t(t.label_at[i]), from[i]);
+    };
+    if (shape.own_grad_at >= 0) put_own(shape.own_grad_at, t.own_grad);
+    if (shape.own_hess_at >= 0) put_own(shape.own_hess_at, t.own_hess);
+  }
+  /// Can rows be brought into columns, and back, a square of numbers at a time?
+  template <class X> bool in_squares(const row_operand& a) const {
+    return lanes<T> > 1 && lies_ready<X, T>(a) && n >= lanes<T>;
+  }
+  /// f(j) for the first columns of squares that cover a row; the last may overlap the one before.
+  template <class F> void each_square(F f) const {
+    for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>);
+  }
+  /// Rows [r0, r0 + m) of an operand down the columns of the tile, the last again in columns up to `padded`.
+  UFL_NOINLINE void place(const row_operand& a, std::ptrdiff_t r0, int m, int padded, T* columns) const {
+    const auto row = [&](int i) { return r0 + (i < m ? i : m - 1); };
+    if (in_squares<S>(a)) {
+      for (int i = 0; i < padded; i += lanes<T>)
+        each_square([&](std::ptrdiff_t j) UFL_INLINE {
+          native<T> square[lanes<T>];
+          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(a.template at<T>(row(i + k), j));
+          transpose(square);
+          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], columns + (j + k) * tile + i);
+        });
+      return;
+    }
+    for (int i = 0; i < padded; ++i) {
+      const char* p = a.data + row(i) * a.outer;
+      for (std::ptrdiff_t j = 0; j < n; ++j)
+        columns[j * tile + i] = T(storage<S>::get(*reinterpret_cast<const S*>(p + j * a.core)));
+    }
+  }
+  /// Columns of the tile as rows [r0, r0 + m) of a result.
+  UFL_NOINLINE void put_columns(const row_operand& a, std::ptrdiff_t r0, int m, const T* columns) const {
+    int i = 0;
+    if (in_squares<O>(a))
+      for (; i + lanes<T> <= m; i += lanes<T>)
+        each_square([&](std::ptrdiff_t j) UFL_INLINE {
+          native<T> square[lanes<T>];
+          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(columns + (j + k) * tile + i);
+          transpose(square);
+          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], a.template at<T>(r0 + i + k, j));
+        });
+    for (; i < m; ++i)
+      for (std::ptrdiff_t j = 0; j < n; ++j) put(a, r0 + i, j, columns[j * tile + i]);
+  }
+  /// What is masked out of rows [r0, r0 + m), in columns up to `padded`, becomes `pad`.
+  UFL_NOINLINE void blank_columns(std::ptrdiff_t r0, int m, int padded, T pad, T* columns) const {
+    for (int i = 0; i < padded; ++i) {
+      const char* keep = mask->template at<char>(r0 + (i < m ? i : m - 1), 0);
+      for (std::ptrdiff_t j = 0; j < n; ++j, keep += mask->core) {
+        T& x = columns[j * tile + i];
+        const T both[] = {pad, x};
+        x = both[*keep != 0];  // no branch: nobody could foresee it
+      }
+    }
+  }
+  void run_short(tile_base<T>& t) {
+    const T* from[max_along];
+    for (int a = 0; a < shape.lying; ++a) from[a] = copies[a];
+    prepare(t, rows < tile ? int(rows + lanes<T> - 1) / lanes<T> * lanes<T> : tile);
+    for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += tile) {
+      const int m = int(rows - r0 < tile ? rows - r0 : tile),
+                padded = (m + lanes<T> - 1) / lanes<T> * lanes<T>;
+      for (int a = 0; a < shape.lying; ++a) {
+        place(in[shape.along[a]], r0, m, padded, copies[a]);
+        if (mask) blank_columns(r0, m, padded, neutral(a), copies[a]);
+      }
+      set_all_scalars(t, r0, m, padded);  // looks at rows that are in the cache by now
+      kernel.fold_short(t, padded, from, n, terms);
+      while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
+      kernel.finish_short(t, padded);
+      if (shape.outputs > 0) {
+        kernel.spread_short(t, padded, from, n, terms, results);
+        for (int k = 0; k < shape.outputs; ++k) {
+          if (rounds && k == shape.bound_at)
+            for (std::ptrdiff_t j = 0; j < n; ++j) keep_positive<O>(results[k] + j * tile, m);
+          if (mask) blank_columns(r0, m, m, T(shape.masked), results[k]);
+          put_columns(row_out(k), r0, m, results[k]);
+        }
+      }
+      put_all_rest(t, r0, m);
+    }
+  }
+  /// Puts what a masked result is to elements [from, from + k) of row r, which lie at `to`.
+  void blank(T* to, std::ptrdiff_t r, std::ptrdiff_t from, std::ptrdiff_t k) const {
+    const T pad = T(shape.masked);
+    if (is_dense(mask)) copy_selected(to, to, mask->template at<char>(r, from), k, pad);
+    else
+      for (std::ptrdiff_t i = 0; i < k; ++i) to[i] = selected(r, from + i) ? to[i] : pad;
+  }
+  void run_long(tile_base<T>& t) {
+    constexpr std::ptrdiff_t most = block_length<T>;
+    const bool one_block = n <= most;
+    const std::ptrdiff_t side_by_side = rows_together();
+    const bool direct = keeps_terms_in_result();
+    const T* from[max_along];
+    const auto fetch_all = [&](int i, std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k) {
+      const row_operand* const some = mask && t.count[i] != double(n) ? mask : nullptr;
+      for (int a = 0; a < shape.lying; ++a)
+        from[a] = fetch<S, T>(in[shape.along[a]], some, r, b, k, copies[a], neutral(a));
+    };
+    const auto masked_out = [&](int i) { return mask && t.count[i] == 0; };
+    const auto length = [&](std::ptrdiff_t b) { return n - b < most ? n - b : most; };
+    prepare(t, int(rows < side_by_side ? rows : side_by_side) +
+                   1);  // a long row needs a place beside its own for the block that is added next
+    for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += side_by_side) {
+      const int m = int(rows - r0 < side_by_side ? rows - r0 : side_by_side);
+      const auto place_of_terms = [&](int i, std::ptrdiff_t b) -> T* {
+        if (!shape.keeps_terms) return nullptr;
+        return direct ? row_out(0).template at<T>(r0 + i, b) : one_block ? terms + i * n : terms;
+      };
+      for (int i = 0; i < m; ++i) {
+        set_scalars(t, i, r0 + i);
+        const std::ptrdiff_t k = masked_out(i) ? 0 : length(0);
+        fetch_all(i, r0 + i, 0, k);
+        kernel.fold(t, i, from, 0, k, place_of_terms(i, 0));
+      }
+      kernel.settle(t, m);
+      if (!one_block) copy_scalars(t, 1, 0);  // one row: the others of the tile are free
+      for (std::ptrdiff_t b = most; b < n && !masked_out(0); b += most) {
+        fetch_all(0, r0, b, length(b));
+        kernel.fold(t, 1, from, b, length(b), direct ? place_of_terms(0, b) : nullptr);
+        kernel.add_block(t, 0, 1);
+      }
+      while (kernel.refine && kernel.refine(t, m))
+        for (int i = 0; i < m; ++i)
+          for (std::ptrdiff_t b = 0; t.again[i] && b < n; b += most) {
+            fetch_all(i, r0 + i, b, length(b));
+            kernel.fold_again(t, i, from, b, length(b));
+          }
+      kernel.finish(t, m);
+      if (shape.outputs > 0)
+        for (int i = 0; i < m; ++i)
+          for (std::ptrdiff_t b = 0; b < n; b += most) {
+            const std::ptrdiff_t k = length(b), r = r0 + i;
+            if (masked_out(i)) {
+              for (int o = 0; o < shape.outputs; ++o)
+                for (std::ptrdiff_t j = b; j < b + k; ++j) put(row_out(o), r, j, T(shape.masked));
+              continue;
+            }
+            fetch_all(i, r, b, k);
+            T* const e = place_of_terms(i, b);
+            if (shape.keeps_terms && !one_block && !direct) kernel.fold(t, i, from, b, k, e);
+            T* to[max_row_outputs];
+            for (int o = 0; o < shape.outputs; ++o)
+              to[o] = results[o] ? results[o] : row_out(o).template at<T>(r, b);
+            kernel.spread(t, i, from, b, k, e, to, one_block);
+            if (rounds && shape.bound_at >= 0) keep_positive<O>(to[shape.bound_at], k);
+            if (mask && t.count[i] != double(n))
+              for (int o = 0; o < shape.outputs; ++o) blank(to[o], r, b, k);
+            for (int o = 0; o < shape.outputs; ++o)
+              if (to[o] == results[o])
+                scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)),
+                           row_out(o).core, k);
+          }
+      put_all_rest(t, r0, m);
+    }
+  }
+};
+template <class S, class O, class T>
+UFL_NOINLINE bool run_rows(const row_shape& shape, const row_kernel<T>& kernel, char* const* args,
+                           const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
+                           bad_label* bad) {
+  if (dims[0] <= 0) return true;
+  if (dims[1] <= 0 && shape.needs_elements) {
+    *bad = {0, 0, 0};
+    return false;
+  }
+  row_loop<S, O, T> loop(shape, kernel, args, dims, steps, masked);
+  if (loop.find_bad_label(bad)) return false;
+  arena need;
+  loop.take_memory(need);
+  alignas(64) char on_stack[row_stack];
+  char *from_heap = nullptr, *start = on_stack;
+  if (need.used > sizeof on_stack) {
+    from_heap = static_cast<char*>(std::malloc(need.used + 64));
+    if (!from_heap) {
+      *bad = {0, 0, dims[1], true};
+      return false;
+    }
+    start = from_heap + (64 - reinterpret_cast<std::uintptr_t>(from_heap) % 64) % 64;
+  }
+  arena memory{start};
+  tile_base<T>& t = *kernel.make(loop.take_memory(memory));
+  if (loop.runs_long()) loop.run_long(t);
+  else loop.run_short(t);
+  std::free(from_heap);
+  if (loop.went_bad) *bad = loop.late;
+  return !loop.went_bad;
+}
+
+/// Loss L over rows, the parts of its jet in the order value, grad, grad2, grad3, hess, hess_bound.  What
+/// lies along the rows is of type S, results and scalars of type O.  False: a label is no class, there is no
+/// class at all, or no memory, and nothing was computed; where another thread writes to labels meanwhile, one
+/// that is no class any more may be noticed when results were written.
+template <class L, unsigned Parts, class S, class O = S>
+UFL_FN bool rows(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
+                 bad_label* bad) {
+  static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
+  using T = std::conditional_t<L::in_double, double, typename storage<O>::compute>;
+  static constexpr row_shape shape = make_shape<L, Parts>();
+  return run_rows<S, O, T>(shape, kernel_of<L, Parts, (shape.outputs > 0), T>::value, args, dims, steps,
+                           masked, bad);
+}
+
+UFL_END

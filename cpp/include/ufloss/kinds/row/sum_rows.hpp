@@ -1,0 +1,299 @@
+// Rows that are sums of terms: divergences, similarities, distances, overlaps; and contests, which ask for
+// the largest term besides. Terms and sums are double, whatever the data: their results are often small
+// differences, and memory sets the pace anyway.  Where logarithms would set it, the loss gives factors in the
+// data's type.
+#pragma once
+#include "ufloss/kinds/row/tile.hpp"
+
+UFL_BEGIN
+
+/// Elements count as NaN where they are negative and must not be.
+template <class L, int A, class D> UFL_FN D checked_element(D x) {
+  if constexpr (is_checked<L>(A)) return select(x >= D(0), x, nan<D>());
+  else return x;
+}
+
+template <class L, class T> struct sum_tile : tile_base<T> {
+  using V = native<T>;
+  using D = wide_t<V>;
+  using C = chunks<T, 16>;
+  static constexpr bool spare_digits = sizeof(T) < sizeof(double);
+  static constexpr int sums = spare_digits ? L::sums : L::sums - L::guards, lying = count_along<L>(),
+                       scalars = count_scalars<L>();
+  static constexpr bool keeps_terms = false, needs_elements = false,
+                        gives_factors = std::is_base_of_v<product_loss, L>;
+  static constexpr bool refines = L::sums_again > 0 && (spare_digits || L::guards == 0);
+  using E = std::conditional_t<gives_factors, V, D>;  // in which elements are looked at
+  static constexpr int ahead = 2048;  // bytes; softmax rows look farther, but sums are often of short vectors
+  static constexpr double neutral(int k) { return L::neutral[k]; }
+  alignas(64) double row[sums][tile],
+      lost[sums][tile];  // lost: what the rounding of the sums over blocks lost
+  alignas(64) double more[refines ? L::sums_again : 1][tile], state[refines ? L::states : 1][tile],
+      wants[tile];
+  alignas(64) double best[tile], winner[tile];
+  alignas(64) double coefficient[L::coefficients ? L::coefficients : 1][tile];
+  alignas(64) T sound[tile];  // 0, or NaN where the row's value is: added to every result
+
+  static UFL_FN D wide(const double* a, int r) { return doubles<D>::load(a + r); }
+  template <int N> static UFL_FN void wide(const double (*a)[tile], int r, D* to) {
+    for (int k = 0; k < N; ++k) to[k] = wide(a[k], r);
+  }
+  template <int N> static UFL_FN void same(const double (*a)[tile], int r, D* to) {
+    for (int k = 0; k < N; ++k) to[k] = D(a[k][r]);
+  }
+  template <class X, std::size_t... A>
+  static UFL_FN void load_elements(X* x, const T* const* in, std::ptrdiff_t at, std::index_sequence<A...>) {
+    if constexpr (std::is_same_v<X, V>) ((x[A] = checked_element<L, int(A)>(load(in[A] + at))), ...);
+    else ((x[A] = checked_element<L, int(A)>(widen(load(in[A] + at)))), ...);
+  }
+  static UFL_FN T pad(int a) { return T(L::neutral[a]); }
+  /// What lies along the row comes first among the arguments.
+  template <class X> static UFL_FN void columns(X* x, const T* const* in, std::ptrdiff_t at) {
+    load_elements(x, in, at, std::make_index_sequence<std::size_t(lying)>{});
+  }
+  /// Adds the terms of the elements x.
+  template <class X> static UFL_FN void add_terms(D* sum, const X* x, const D* p) {
+    if constexpr (gives_factors) L::add(sum, x);
+    else L::fold(sum, x, p);
+  }
+  static UFL_FN D places(std::ptrdiff_t j) { return widen(iota<T>()) + D(double(j)); }
+  template <int N> static UFL_FN double sum_packs(D (*sum)[N], int s) {
+    UFL_UNROLL for (int w = C::packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) sum[i][s] =
+        sum[i][s] + sum[i + w][s];
+    return sum_of_doubles(sum[0][s]);
+  }
+
+  UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T*) {
+    D sum[C::packs][sums], low[C::packs][sums], p[scalars ? scalars : 1], top[C::packs], top_at[C::packs];
+    C::each([&](int i) UFL_INLINE {
+      for (int s = 0; s < sums; ++s) sum[i][s] = low[i][s] = D(0);
+      top[i] = neg(inf<D>());
+      top_at[i] = D(-1);
+    });
+    same<scalars>(this->scalar, r, p);
+    const D label = D(this->label_at[r]);
+    C::template whole<lying>(in, n, pad, [&](const T* const* at, std::ptrdiff_t j) UFL_INLINE {
+      C::each([&](int i) UFL_INLINE {
+        if (i * sizeof(V) % 64 == 0)
+          UFL_UNROLL for (int a = 0; a < lying; ++a)
+              UFL_PREFETCH(reinterpret_cast<const char*>(in[a] + j) + ahead + i * sizeof(V));
+        E x[lying];
+        columns(x, at, i * lanes<T>);
+        if constexpr (spare_digits) add_terms(sum[i], x, p);
+        else {  // what sums of no more digits than the data lose is kept
+          D term[sums];
+          for (int s = 0; s < sums; ++s) term[s] = D(0);
+          add_terms(term, x, p);
+          for (int s = 0; s < sums; ++s) {
+            const auto t = two_sum(sum[i][s], term[s]);
+            sum[i][s] = t.hi;
+            low[i][s] = low[i][s] + t.lo;
+          }
+        }
+        if constexpr (L::contest)
+          compete(L::candidate(x), places(from + j + i * lanes<T>), label, top[i], top_at[i]);
+      });
+    });
+    for (int s = 0; s < sums; ++s) {
+      row[s][r] = sum_packs<sums>(sum, s);
+      const double rest = spare_digits ? 0.0 : sum_packs<sums>(low, s);
+      lost[s][r] = rest == rest ? rest : 0;  // of an infinite sum it is NaN
+    }
+    if constexpr (L::contest) {
+      constexpr int width = int(sizeof(D) / sizeof(double));
+      double most[C::packs * width], at[C::packs * width];
+      C::each([&](int i) UFL_INLINE {
+        doubles<D>::store(top[i], most + i * width);
+        doubles<D>::store(top_at[i], at + i * width);
+      });
+      int first = 0;
+      for (int i = 1; i < C::packs * width; ++i)
+        if (most[i] > most[first] ||
+            (most[i] == most[first] && at[i] >= 0 && (at[i] < at[first] || at[first] < 0)))
+          first = i;
+      best[r] = most[first];
+      winner[r] = at[first];
+    }
+  }
+  static UFL_FN void compete(D x, D at, D label, D& top, D& top_at) {
+    const auto ahead = (x > top) & !(at == label);
+    top = select(ahead, x, top);
+    top_at = select(ahead, at, top_at);
+  }
+  UFL_NOINLINE void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T*) {
+    for (int r = 0; r < rows; r += lanes<T>) {
+      D sum[sums], p[scalars ? scalars : 1], top = neg(inf<D>()), top_at = D(-1);
+      for (int s = 0; s < sums; ++s) sum[s] = D(0);
+      wide<scalars>(this->scalar, r, p);
+      for (std::ptrdiff_t j = 0; j < n; ++j) {
+        E x[lying];
+        columns(x, in, j * tile + r);
+        add_terms(sum, x, p);
+        if constexpr (L::contest)
+          compete(L::candidate(x), D(double(j)), wide(this->label_at, r), top, top_at);
+      }
+      for (int s = 0; s < sums; ++s) {
+        doubles<D>::store(sum[s], row[s] + r);
+        doubles<D>::store(D(0), lost[s] + r);
+      }
+      doubles<D>::store(top, best + r);
+      doubles<D>::store(top_at, winner + r);
+    }
+    settle(rows);
+  }
+  void settle(int rows) {
+    if constexpr (refines)
+      for (int k = 0; k < L::states; ++k)
+        for (int r = 0; r < rows; ++r) state[k][r] = 0;
+  }
+  static void add(double& sum, double& rest, double x) {
+    const auto t = two_sum(sum, x);
+    sum = t.hi;
+    rest += t.lo == t.lo ? t.lo : 0;
+  }
+  void add_block(int a, int b) {
+    for (int s = 0; s < sums; ++s) {
+      add(row[s][a], lost[s][a], row[s][b]);
+      lost[s][a] += lost[s][b];
+    }
+    if (L::contest && best[b] > best[a]) {
+      best[a] = best[b];
+      winner[a] = winner[b];
+    }
+  }
+
+  /// The sums of rows from r on, in `sum`, `last` and `kept`, which must outlive it.
+  UFL_FN sum_row<D> sums_of(int r, D* sum, D* last, D* kept) const {
+    for (int k = 0; k < sums; ++k) sum[k] = wide(row[k], r) + wide(lost[k], r);
+    if constexpr (refines) {
+      wide<L::sums_again>(more, r, last);
+      wide<L::states>(state, r, kept);
+    }
+    return {sum, last, kept, wide(best, r), wide(this->count, r), wide(this->label, r), spare_digits};
+  }
+  bool refine(int rows) {
+    bool any = false;
+    for (int r = 0; r < rows; r += lanes<T>) {
+      D sum[sums], last[L::sums_again], kept[L::states], next[L::states], p[scalars ? scalars : 1];
+      auto s = sums_of(r, sum, last, kept);
+      wide<scalars>(this->scalar, r, p);
+      s.parameter = p;
+      for (int k = 0; k < L::states; ++k) next[k] = kept[k];
+      doubles<D>::store(select(L::refine(s, next), D(1), D(0)), wants + r);
+      for (int k = 0; k < L::states; ++k) doubles<D>::store(next[k], state[k] + r);
+    }
+    for (int r = 0; r < rows; ++r) {
+      any |= this->again[r] = wants[r] != 0;
+      if (this->again[r])
+        for (int s = 0; s < L::sums_again; ++s) more[s][r] = 0;
+    }
+    return any;
+  }
+  UFL_NOINLINE void fold_again(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
+    D sum[C::packs][L::sums_again], st[L::states];
+    C::each([&](int i) UFL_INLINE {
+      for (int s = 0; s < L::sums_again; ++s) sum[i][s] = D(0);
+    });
+    same<L::states>(state, r, st);
+    const D label = D(this->label_at[r]);
+    C::template whole<lying>(in, n, pad, [&](const T* const* at, std::ptrdiff_t j) UFL_INLINE {
+      C::each([&](int i) UFL_INLINE {
+        D x[lying];
+        columns(x, at, i * lanes<T>);
+        L::fold_again(sum[i], x, st, places(from + j + i * lanes<T>) == label);
+      });
+    });
+    for (int s = 0; s < L::sums_again - L::maxima; ++s) more[s][r] += sum_packs<L::sums_again>(sum, s);
+    for (int s = L::sums_again - L::maxima; s < L::sums_again; ++s) {
+      constexpr int width = int(sizeof(D) / sizeof(double));
+      double lane[width];
+      for (int i = 1; i < C::packs; ++i) sum[0][s] = max(sum[0][s], sum[i][s]);
+      doubles<D>::store(sum[0][s], lane);
+      for (double x : lane) more[s][r] = more[s][r] > x ? more[s][r] : x;
+    }
+  }
+  /// All rows, also those that did not ask: nothing of theirs has changed.
+  UFL_NOINLINE void fold_again_short(int rows, const T* const* in, std::ptrdiff_t n) {
+    for (int r = 0; r < rows; r += lanes<T>) {
+      D sum[L::sums_again], st[L::states];
+      for (int s = 0; s < L::sums_again; ++s) sum[s] = D(0);
+      wide<L::states>(state, r, st);
+      for (std::ptrdiff_t j = 0; j < n; ++j) {
+        D x[lying];
+        columns(x, in, j * tile + r);
+        L::fold_again(sum, x, st, D(double(j)) == wide(this->label_at, r));
+      }
+      for (int s = 0; s < L::sums_again; ++s) doubles<D>::store(sum[s], more[s] + r);
+    }
+  }
+
+  template <bool WithRows, std::size_t... I> UFL_FN void finish_rows(int rows, std::index_sequence<I...>) {
+    for (int r = 0; r < rows; r += lanes<T>) {
+      D sum[sums], last[refines ? L::sums_again : 1], kept[refines ? L::states : 1];
+      const auto result = L::finish(sums_of(r, sum, last, kept), wide(this->scalar[I], r)...);
+      store(narrow(result.value, V(0)), this->value + r);
+      if constexpr (WithRows) {
+        for (int k = 0; k < L::coefficients; ++k) doubles<D>::store(result.c[k], coefficient[k] + r);
+        const V s = narrow(select(result.value == result.value, D(0), nan<D>()), V(0));
+        store(s, sound + r);
+        if constexpr (L::labelled) {
+          store(narrow(result.own_grad, V(0)) + s, this->own_grad + r);
+          store(narrow(result.own_hess, V(0)) + s, this->own_hess + r);
+        }
+      }
+    }
+  }
+  template <bool WithRows> UFL_NOINLINE void finish(int rows) {
+    finish_rows<WithRows>(rows, std::make_index_sequence<std::size_t(scalars)>{});
+  }
+  template <bool WithRows> UFL_FN void finish_short(int rows) { finish<WithRows>(rows); }
+
+  template <unsigned Parts, class Put>
+  static UFL_FN void put_jet(const E* x, const E* c, row_marks<D> marks, V sound, Put put) {
+    jet<E> j;
+    if constexpr (L::contest) j = L::spread(x, c, marks);
+    else j = L::spread(x, c);
+    const auto narrowed = [&](E z) UFL_INLINE { return narrow(z, V(0)) + sound; };
+    if constexpr (bool(Parts & part_value) && (L::properties & row_value) != 0) put(narrowed(j.value));
+    if constexpr (Parts & part_grad) put(narrowed(j.grad));
+    if constexpr (Parts & part_grad2) put(narrowed(j.grad2));
+    if constexpr (Parts & part_grad3) put(narrowed(j.grad3));
+    if constexpr (Parts & part_hess) put(narrowed(j.hess));
+    if constexpr (Parts & part_bound) put(positive_bound(narrowed(j.hess_bound)));
+  }
+  template <unsigned Parts>
+  UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T*,
+                           T* const* out, bool) const {
+    E c[L::coefficients ? L::coefficients : 1];
+    if constexpr (L::coefficients > 0) same<L::coefficients>(coefficient, r, c);
+    const D first = D(winner[r]), label = D(this->label_at[r]);
+    chunks<T, lanes<T>>::template whole<lying>(
+        in, n, pad, [&](const T* const* p, std::ptrdiff_t j) UFL_INLINE {
+          E x[lying];
+          columns(x, p, 0);
+          const D at = places(from + j);
+          put_jet<Parts>(x, c, {at == first, at == label}, V(sound[r]),
+                         row_writer<T>{out, j, int(n - j < lanes<T> ? n - j : lanes<T>)});
+        });
+  }
+  template <unsigned Parts>
+  UFL_NOINLINE void spread_short(int rows, const T* const* in, std::ptrdiff_t n, const T*,
+                                 T* const* out) const {
+    for (int r = 0; r < rows; r += lanes<T>) {
+      E c[L::coefficients ? L::coefficients : 1];
+      if constexpr (L::coefficients > 0) wide<L::coefficients>(coefficient, r, c);
+      for (std::ptrdiff_t j = 0; j < n; ++j) {
+        E x[lying];
+        columns(x, in, j * tile + r);
+        const D at = D(double(j));
+        put_jet<Parts>(x, c, {at == wide(winner, r), at == wide(this->label_at, r)}, load(sound + r),
+                       row_writer<T>{out, j * tile + r, lanes<T>});
+      }
+    }
+  }
+};
+template <class L, class T> struct tile_of<sum_rows, L, T> {
+  using type = sum_tile<L, T>;
+};
+
+UFL_END

@@ -1,0 +1,102 @@
+// Weighted sums in double, in an order that only the number of elements decides: what fused reductions add
+// up.
+#pragma once
+#include "ufloss/memory/strided.hpp"
+#include "ufloss/vocabulary/lanes.hpp"
+
+UFL_BEGIN
+
+constexpr int sum_lanes = 16;
+
+/// Sums in virtual lanes: element i goes to lane i mod sum_lanes.
+template <class T> struct weighted_lanes {
+  using W = wide_t<native<T>>;
+  using C = chunks<T, sum_lanes>;
+  W s[C::packs], t[C::packs];
+  UFL_FN weighted_lanes() {
+    C::each([&](int i) UFL_INLINE { s[i] = t[i] = W(0); });
+  }
+  UFL_FN explicit weighted_lanes(const double* p) {
+    C::each([&](int i) UFL_INLINE {
+      s[i] = doubles<W>::load(p + i * lanes<T>);
+      t[i] = doubles<W>::load(p + sum_lanes + i * lanes<T>);
+    });
+  }
+  UFL_FN void store(double* p) const {
+    C::each([&](int i) UFL_INLINE {
+      doubles<W>::store(s[i], p + i * lanes<T>);
+      doubles<W>::store(t[i], p + sum_lanes + i * lanes<T>);
+    });
+  }
+  /// n numbers more and their weights; none: all weights are 1, and their sum is not kept.
+  UFL_FN void add(std::ptrdiff_t n, const T* x, const double* y) {
+    std::ptrdiff_t j = 0;
+    if (y)
+      for (; j + sum_lanes <= n; j += sum_lanes) add_chunk(x + j, y + j);
+    else
+      for (; j + sum_lanes <= n; j += sum_lanes)
+        C::each([&](int i) UFL_INLINE { s[i] = s[i] + widen(load(x + j + i * lanes<T>)); });
+    if (j == n) return;
+    alignas(64) T rest[sum_lanes] = {};
+    alignas(64) double weights[sum_lanes] = {};
+    for (std::ptrdiff_t i = j; i < n; ++i) {
+      rest[i - j] = x[i];
+      weights[i - j] = y ? y[i] : 1;
+    }
+    add_chunk(rest, weights);
+  }
+  /// A weight of 0 leaves its number out, also where that is NaN or infinite.
+  UFL_FN void add_chunk(const T* x, const double* y) {
+    C::each([&](int i) UFL_INLINE {
+      const W by = doubles<W>::load(y + i * lanes<T>);
+      s[i] = s[i] + select(by == W(0), W(0), widen(load(x + i * lanes<T>)) * by);
+      t[i] = t[i] + by;
+    });
+  }
+  UFL_FN void fold(double* sum, double* weight) {
+    UFL_UNROLL for (int k = C::packs / 2; k >= 1; k /= 2) UFL_UNROLL for (int i = 0; i < k; ++i) {
+      s[i] = s[i] + s[i + k];
+      t[i] = t[i] + t[i + k];
+    }
+    *sum = sum_of_doubles(s[0]);
+    *weight = sum_of_doubles(t[0]);
+  }
+};
+
+/// The sums of weights[i] values[i] and of weights[i], for those i where the mask is not 0; steps in bytes.
+/// What is masked out is not looked at, and a weight of 0 leaves its number out.
+template <class S>
+UFL_NOINLINE void weighted_sum(std::ptrdiff_t n, const char* values, std::ptrdiff_t step, const char* weights,
+                               std::ptrdiff_t weight_step, const char* mask, std::ptrdiff_t mask_step,
+                               double* sum, double* weight) {
+  using T = typename storage<S>::compute;
+  constexpr std::ptrdiff_t block = 256;
+  alignas(64) T v[block];
+  alignas(64) double w[block];
+  weighted_lanes<T> all;
+  const bool masked = n > 0 && (mask_step != 0 || !*mask);
+  const bool plain = !masked && weight_step == 0 && n > 0 &&
+                     *reinterpret_cast<const double*>(weights) == 1;  // the same bits in fewer steps
+  for (std::ptrdiff_t from = 0; from < n; from += block) {
+    const std::ptrdiff_t m = n - from < block ? n - from : block;
+    const char *const at = values + from * step, *const of = weights + from * weight_step;
+    const T* x = v;
+    const double* y = plain ? nullptr : w;
+    if (std::is_same_v<S, T> && step == std::ptrdiff_t(sizeof(T)) && !masked)
+      x = reinterpret_cast<const T*>(at);
+    else if (!masked) gather<S>(v, at, step, m);
+    if (weight_step == std::ptrdiff_t(sizeof(double)) && !masked) y = reinterpret_cast<const double*>(of);
+    else if (!plain && (from == 0 || weight_step != 0 || masked)) gather<double>(w, of, weight_step, m);
+    if (masked)
+      for (std::ptrdiff_t i = 0; i < m; ++i) {
+        const bool counts = mask[(from + i) * mask_step] != 0;
+        v[i] = counts ? storage<S>::get(*reinterpret_cast<const S*>(at + i * step)) : T(0);
+        w[i] = counts ? w[i] : 0;
+      }
+    all.add(m, x, y);
+  }
+  all.fold(sum, weight);
+  if (plain) *weight = double(n);
+}
+
+UFL_END

@@ -1,0 +1,39 @@
+// float16 as storage: to float and back, rounded to nearest even.
+#pragma once
+#include "ufloss/vocabulary/pack.hpp"
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
+UFL_BEGIN
+
+struct half {
+  unsigned short bits;
+};
+
+// With F16C the instruction (_cvtss_sh is a compound literal in Clang's header, which standard C++ has not);
+// without it the integer steps of the same rounding.
+#if defined(__F16C__)
+UFL_FN float to_float(half h) { return _cvtsh_ss(h.bits); }
+UFL_FN half to_half(float x) {
+  return {static_cast<unsigned short>(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(x), 0)))};
+}
+#else
+UFL_FN float to_float(half h) {
+  const uint32 sign = uint32(h.bits & 0x8000u) << 16, rest = h.bits & 0x7fffu;
+  if (rest >= 0x7c00u) return from_bits(sign | 0x7f800000u | (rest & 0x3ffu) << 13);  // inf, NaN
+  const float magnitude =
+      rest < 0x400u ? float(int(rest)) * 0x1p-24f : from_bits((rest << 13) + (112u << 23));
+  return from_bits(sign | to_bits(magnitude));
+}
+UFL_FN half to_half(float x) {
+  const uint32 u = to_bits(x), sign = (u >> 16) & 0x8000u, rest = u & 0x7fffffffu;
+  if (rest > 0x7f800000u) return {static_cast<unsigned short>(sign | 0x7e00u)};   // NaN
+  if (rest >= 0x477ff000u) return {static_cast<unsigned short>(sign | 0x7c00u)};  // rounds beyond 65504
+  if (rest < 0x38800000u)  // subnormal: 0.5 has ulp 2^-24
+    return {static_cast<unsigned short>(sign | (to_bits(from_bits(rest) + 0.5f) - 0x3f000000u))};
+  return {static_cast<unsigned short>(sign | ((rest - 0x38000000u + 0xfffu + ((rest >> 13) & 1u)) >> 13))};
+}
+#endif
+
+UFL_END
