@@ -13,14 +13,28 @@ from mpmath import mp, mpf
 class Jet:
     """Value, first and second derivative, and the largest term of each."""
 
-    __slots__ = ("d", "h", "td", "th", "tv", "v")
+    __slots__ = ("d", "h", "known", "td", "th", "tv", "v")
 
     def __init__(self, v, d=0, h=0, terms=None):
-        self.v, self.d, self.h = mpf(v), mpf(d), mpf(h)
-        self.tv, self.td, self.th = terms or (abs(self.v), abs(self.d), abs(self.h))
+        self.known = None
+        if terms:
+            self.v, self.d, self.h = v, d, h
+            self.tv, self.td, self.th = terms
+        else:
+            self.v, self.d, self.h = mpf(v), d and mpf(d), h and mpf(h)
+            self.tv, self.td, self.th = abs(self.v), abs(self.d), abs(self.h)
+
+    @property
+    def varies(self):
+        """Whether it depends on the argument; constants, most of a row, need no arithmetic of derivatives."""
+        return bool(self.td or self.th)
 
     def __add__(self, o):
         o = jet(o)
+        if not o.varies:
+            return Jet(self.v + o.v, self.d, self.h, (max(self.tv, o.tv), self.td, self.th))
+        if not self.varies:
+            return Jet(self.v + o.v, o.d, o.h, (max(self.tv, o.tv), o.td, o.th))
         return Jet(
             self.v + o.v,
             self.d + o.d,
@@ -30,6 +44,14 @@ class Jet:
 
     def __mul__(self, o):
         o = jet(o)
+        if not self.varies:
+            self, o = o, self
+        if not o.varies:
+            if not self.varies:
+                return Jet(self.v * o.v, 0, 0, (self.tv * o.tv, 0, 0))
+            return Jet(
+                self.v * o.v, self.d * o.v, self.h * o.v, (self.tv * o.tv, self.td * o.tv, self.th * o.tv)
+            )
         terms = (
             self.tv * o.tv,
             max(self.td * o.tv, self.tv * o.td),
@@ -41,6 +63,8 @@ class Jet:
 
     def apply(self, f0, f1, f2):
         """f(self), given f and its two derivatives at self."""
+        if not self.varies:
+            return Jet(f0)
         terms = (abs(f0), abs(f1) * self.td, max(abs(f2) * self.td**2, abs(f1) * self.th))
         return Jet(f0, f1 * self.d, f2 * self.d**2 + f1 * self.h, terms)
 
@@ -56,9 +80,11 @@ class Jet:
 
     def __pow__(self, n):
         if isinstance(n, int):
-            result = jet(1)
-            for _ in range(n):
-                result = result * self
+            result, power = jet(1), self
+            while n:
+                result = result * power if n & 1 else result
+                n >>= 1
+                power = power * power if n else power
             return result
         n = jet(n).v
         if self.v == 0:
@@ -98,11 +124,27 @@ def jet(x):
     return x if isinstance(x, Jet) else Jet(x)
 
 
+def known_of_constants(f):
+    """A function of one jet that a constant remembers: those of a row are asked once for each element."""
+
+    def remembered(x):
+        if x.varies:
+            return f(x)
+        x.known = x.known or {}
+        if f not in x.known:
+            x.known[f] = f(x)
+        return x.known[f]
+
+    return remembered
+
+
+@known_of_constants
 def exp(x):
     e = mp.exp(x.v)
     return x.apply(e, e, e)
 
 
+@known_of_constants
 def log(x):
     return x.apply(mp.log(x.v), 1 / x.v, -1 / x.v**2)
 

@@ -2,7 +2,7 @@
 reference.py).
 """
 
-from mpmath import mp, mpf
+from mpmath import mp
 
 from reference import Jet, exp, jet, log, sqrt, xlogy
 
@@ -121,11 +121,21 @@ def evaluate_row(name, args, along, seed=None):
     """The jet of one row; seed = (argument, element) that derivatives are taken of.  Arguments along the row
     are sequences of numbers.
     """
+    return evaluate_row_of_seeds(name, args, along, [seed])[0]
+
+
+def evaluate_row_of_seeds(name, args, along, seeds):
+    """The jets of one row for each of the seeds, which share its constants."""
     with mp.workprec(250):
+        constants = [
+            [Jet(float(v)) for v in a] if lies else a if isinstance(a, int) else Jet(float(a))
+            for a, lies in zip(args, along, strict=True)
+        ]
         jets = []
-        for i, (a, lies) in enumerate(zip(args, along, strict=True)):
-            if lies:
-                jets.append([Jet(mpf(float(v)), int((i, j) == seed)) for j, v in enumerate(a)])
-            else:
-                jets.append(int(a) if isinstance(a, int) else Jet(mpf(float(a))))
-        return ROW_REFERENCE[name](*jets)
+        for seed in seeds:
+            row = list(constants)
+            if seed is not None:
+                i, j = seed
+                row[i] = [*row[i][:j], Jet(float(args[i][j]), 1), *row[i][j + 1 :]]
+            jets.append(ROW_REFERENCE[name](*row))
+    return jets
