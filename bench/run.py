@@ -13,18 +13,12 @@ that touches memory can be faster.  Losses and data come from the registry, so a
 """
 
 import argparse
-import ctypes
-import gc
 import importlib.metadata
 import json
 import os
 import platform
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-import timeit
 import warnings
 from pathlib import Path
 
@@ -49,133 +43,12 @@ os.environ.update(
 
 import numpy as np
 
+from measure import aligned, measure
+from memory_limits import limit_calls, limit_library, memory_limits
+from plots import plot
+from small_calls import small
+
 OUTPUTS = ["value", "value_and_grad", "grad_and_hess"]
-
-LIMITS_C = r"""
-/* How fast this core moves memory: sums of nin arrays into nout arrays.  Times are per call; nt = stores that bypass the caches. */
-#include <stddef.h>
-#include <stdint.h>
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
-typedef uint32_t vec __attribute__((vector_size(64), aligned(4), may_alias));
-enum { LANES = 16 };
-#if defined(__AVX512F__)
-static inline void stream(uint32_t *p, vec v) { _mm512_stream_si512((void *)p, (__m512i)v); }
-#elif defined(__SSE2__)
-static inline void stream(uint32_t *p, vec v) {
-  __m128i part[4];
-  __builtin_memcpy(part, &v, sizeof part);
-  for (int i = 0; i < 4; i++) _mm_stream_si128((__m128i *)p + i, part[i]);
-}
-#else
-#define stream(p, v) (*(vec *)(p) = (v))
-#endif
-
-static inline __attribute__((always_inline)) void loop(int nin, int nout, int nt, uint32_t **in, uint32_t **out, size_t n) {
-  uint32_t *x[3], *y[3];
-  size_t head = -(uintptr_t)out[0] / 4 % LANES;       /* up to the first whole cache line */
-  for (int k = 0; k < nin; k++) x[k] = in[k] + head;
-  for (int k = 0; k < nout; k++) y[k] = out[k] + head;
-  n -= head;
-  for (size_t i = 0; i + LANES <= n; i += LANES) {
-    vec sum = *(vec *)(x[0] + i);
-    for (int k = 1; k < nin; k++) sum += *(vec *)(x[k] + i);
-    for (int k = 0; k < nout; k++) {
-      if (nt) stream(y[k] + i, sum + k);
-      else *(vec *)(y[k] + i) = sum + k;
-    }
-  }
-#if defined(__SSE2__)
-  if (nt) _mm_sfence();
-#endif
-}
-
-/* 0, or -1 where non-temporal stores are not possible. */
-int limit(int nin, int nout, int nt, uint32_t **in, uint32_t **out, size_t n) {
-#if !defined(__SSE2__)
-  if (nt) return -1;
-#endif
-  for (int k = 1; nt && k < nout; k++) if (((uintptr_t)out[k] ^ (uintptr_t)out[0]) % 64) return -1;
-  if ((uintptr_t)out[0] % 4 || n < LANES) return -1;
-#define CASE(I, O) if (nin == I && nout == O) { if (nt) loop(I, O, 1, in, out, n); else loop(I, O, 0, in, out, n); return 0; }
-  CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(1, 3) CASE(2, 3) CASE(3, 3)
-  return -1;
-}
-"""
-
-
-def limit_library():
-    """The loops above, compiled for this machine; None (and a line that says so) without a C compiler."""
-    compiler = (os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), "")).split()
-    if not compiler or not shutil.which(compiler[0]):
-        print("skipped: compiled memory limits (no C compiler); numpy.subtract alone stands for them")
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder, "limits.c"), Path(folder, "limits.so")
-        source.write_text(LIMITS_C)
-        flags = ["-O3", "-march=native", "-shared", "-fPIC", "-Wno-psabi"]
-        built = subprocess.run(
-            [*compiler, *flags, str(source), "-o", str(library)], capture_output=True, text=True
-        )
-        if built.returncode:
-            print("skipped: compiled memory limits:", built.stderr.strip().splitlines()[0])
-            return None
-        return ctypes.CDLL(str(library))
-
-
-def limit_calls(library, inputs, outs):
-    """The fastest known ways to read and write these arrays: name -> call."""
-    calls = {}
-    if library:
-        sources = (ctypes.c_void_p * len(inputs))(*[a.ctypes.data for a in inputs])
-        targets = (ctypes.c_void_p * len(outs))(*[a.ctypes.data for a in outs])
-        words = ctypes.c_size_t(outs[0].nbytes // 4)
-        for name, nt in (("plain stores", 0), ("non-temporal stores", 1)):
-            if library.limit(len(inputs), len(outs), nt, sources, targets, words) == 0:
-                calls[name] = lambda nt=nt: library.limit(len(inputs), len(outs), nt, sources, targets, words)
-    if (len(inputs), len(outs)) == (2, 1):
-        calls["numpy.subtract"] = lambda: np.subtract(*inputs, out=outs[0])
-    if (len(inputs), len(outs)) == (1, 1):
-        calls["numpy.copyto"] = lambda: np.copyto(outs[0], inputs[0])
-    return calls
-
-
-def measure(calls, rounds, target=2e-3):
-    """Nanoseconds a call, `rounds` samples each, interleaved; a sample repeats short calls until it takes
-    about `target` seconds.
-    """
-    rng = np.random.default_rng(0)
-    names, repeats, samples = list(calls), {}, {name: [] for name in calls}
-    for name, call in calls.items():
-        call()
-        start = time.process_time()
-        call()
-        repeats[name] = max(1, round(target / max(time.process_time() - start, 1e-7)))
-    gc.collect()
-    gc.disable()
-    for _ in range(rounds):
-        rng.shuffle(names)
-        for name in names:
-            call, n = calls[name], range(repeats[name])
-            start = time.process_time()
-            for _ in n:
-                call()
-            samples[name].append((time.process_time() - start) / len(n) * 1e9)
-    gc.enable()
-    return samples
-
-
-def aligned(size, dtype):
-    """An empty array on a whole page, so that rows do not differ by where the allocator happens to put
-    things.
-
-    Stores a few cache lines ahead of loads, modulo a page, cost up to 15 %: adjacent pieces of a heap are
-    placed like that, big mapped arrays are not.
-    """
-    raw = np.empty(size * dtype.itemsize + 4096, np.uint8)
-    start = -raw.ctypes.data % 4096
-    return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
 def draw(loss, size, dtype, soft, rng):
@@ -309,7 +182,8 @@ def show(row):
         fresh = row["best_ns"] / row["fresh"]
         best = (
             "  "
-            f"{row['best']:14}{row['best_ns']:8.3f}{row['ratio']:10.2f}{row['ratio_of_minima']:8.2f}{fresh:8.2f}"
+            f"{row['best']:14}{row['best_ns']:8.3f}"
+            f"{row['ratio']:10.2f}{row['ratio_of_minima']:8.2f}{fresh:8.2f}"
         )
     if row["limit"]:
         limit = f"{row['limit_ns']:9.3f}{row['of_limit']:9.2f}"
@@ -356,139 +230,6 @@ def pin():
     core = max(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {core})
     return core
-
-
-def memory_limits(library, size, dtype, rounds):
-    """The machine's limits by themselves, for the head of the table."""
-    arrays = [aligned(size, dtype) for _ in range(5)]
-    for array in arrays:
-        array.fill(1)
-    calls = {}
-    for nin, nout in ((1, 1), (2, 1), (2, 2)):
-        for name, call in limit_calls(library, arrays[:nin], arrays[3 : 3 + nout]).items():
-            calls[nin, nout, name] = call
-    found = {}
-    for (nin, nout, name), samples in measure(calls, rounds).items():
-        median = float(np.median(samples))
-        found[f"{nin} read, {nout} written, {name}"] = {
-            "ns_per_element": median / size,
-            "GB/s": (nin + nout) * arrays[0].nbytes / median,
-        }
-    return found
-
-
-def plot(rows, env, path):
-    """Horizontal bars of the speed-up over the best peer, one panel an output."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import FuncFormatter
-
-    rows = [row for row in rows if row["ratio"]]
-    outputs, losses = (
-        list(dict.fromkeys(r["output"] for r in rows)),
-        list(dict.fromkeys(r["loss"] for r in rows)),
-    )
-    if not rows:
-        print("nothing to plot: no peer was timed")
-        return
-    fig, axes = plt.subplots(
-        1,
-        len(outputs),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-        figsize=(3.0 + 4.0 * len(outputs), 1.8 + 0.27 * len(losses)),
-    )
-    top = max(r["ratio"] for r in rows)
-    for ax, output in zip(axes[0], outputs, strict=True):
-        mine = [r for r in rows if r["output"] == output]
-        for r in mine:
-            ratio, y = r["ratio"], losses.index(r["loss"])
-            ax.barh(y, ratio - 1, left=1, height=0.72, color="#4878a8" if ratio >= 1 else "#c44e52")
-            digits = f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.95 else f"{ratio:.2f}"
-            ax.text(
-                max(ratio, 1) * 1.06, y, f"{digits}  {r['best']}", va="center", fontsize=8, color="#333333"
-            )
-        ax.axvline(1, color="black", linewidth=1)
-        ax.set_xscale("log")
-        ax.set_xlim(min(0.7, *(r["ratio"] * 0.9 for r in rows)), top * 4.5)
-        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if ax.get_xlim()[0] <= t <= top * 1.3]
-        ax.set_xticks(ticks, minor=False)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-        ax.xaxis.set_minor_locator(plt.NullLocator())
-        ax.set_axisbelow(True)
-        ax.grid(axis="x", color="#dddddd", linewidth=0.7)
-        ax.set_title(output, fontsize=11)
-        ax.set_xlabel("times as fast as the best peer")
-        for side in ("top", "right", "left"):
-            ax.spines[side].set_visible(False)
-        ax.tick_params(axis="y", length=0)
-    axes[0][0].set_yticks(range(len(losses)), losses)
-    axes[0][0].set_ylim(len(losses) - 0.4, -0.6)
-    arguments = env["arguments"]
-    fig.suptitle(
-        "ufloss beside the fastest of torch, torch.compile, optax/jax.jit, scikit-learn, numexpr, "
-        "SciPy, NumPy\n"
-        f"{arguments['size']:,} elements, {arguments['dtype']}, one thread, out= reused; "
-        f"{env['cpu']}, {env['config']['instruction set']}",
-        fontsize=10,
-    )
-    fig.savefig(path, dpi=130)
-    print("wrote", path)
-
-
-SMALL = {
-    "np.add(a, b)": (np.add, "f(a, b)"),
-    "np.add(a, 1.0)": (np.add, "f(a, 1.0)"),
-    "huber_loss(a, b, d)": ("huber_loss", "f(a, b, d)"),
-    "huber_loss(a, b)": ("huber_loss", "f(a, b)"),
-    "huber_loss(a)": ("huber_loss", "f(a)"),
-    "huber_loss(a, b, delta=1.0)": ("huber_loss", "f(a, b, delta=1.0)"),
-    "squared_error(a, b)": ("squared_error", "f(a, b)"),
-    "sigmoid_binary_cross_entropy(a, b)": ("sigmoid_binary_cross_entropy", "f(a, b)"),
-}
-
-
-def small(arguments):
-    """What a call costs where the arithmetic costs nothing: 3 elements, beside np.add."""
-    from ufloss._registry import UFUNCS
-
-    dtype = np.dtype(arguments.dtype)
-    operands = {
-        "a": np.array([0.5, -1.0, 2.0], dtype),
-        "b": np.array([0.0, 1.0, 1.0], dtype),
-        "d": np.ones(3, dtype),
-    }
-    calls = {}
-    for name, (f, statement) in SMALL.items():
-        scope = {"case": (UFUNCS[f] if isinstance(f, str) else f, *operands.values())}
-        timer = timeit.Timer(statement, setup="f, a, b, d = case", timer=time.process_time, globals=scope)
-        calls[name] = lambda timer=timer: timer.timeit(1000)
-        calls[name]()
-    rounds = max(arguments.repeat, 300)
-    samples, names, rng = {name: [] for name in calls}, list(calls), np.random.default_rng(0)
-    for _ in range(rounds):
-        rng.shuffle(names)
-        for name in names:
-            samples[name].append(calls[name]() * 1e6)
-    add, literal = (
-        {"median": float(np.median(samples[name])), "min": min(samples[name])}
-        for name in ("np.add(a, b)", "np.add(a, 1.0)")
-    )
-    print(f"\nns a call on 3 elements, {dtype.name}; {rounds} interleaved rounds of 1000 calls\n")
-    print(
-        f"{'call':36}{'median':>8}{'min':>8}{'of np.add(a, b)':>18}{'of np.add(a, 1.0)':>19}    "
-        "(ratios of medians, of minima)"
-    )
-    rows = []
-    for name, s in samples.items():
-        median, least = float(np.median(s)), min(s)
-        rows.append({"call": name, "median": median, "min": least})
-        ratios = "".join(f"{median / x['median']:13.2f}{least / x['min']:6.2f}" for x in (add, literal))
-        print(f"{name:36}{median:8.0f}{least:8.0f}{ratios}")
-    return rows
 
 
 def main():

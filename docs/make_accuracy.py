@@ -16,9 +16,11 @@ long as they are worse.
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -27,33 +29,37 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import ufloss  # noqa: E402
+from elementwise.errors import PARTS, ULP, bound, ulp_error  # noqa: E402
+from internals import LOSSES, ROW_LOSSES, UFUNCS  # noqa: E402
 from points import draw as draw_points  # noqa: E402
 from reference import evaluate  # noqa: E402
-from test_accuracy import PARTS, ULP, bound, ulp_error  # noqa: E402
-from test_rows import PARTS as ROW_PARTS  # noqa: E402
-from test_rows import draw, row_errors  # noqa: E402
-from ufloss._registry import LOSSES, ROW_LOSSES, UFUNCS  # noqa: E402
+from rows.cases import draw  # noqa: E402
+from rows.errors import PARTS as ROW_PARTS  # noqa: E402
+from rows.errors import row_errors  # noqa: E402
 
 HEAD = """# Accuracy
 
-Written by docs/make_accuracy.py on {isa}: {n} points for each loss. They cover the whole domain: typical numbers, all magnitudes down to
-subnormals and up to the overflow threshold, neighbours of the places where a formula changes form. In float32 all of them were compared with
-the same loss in float64; {wide}.
-From the worst ones a climb went on to worse neighbours; the figures are of the worst of all, measured with 50 digits beyond what the textbook form
-cancels, and the arguments are named. Of outputs marked *, whose terms only the reference knows, a random sample was measured besides. No figure
-is a proof: a larger error may be hidden between the points.
+Written by docs/make_accuracy.py on {isa}: {n} points for each loss. They cover the whole domain: typical
+numbers, all magnitudes down to subnormals and up to the overflow threshold, neighbours of the places where a
+formula changes form. In float32 all of them were compared with the same loss in float64; {wide}. From the
+worst ones a climb went on to worse neighbours; the figures are of the worst of all, measured with 50 digits
+beyond what the textbook form cancels, and the arguments are named. Of outputs marked *, whose terms only the
+reference knows, a random sample was measured besides. No figure is a proof: a larger error may be hidden
+between the points.
 
-The figures are the largest error seen, in units in the last place (ulp) of the exact result. An output marked * crosses 0 inside its
-domain: its error is counted in ulps of its largest term, and float32 data are computed in double there where that costs digits.
+The figures are the largest error seen, in units in the last place (ulp) of the exact result. An output
+marked * crosses 0 inside its domain: its error is counted in ulps of its largest term, and float32 data are
+computed in double there where that costs digits.
 
-The bound that the tests enforce is 4 ulp; where a free exponent amplifies every error (`gamma` of the focal loss, `power` of the Tweedie
-deviance) it is 5 ulp times the exponent, where that is more; the table shows 4 ulp for an error as large as that. float16 is computed in
-float32 and rounded once.
+The bound that the tests enforce is 4 ulp; where a free exponent amplifies every error (`gamma` of the focal
+loss, `power` of the Tweedie deviance) it is 5 ulp times the exponent, where that is more; the table shows 4
+ulp for an error as large as that. float16 is computed in float32 and rounded once.
 
-What is above 4: the curvatures of logistic loss (of targets other than -1 and 1) and binary cross-entropy (of soft labels), by up to half an ulp; the
-gradient of `squared_hinge_loss` where `margin - predictions * targets` is subnormal, whose digits would cost a third of its
-speed. Logistic loss and binary cross-entropy in float64 take exponentials below exp(-1330) for 0, which weights beyond 1e250 would
-lift, in the curvature of logistic loss targets beyond 1e127.
+What is above 4: the curvatures of logistic loss (of targets other than -1 and 1) and binary cross-entropy (of
+soft labels), by up to half an ulp; the gradient of `squared_hinge_loss` where `margin - predictions *
+targets` is subnormal, whose digits would cost a third of its speed. Logistic loss and binary cross-entropy in
+float64 take exponentials below exp(-1330) for 0, which weights beyond 1e250 would lift, in the curvature of
+logistic loss targets beyond 1e127.
 
 | loss | output | float32 | at | float64 | at |
 |---|---|---|---|---|---|
@@ -62,10 +68,12 @@ lift, in the curvature of logistic loss targets beyond 1e127.
 ROWS = """
 ## Rows
 
-The largest error of each row loss over rows of 1, 2, 7, 16, 31, 33, 100 and 300 elements: typical, confident, tied, offset by 1e4 and with
-impossible classes where logits are such. A gradient counts in ulps of the row's largest entry. An output marked * crosses 0: it counts in
-ulps of the largest term. The bound that the tests enforce is 8 ulp; longer rows are compared between float32 and float64. What is
-above it here, `softmax_kl_divergence` of 100 equal logits in float64, is the difference of two sums, each a hundred times the largest term.
+The largest error of each row loss over rows of 1, 2, 7, 16, 31, 33, 100 and 300 elements: typical, confident,
+tied, offset by 1e4 and with impossible classes where logits are such. A gradient counts in ulps of the row's
+largest entry. An output marked * crosses 0: it counts in ulps of the largest term. The bound that the tests
+enforce is 8 ulp; longer rows are compared between float32 and float64. What is above it here,
+`softmax_kl_divergence` of 100 equal logits in float64, is the difference of two sums, each a hundred times
+the largest term.
 
 | loss | output | float32 | float64 |
 |---|---|---|---|
@@ -74,12 +82,14 @@ above it here, `softmax_kl_divergence` of 100 equal logits in float64, is the di
 TAIL = """
 ## The vocabulary
 
-The largest errors of the functions in `vocabulary/elementary.hpp`, with fused multiply-add: over all float32 inputs of the function's domain
-(2^32 of them), and over a million float64 samples an interval against quad precision; each was run on x86-64-v3. `tests/cpp/exhaustive.cpp`
-measures them and fails above the stated bounds; samples of it run with the C++ tests, all of it (six minutes) by
+The largest errors of the functions in `vocabulary/elementary.hpp`, with fused multiply-add: over all float32 inputs
+of the function's domain (2^32 of them), and over a million float64 samples an interval against quad
+precision; each was run on x86-64-v3. `tests/cpp/exhaustive.cpp` measures them and fails above the stated
+bounds; samples of it run with the C++ tests, all of it (six minutes) by
 
 ```sh
-cmake -S . -B build/cpp -G Ninja && cmake --build build/cpp && ctest --test-dir build/cpp -C Slow -L slow --verbose
+cmake -S . -B build/cpp -G Ninja && cmake --build build/cpp
+ctest --test-dir build/cpp -C Slow -L slow --verbose
 ```
 
 | function | float32, ulp | inputs | float64, ulp | samples |
@@ -295,6 +305,19 @@ def row_table():
             )
 
 
+def filled(page):
+    """The page with its prose in lines of 110 columns, none of which begins as an item of a list does;
+    headings, tables and code stay as they are.
+    """
+    paragraphs = page.split("\n\n")
+    for i, text in enumerate(paragraphs):
+        if not text.lstrip().startswith(("#", "|", "```")):
+            glued = re.sub(r"\s([-+*]\s)", "\N{NO-BREAK SPACE}\\1", text)
+            lines = textwrap.fill(glued, 110, break_long_words=False, break_on_hyphens=False)
+            paragraphs[i] = lines.replace("\N{NO-BREAK SPACE}", " ")
+    return "\n\n".join(paragraphs)
+
+
 def main():
     if sys.argv[1:2] == ["--results"]:
         loss = next(loss for loss in LOSSES if loss["name"] == sys.argv[2])
@@ -313,7 +336,7 @@ def main():
         + "".join(row_table())
         + TAIL
     )
-    (ROOT / "docs" / "accuracy.md").write_text(text)
+    (ROOT / "docs" / "accuracy.md").write_text(filled(text))
 
 
 if __name__ == "__main__":

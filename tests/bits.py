@@ -156,7 +156,7 @@ def strided(a, step):
 
 
 def elementwise(loss, attribute, dtype, digest):
-    from ufloss._registry import UFUNCS
+    from internals import UFUNCS
 
     ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
     for n in LENGTHS:
@@ -190,7 +190,7 @@ def row_arguments(loss, shape, dtype, numbers, special):
 
 
 def rows(loss, attribute, dtype, digest):
-    from ufloss._registry import UFUNCS
+    from internals import UFUNCS
 
     ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
     lies = [a["along"] for a in loss["args"]]
@@ -213,7 +213,7 @@ def rows(loss, attribute, dtype, digest):
 
 
 def batches(loss, attribute, dtype, digest):
-    from ufloss._registry import UFUNCS
+    from internals import UFUNCS
 
     ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
     for n, d in ((1, 3), (2, 1), (31, 7), (97, 40), (200, 129)):
@@ -260,7 +260,7 @@ def sequences(name, ufunc, dtype, digest):
 
 
 def reductions(loss, kind, dtype, digest):
-    from ufloss._registry import UFUNCS
+    from internals import UFUNCS
 
     reduction = getattr(UFUNCS[loss["name"]], kind)
     over = "over" if loss["kind"] == "row" else "axis"
@@ -304,8 +304,8 @@ def functions(digest, dtype):
 
 def all_hashes():
     """Name and type -> hash, for the instruction set in use."""
+    from internals import ALL, UFUNCS
     from ufloss import ctc
-    from ufloss._registry import ALL, UFUNCS
 
     found = {}
     run = {"elementwise": elementwise, "row": rows, "batch": batches}
@@ -348,7 +348,7 @@ def column_of(isa):
 
 def runnable():
     """The instruction sets to look at: all that are built and that this processor runs."""
-    from ufloss import _core
+    from internals import _core
 
     return [name for name, runs in _core.isa_names().items() if runs]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ufloss as ul
-from ufloss._registry import ALL
+from internals import ALL
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

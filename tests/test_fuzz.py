@@ -1,6 +1,8 @@
 """A few thousand random calls of everything public; tests/fuzz_calls.py runs as many as one likes."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,10 @@ import pytest
 
 import fuzz_calls
 import ufloss as ul
-from conftest import CASES
+from cases import CASES
+from fuzzing.draw import Draw
+from fuzzing.judge import FaultError, examine
+from fuzzing.targets import Target
 
 # Faults that are known and are not this library's: function and text, both patterns of the whole; and a call
 # that must still show them.
@@ -50,8 +55,8 @@ def test_random_calls():
 @pytest.mark.parametrize(("known", "said", "name", "call", "args"), KNOWN, ids=["masks", "at"])
 def test_what_is_known_is_still_there(known, said, name, call, args):
     """Else its entry is to be taken out."""
-    with pytest.raises(fuzz_calls.FaultError) as fault:
-        fuzz_calls.examine(fuzz_calls.Target(name, call, lambda d: (args, {})), fuzz_calls.Draw(0, 0))
+    with pytest.raises(FaultError) as fault:
+        examine(Target(name, call, lambda d: (args, {})), Draw(0, 0))
     assert re.fullmatch(known, name)
     assert re.fullmatch(said, str(fault.value))
 
@@ -67,5 +72,6 @@ def test_a_crash_is_reported(monkeypatch, tmp_path):
         )
     )
     monkeypatch.setattr(fuzz_calls, "__file__", str(script))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
     found = fuzz_calls.fuzz(6, seed=0, per_child=6, say=lambda text: None)
     assert [(number, text.split()[0]) for number, _, text in found] == [(3, "dies")]

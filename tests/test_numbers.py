@@ -10,11 +10,11 @@ import pytest
 from mpmath import mp, mpf
 
 import ufloss as ul
+from elementwise.errors import PARTS, ulp_error
+from internals import LOSSES, ROW_LOSSES, UFUNCS
 from points import draw
 from reference import evaluate
-from test_accuracy import PARTS, ulp_error
-from test_rows import ULP, row_errors
-from ufloss._registry import LOSSES, ROW_LOSSES, UFUNCS
+from rows.errors import ULP, row_errors
 
 INF = math.inf
 BY_NAME = {loss["name"]: loss for loss in (*LOSSES, *ROW_LOSSES)}
