@@ -82,8 +82,8 @@ the largest term.
 TAIL = """
 ## The vocabulary
 
-The largest errors of the functions in `vocabulary/elementary.hpp`, with fused multiply-add: over all float32 inputs
-of the function's domain (2^32 of them), and over a million float64 samples an interval against quad
+The largest errors of the functions in `vocabulary/elementary.hpp`, with fused multiply-add: over all float32
+inputs of the function's domain (2^32 of them), and over a million float64 samples an interval against quad
 precision; each was run on x86-64-v3. `tests/cpp/exhaustive.cpp` measures them and fails above the stated
 bounds; samples of it run with the C++ tests, all of it (six minutes) by
 

@@ -308,7 +308,7 @@ def all_hashes():
     from ufloss import ctc
 
     found = {}
-    run = {"elementwise": elementwise, "row": rows, "batch": batches}
+    run = {"elementwise": elementwise, "row": rows, "pairs": batches}
 
     def keep(name, dtype, fill):
         digest = Digest()

@@ -3,14 +3,15 @@ or of the dictionaries behind them is adapted here.
 """
 
 from ufloss import _core, _reduce, _stubs
-from ufloss._registry import ALL, BATCH_LOSSES, ISA, LOSSES, ROW_LOSSES, UFUNCS
+from ufloss._records import lattice_records
+from ufloss._registry import ALL, ISA, LOSSES, PAIR_LOSSES, ROW_LOSSES, UFUNCS
 from ufloss.compat import _common, _operators
 
 __all__ = [
     "ALL",
-    "BATCH_LOSSES",
     "ISA",
     "LOSSES",
+    "PAIR_LOSSES",
     "ROW_LOSSES",
     "UFUNCS",
     "_common",
@@ -18,4 +19,5 @@ __all__ = [
     "_operators",
     "_reduce",
     "_stubs",
+    "lattice_records",
 ]

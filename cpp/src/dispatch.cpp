@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
-#include "instruction_sets.hpp"  // written by CMake: UFL_ISAS(X), the sets that were asked for, lowest first
+#include "tables.hpp"  // written by CMake: the names of the instruction sets, and their tables
 #if defined(__x86_64__) || defined(_M_X64)
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -15,16 +15,8 @@
 
 namespace ufloss::dispatch {
 
-#define UFL_DECLARE(kind, isa) extern const kernel_table kind##_##isa;
-#define UFL_DECLARE_ALL(isa) UFL_KINDS(UFL_DECLARE, isa)
-#define UFL_ADDRESS(kind, isa) &kind##_##isa,
-#define UFL_ADDRESSES(isa) {UFL_KINDS(UFL_ADDRESS, isa)},
-UFL_ISAS(UFL_DECLARE_ALL)
-#define UFL_NAME(isa) #isa,
-
 namespace {
 
-const char* const names[] = {UFL_ISAS(UFL_NAME)};
 /// What level() must reach for a set; emulated packs are built with the flags of x86-64-v3.
 int needed_level(const char* isa) {
   const char* const levels[] = {"isa_x86_64_v2", "isa_x86_64_v3", "isa_x86_64_v4"};
@@ -32,8 +24,6 @@ int needed_level(const char* isa) {
     if (!std::strcmp(isa, levels[l])) return l;
   return is_emulated(isa) ? 1 : 0;
 }
-
-const kernel_table* const tables[][kinds] = {UFL_ISAS(UFL_ADDRESSES)};
 
 #if defined(__x86_64__) || defined(_M_X64)
 struct registers {
@@ -101,7 +91,9 @@ std::ptrdiff_t measure_past_cache_from() {
 }  // namespace
 
 int count() noexcept { return int(sizeof(tables) / sizeof(tables[0])); }
-const kernel_table& table(int i, int kind) noexcept { return *tables[i][kind]; }
+int units() noexcept { return int(sizeof(tables[0]) / sizeof(tables[0][0])); }
+const kernel_table& table(int isa, int unit) noexcept { return *tables[isa][unit]; }
+const char* name(int isa) noexcept { return names[isa]; }
 bool is_emulated(const char* isa) noexcept { return !std::strncmp(isa, "isa_emulated", 12); }
 bool supported(int i) noexcept { return i >= 0 && i < count() && needed_level(names[i]) <= level(); }
 int choose(const char* const* sets, int n, int level) noexcept {
@@ -113,12 +105,8 @@ int choose(const char* const* sets, int n, int level) noexcept {
 int best() noexcept { return choose(names, count(), level()); }
 int find(const char* isa) noexcept {
   for (int i = 0; i < count(); ++i)
-    if (!std::strcmp(tables[i][0]->isa, isa)) return i;
+    if (!std::strcmp(names[i], isa)) return i;
   return -1;
-}
-host& host_calls() noexcept {
-  static host calls{};
-  return calls;
 }
 std::ptrdiff_t past_cache_from() noexcept {
   static const std::ptrdiff_t bytes = measure_past_cache_from();

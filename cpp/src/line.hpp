@@ -4,7 +4,9 @@
 
 namespace ufloss {
 
-/// A loss's loop, which gives the value and perhaps the gradient, and its operands; steps in bytes.
+/// The first argument of the loop named "line"; the others are where the sum and that of the weights are
+/// added to.  A loss's loop, which gives the value and perhaps the gradient, and its operands; steps in
+/// bytes.
 struct line {
   strided_loop* loop;  ///< of the type it is computed in: float for operands in half
   int inputs;
@@ -19,8 +21,4 @@ struct line {
   std::ptrdiff_t
       done;  ///< elements added up: fewer than n where a segment's sum is not finite and may be in double
 };
-/// The records of sums.cpp.  The loop of the second has a line as its context; args[0] and args[1] are where
-/// the sum and that of the weights are added to.
-enum sums_record { weighted_sum_record, line_record, rounding_record };
-
 }  // namespace ufloss

@@ -1,7 +1,6 @@
-// What losses of regions need beside the row losses, as rows.cpp has its loops; no ufunc of its own is made
-// public of it.
+// What losses of regions need beside the row losses; no ufunc of it is public.
 #include "ufloss/kinds/row/regions.hpp"
-#include "row_loop.hpp"
+#include "helpers.hpp"
 #include "ufloss/losses/segmentation.hpp"
 
 UFL_BEGIN
@@ -17,51 +16,27 @@ template <int Operands> struct operands_of_row {
   }
 };
 /// Runs it, perhaps without the lock.
-template <class F> UFL_FN int meanwhile(const std::ptrdiff_t* n, F run) {
+template <class F> int meanwhile(const context& c, const std::ptrdiff_t* n, F run) {
   const quiet flags;
-  const host calls = dispatch::host_calls();
-  void* thread = calls.release && n[0] > long_work / (n[1] + 1) ? calls.release() : nullptr;
+  const without_lock free(c, n[0] > kind_traits<loss_kind::row>::long_work / (n[1] + 1));
   run();
-  if (thread) calls.restore(thread);
   return 0;
 }
 
 constexpr argument along_pixels[] = {prediction("p", domain::real, ""),
                                      prediction("q", domain::real, ""),
                                      prediction("t", domain::real, ""),
-                                     {"mask", role::parameter, domain::real, required, "", true}};
-constexpr loss_info overlapping = {"overlaps", along_pixels, 4, part_value, 0, 0, 0, "", "", "", "", "", ""};
+                                     {"mask", role::parameter, domain::real, required, "", "n"}};
+constexpr loss_info overlapping = helper_info("overlaps", along_pixels);
 constexpr argument along_classes[] = {prediction("p", domain::real, ""), prediction("t", domain::real, ""),
                                       prediction("up", domain::real, ""),
                                       prediction("down", domain::real, "")};
-constexpr loss_info going_back = {
-    "scores_gradient", along_classes, 4, part_value, 0, 0, 0, "", "", "", "", "", ""};
-
-constexpr loss_info splitting = {"sigmoid_with_complement",
-                                 sigmoid_with_complement::args,
-                                 1,
-                                 sigmoid_with_complement::parts,
-                                 0,
-                                 0,
-                                 0,
-                                 "",
-                                 "",
-                                 "",
-                                 "",
-                                 "",
-                                 ""};
-template <class T>
-int split_scores(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
-  const quiet flags;
-  elementwise<sigmoid_with_complement, sigmoid_with_complement::parts, T>(args, steps, *n,
-                                                                          dispatch::past_cache_from());
-  return 0;
-}
+constexpr loss_info going_back = helper_info("scores_gradient", along_classes);
 
 /// Regions whose pixels lie side by side are added up one by one, others together.
 template <class T>
-int add_overlaps(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
-  return meanwhile(n, [&] {
+int add_overlaps(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
+  return meanwhile(c, n, [&] {
     const std::ptrdiff_t most = steps[7] == std::ptrdiff_t(sizeof(T)) ? 1 : overlap_lanes<T>::most;
     for (std::ptrdiff_t r = 0; r < n[0]; r += most) {
       const operands_of_row<7> at(args, steps, r, 4);
@@ -70,9 +45,9 @@ int add_overlaps(void*, char* const* args, const std::ptrdiff_t* n, const std::p
   });
 }
 template <class T>
-int scores_gradient_rows(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps,
-                         void*) {
-  return meanwhile(n, [&] {
+int scores_gradient_rows(const context& c, char* const* args, const std::ptrdiff_t* n,
+                         const std::ptrdiff_t* steps) {
+  return meanwhile(c, n, [&] {
     for (std::ptrdiff_t r = 0; r < n[0]; ++r) {
       const operands_of_row<5> at(args, steps, r);
       scores_gradient<T>(n[1], at.x[0], at.x[1], at.x[2], at.x[3], at.x[4]);
@@ -80,40 +55,32 @@ int scores_gradient_rows(void*, char* const* args, const std::ptrdiff_t* n, cons
   });
 }
 
-/// scores -> (p, q), of several classes.
+/// scores -> (p, q): of several classes, and of one.
 template <class T>
-constexpr strided_loop* softmax_loop =
-    loop_rows<softmax_with_complement, softmax_with_complement::parts, false, T>;
+int split_softmax(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
+  bool done = true;
+  bad_label none{};
+  meanwhile(c, n, [&] {
+    done = rows<softmax_with_complement, softmax_with_complement::parts, T>(args, n, steps, false, &none);
+  });
+  return done ? 0 : c.outcome("dice_loss", {none.no_memory ? fault_kind::no_memory : fault_kind::empty_axis});
+}
+template <class T>
+int split_sigmoid(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
+  const quiet flags;
+  elementwise<sigmoid_with_complement, sigmoid_with_complement::parts, T>(args, steps, *n, c.past_cache_from);
+  return 0;
+}
+constexpr loss_info splitting = helper_info(softmax_with_complement::name, softmax_with_complement::args);
+constexpr loss_info splitting_one = helper_info("sigmoid_with_complement", sigmoid_with_complement::args);
 
-constexpr loss_record records[] = {{&overlapping,
-                                    "",
-                                    4,
-                                    3,
-                                    part_value,
-                                    {nullptr, add_overlaps<float>, add_overlaps<double>},
-                                    "(n),(n),(n),(n)->(),(),()",
-                                    false,
-                                    "FFFBDDD"},
-                                   {&info<softmax_with_complement>,
-                                    "",
-                                    1,
-                                    2,
-                                    softmax_with_complement::parts,
-                                    {nullptr, softmax_loop<float>, softmax_loop<double>},
-                                    "(n)->(n),(n)"},
-                                   {&splitting,
-                                    "",
-                                    1,
-                                    2,
-                                    sigmoid_with_complement::parts,
-                                    {nullptr, split_scores<float>, split_scores<double>}},
-                                   {&going_back,
-                                    "",
-                                    4,
-                                    1,
-                                    part_value,
-                                    {nullptr, scores_gradient_rows<float>, scores_gradient_rows<double>},
-                                    "(n),(n),(n),(n)->(n)"}};
+constexpr loss_record records[] = {
+    helper<add_overlaps<float>, add_overlaps<double>>(overlapping, 4, 3, "(n),(n),(n),(n)->(),(),()",
+                                                      "FFFBDDD"),
+    helper<split_softmax<float>, split_softmax<double>>(splitting, 1, 2, "(n)->(n),(n)", "FFF"),
+    helper<split_sigmoid<float>, split_sigmoid<double>>(splitting_one, 1, 2, nullptr, "FFF"),
+    helper<scores_gradient_rows<float>, scores_gradient_rows<double>>(going_back, 4, 1,
+                                                                      "(n),(n),(n),(n)->(n)", "FFFFF")};
 
 }  // namespace
 UFL_END

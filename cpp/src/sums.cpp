@@ -1,18 +1,18 @@
-// The sum behind fused reductions, and what losses of regions need, as kernels.cpp has its loops.
+// The sum behind fused reductions, and what losses of regions need, beside the losses themselves.
 #include "ufloss/reduce/sums.hpp"
+#include "helpers.hpp"
 #include "line.hpp"
-#include "row_loop.hpp"
 
 UFL_BEGIN
 namespace {
 
 constexpr argument arguments[] = {prediction("values", domain::real, ""),
-                                  {"weights", role::parameter, domain::real, required, "", true},
-                                  {"mask", role::parameter, domain::real, required, "", true}};
-constexpr loss_info about = {"weighted_sum", arguments, 3, part_value, 0, 0, 0, "", "", "", "", "", ""};
+                                  {"weights", role::parameter, domain::real, required, "", "n"},
+                                  {"mask", role::parameter, domain::real, required, "", "n"}};
+constexpr loss_info about = helper_info("weighted_sum", arguments);
 
 template <class S>
-int loop(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
+int loop(const context&, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
   const quiet flags;
   for (std::ptrdiff_t r = 0; r < n[0]; ++r) {
     const auto at = [&](int k) { return args[k] + r * steps[k]; };
@@ -59,9 +59,10 @@ UFL_FN void scale(T* grad, std::ptrdiff_t step, std::ptrdiff_t m, const double* 
 /// floats, so that only the gradient is rounded, and once. It stops before a segment whose sum overflows in
 /// float: the caller adds that one in double, and goes on behind it.
 template <class S>
-int add_line(void* context, char* const* results, const std::ptrdiff_t*, const std::ptrdiff_t*, void*) {
+int add_line(const context& c, char* const* args, const std::ptrdiff_t*, const std::ptrdiff_t*) {
   const quiet flags;
-  line& l = *static_cast<line*>(context);
+  line& l = *reinterpret_cast<line*>(args[0]);
+  char* const* const results = args + 1;
   using T = typename storage<S>::compute;
   constexpr bool converts = !std::is_same_v<S, T>;
   constexpr int most = int(sizeof(l.args) / sizeof(l.args[0]));
@@ -69,7 +70,7 @@ int add_line(void* context, char* const* results, const std::ptrdiff_t*, const s
   alignas(64) T values[chunk];
   alignas(64) double weights[chunk];
   alignas(64) T copies[converts ? most + 1 : 1][converts ? chunk : 1];  // the last one of the gradient
-  char* args[most + 2];
+  char* operands[most + 2];
   std::ptrdiff_t steps[most + 2];
   double& total = *reinterpret_cast<double*>(results[0]);
   for (std::ptrdiff_t begin = 0; begin < l.n; begin += l.segment) {
@@ -78,22 +79,22 @@ int add_line(void* context, char* const* results, const std::ptrdiff_t*, const s
     for (std::ptrdiff_t from = begin; from < end; from += chunk) {
       const std::ptrdiff_t m = end - from < chunk ? end - from : chunk;
       for (int k = 0; k < l.inputs; ++k) {
-        args[k] = l.args[k] + from * l.steps[k];
+        operands[k] = l.args[k] + from * l.steps[k];
         steps[k] = l.steps[k];
         if constexpr (converts) {
-          gather<S>(copies[k], args[k], steps[k], steps[k] == 0 ? 1 : m);
-          args[k] = reinterpret_cast<char*>(copies[k]);
+          gather<S>(copies[k], operands[k], steps[k], steps[k] == 0 ? 1 : m);
+          operands[k] = reinterpret_cast<char*>(copies[k]);
           steps[k] = steps[k] == 0 ? 0 : sizeof(T);
         }
       }
-      args[l.inputs] = reinterpret_cast<char*>(values);
+      operands[l.inputs] = reinterpret_cast<char*>(values);
       steps[l.inputs] = sizeof(T);
       char* const stored = l.grad ? l.grad + from * l.grad_step : nullptr;
       char* const grad = converts && stored ? reinterpret_cast<char*>(copies[converts ? most : 0]) : stored;
       const std::ptrdiff_t grad_step = converts ? std::ptrdiff_t(sizeof(T)) : l.grad_step;
-      args[l.inputs + 1] = grad;
+      operands[l.inputs + 1] = grad;
       steps[l.inputs + 1] = grad_step;
-      l.loop(nullptr, args, &m, steps, nullptr);
+      l.loop(c, operands, &m, steps);
       if (l.weights) gather<double>(weights, l.weights + from * l.weight_step, l.weight_step, m);
       for (std::ptrdiff_t at = 0; at < m; at += piece) {
         for (int k = 0; k < l.inputs; ++k)
@@ -122,11 +123,12 @@ int add_line(void* context, char* const* results, const std::ptrdiff_t*, const s
 }
 
 constexpr argument floats[] = {prediction("values", domain::real, "")};
-constexpr loss_info rounding = {"to_half", floats, 1, part_value, 0, 0, 0, "", "", "", "", "", ""};
+constexpr loss_info rounding = helper_info("to_half", floats);
+constexpr loss_info along_lines = helper_info("line", floats);
 
 /// float to half.  NumPy's own cast calls into the C library for each result that underflows, at thirty times
 /// the cost.
-int round_to_half(void*, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps, void*) {
+int round_to_half(const context&, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
   const quiet flags;
   constexpr std::ptrdiff_t chunk = 1024;
   alignas(64) float values[chunk];
@@ -138,18 +140,25 @@ int round_to_half(void*, char* const* args, const std::ptrdiff_t* n, const std::
   return 0;
 }
 
-constexpr loss_record records[] = {
-    {&about,
-     "",
-     3,
-     2,
-     part_value,
-     {loop<half>, loop<float>, loop<double>},
-     "(n),(n),(n)->(),()",
-     false,
-     "FDBDD"},
-    {&about, "line", 0, 2, part_value, {add_line<half>, add_line<float>, add_line<double>}},
-    {&rounding, "", 1, 1, part_value, {round_to_half}, nullptr, false, "SH"}};
+constexpr loss_record records[] = {{&about,
+                                    "",
+                                    3,
+                                    2,
+                                    part_value,
+                                    {loop<half>, loop<float>, loop<double>},
+                                    "(n),(n),(n)->(),()",
+                                    false,
+                                    "FDBDD"},
+                                   {&along_lines,
+                                    "",
+                                    0,
+                                    2,
+                                    part_value,
+                                    {add_line<half>, add_line<float>, add_line<double>},
+                                    nullptr,
+                                    false,
+                                    ""},
+                                   {&rounding, "", 1, 1, part_value, {round_to_half}, nullptr, false, "SH"}};
 
 }  // namespace
 UFL_END

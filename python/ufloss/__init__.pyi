@@ -1,7 +1,18 @@
 """Loss functions as NumPy ufuncs, with their derivatives."""
 # Written by `python -m ufloss._stubs` from the registry: edit neither a name nor a default here.
 from collections.abc import Callable
-from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload, type_check_only
+from typing import (
+    Any,
+    Final,
+    Generic,
+    Literal,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+    type_check_only,
+)
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -127,7 +138,8 @@ class _RowKeywords(TypedDict, total=False):
     subok: bool
     signature: str | tuple[DTypeLike | None, ...]
 
-# `sum` and `mean` of a loss take its arguments; how many results there are depends on `returned`, and their shapes on the axes.
+# `sum` and `mean` of a loss take its arguments; how many results there are depends on `returned`, and their
+# shapes on the axes.
 @type_check_only
 class _Reduced:
     def __call__(self, *args: ArrayLike, **kwargs: Any) -> Any: ...
@@ -149,22 +161,27 @@ class _BatchKeywords(TypedDict, total=False):
 @type_check_only
 class _Dice(Generic[_A]):
     def __call__(
-        self, predictions: ArrayLike, targets: ArrayLike, *, class_weights: ArrayLike | None = None, smooth: ArrayLike = 1.0,
-        alpha: ArrayLike = 0.5, beta: ArrayLike = 0.5, apply_softmax: bool = True, reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_background: bool = False, axis: int | tuple[int, ...] | None = None, where: ArrayLike | None = None,
+        self, predictions: ArrayLike, targets: ArrayLike, *, class_weights: ArrayLike | None = None,
+        smooth: ArrayLike = 1.0,
+        alpha: ArrayLike = 0.5, beta: ArrayLike = 0.5, apply_softmax: bool = True,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+        ignore_background: bool = False, axis: int | tuple[int, ...] | None = None,
+        where: ArrayLike | None = None,
     ) -> _A: ...
 
 @type_check_only
 class _BinaryDice(Generic[_A]):
     def __call__(
-        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_sigmoid: bool = True,
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0,
+        apply_sigmoid: bool = True,
         where: ArrayLike | None = None,
     ) -> _A: ...
 
 @type_check_only
 class _GeneralizedDice(Generic[_A]):
     def __call__(
-        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_softmax: bool = True,
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0,
+        apply_softmax: bool = True,
         ignore_background: bool = False,
     ) -> _A: ...
 
@@ -186,7 +203,8 @@ class _GeneralizedDiceLoss(_GeneralizedDice[_Scalar]):
 @type_check_only
 class _WithPaddings(Generic[_A]):
     def __call__(
-        self, logits: ArrayLike, logit_paddings: ArrayLike, labels: ArrayLike, label_paddings: ArrayLike, blank_id: ArrayLike = 0,
+        self, logits: ArrayLike, logit_paddings: ArrayLike, labels: ArrayLike, label_paddings: ArrayLike,
+        blank_id: ArrayLike = 0,
     ) -> _A: ...
 
 @type_check_only
@@ -1226,6 +1244,19 @@ class _MulticlassSparsemaxLoss(_MulticlassSparsemaxLossUfunc[Any, _Out]):  # typ
 multiclass_sparsemax_loss: Final[_MulticlassSparsemaxLoss]
 
 @type_check_only
+class _SmoothLabelsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, labels: ArrayLike, alpha: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SmoothLabels(_SmoothLabelsUfunc[_Array, _Out]):  # type: ignore[misc]
+    """Labels mixed with the uniform distribution."""
+
+smooth_labels: Final[_SmoothLabels]
+
+@type_check_only
 class _RankingSoftmaxLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
     def __call__(
         self, logits: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0,
@@ -1381,19 +1412,6 @@ class _TverskyLoss(_TverskyLossUfunc[Any, _Out]):  # type: ignore[misc]
     mean: _Reduction
 
 tversky_loss: Final[_TverskyLoss]
-
-@type_check_only
-class _SmoothLabelsUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
-    def __call__(
-        self, labels: ArrayLike, alpha: ArrayLike,
-        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
-    ) -> _A: ...
-
-@type_check_only
-class _SmoothLabels(_SmoothLabelsUfunc[_Array, _Out]):  # type: ignore[misc]
-    """Labels mixed with the uniform distribution."""
-
-smooth_labels: Final[_SmoothLabels]
 
 @type_check_only
 class _NtxentLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]

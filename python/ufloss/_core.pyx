@@ -17,15 +17,19 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         pass
     enum class domain(int):
         pass
+    enum class loss_kind(int):
+        pass
+    const char *name_of(loss_kind)
     ctypedef struct argument:
         const char *name
         role kind
         domain place "in"
         double fallback
         const char *doc
-        bint along
+        const char *dims
     ctypedef struct loss_info:
         const char *name
+        loss_kind kind
         const argument *args
         int nargs
         unsigned parts, vanishing, properties, checked
@@ -62,7 +66,9 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
 
 cdef extern from "dispatch.hpp" namespace "ufloss::dispatch" nogil:
     int count()
+    int units()
     const kernel_table &table(int, int)
+    const char *isa_name "ufloss::dispatch::name"(int)
     bint supported(int)
     int best()
     ptrdiff_t c_past_cache_from "ufloss::dispatch::past_cache_from"()
@@ -104,13 +110,13 @@ cdef extern from *:
     void install "ufloss::python::install"(object, object, object, object, object, object, object)
     void show_types "ufloss::python::show_types"(object, const char *, int)
     void prepare_rows "ufloss::python::prepare_rows"(object)
-    void connect "ufloss::python::connect"()
+    void attach "ufloss::python::attach"(object, const loss_record *)
+    void *loop_of "ufloss::python::loop_of"(int)
     void derive_dimension "ufloss::python::derive_dimension"(object, int)
     void install_explanation "ufloss::python::install_explanation"(object, object, object)
 
 _import_array()
 _import_umath()
-connect()
 VERSION = UFLOSS_VERSION.decode()      # importlib.metadata would take longer than all the rest of the import
 
 cdef enum: MAX_OPERANDS = 12
@@ -177,12 +183,6 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     return 0
 
 
-cdef str role_of(argument a):
-    """The letter of a role; W: weights, which lie along the rows but choose no type."""
-    letter = chr(<char>a.kind)
-    return "W" if letter == "P" and a.along else letter
-
-
 cdef object make(const loss_record *r, str name, str doc):
     """One ufunc from one record."""
     cdef DTypeMeta *dtypes[MAX_OPERANDS]
@@ -192,7 +192,8 @@ cdef object make(const loss_record *r, str name, str doc):
     cdef bytes c_name = name.encode(), c_doc = doc.encode(), types = b""
     KEPT.append((c_name, c_doc))
     ufunc = PyUFunc_FromFuncAndDataAndSignature(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0, r.signature)
-    cdef str roles = r.roles.decode() if r.roles else "".join([role_of(r.info.args[i]) for i in range(r.info.nargs)]) + "B" * r.masked + "F" * r.nout
+    cdef str roles = r.roles.decode()
+    attach(ufunc, r)
     spec.name = c_name
     spec.nin = r.nin
     spec.nout = r.nout
@@ -213,7 +214,7 @@ cdef object make(const loss_record *r, str name, str doc):
             dtypes[i] = <DTypeMeta *><PyObject *>(OWN_TYPE[roles[i]] if roles[i] in OWN_TYPE else REAL[k] if k < 3 else REAL[0] if i < r.nin and roles[i] in "FTW" else REAL[1])
         if k == 3:
             MIXED.add(id(ufunc))
-        slots[0].pfunc = <void *><size_t>r.loops[k]
+        slots[0].pfunc = loop_of(k)
         PyUFunc_AddLoopFromSpec(ufunc, &spec)
         types += bytes([np.dtype((<object><PyObject *>dtypes[i]).type).num for i in range(n)])
     KEPT.append(types)
@@ -225,8 +226,8 @@ cdef object make(const loss_record *r, str name, str doc):
     return ufunc
 
 
+cdef dict ROLE_NAMES = {"F": "prediction", "T": "target", "P": "parameter", "I": "label", "N": "length"}
 cdef list DOMAINS = ["real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power", "tweedie_target", "label"]
-cdef dict KINDS = {0: "elementwise", 1: "row", 4: "batch"}      # CTC has a module of its own
 cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 32: "grad3", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
 
 
@@ -234,28 +235,51 @@ cdef tuple part_names(unsigned parts):
     return tuple([name for bit, name in PARTS.items() if parts & bit])
 
 
+cdef const loss_record *record_at(int which, tuple place):
+    cdef int unit = place[0], row = place[1]
+    return &table(which, unit).records[row]
+
+
+cdef dict describe_argument(const loss_info *info, int k):
+    cdef const argument *a = &info.args[k]
+    return dict(
+        name=a.name.decode(), role=ROLE_NAMES[chr(<char>a.kind)], domain=DOMAINS[<int>a.place], doc=a.doc.decode(),
+        default=None if a.fallback != a.fallback else a.fallback, dims=a.dims.decode(), along=bool(a.dims[0]),
+        checked=bool(info.checked >> k & 1))
+
+
+cdef dict describe_loss(const loss_info *info):
+    """What is known of a loss without its ufuncs."""
+    cdef int k
+    return dict(
+        name=info.name.decode(), kind=name_of(info.kind).decode(), summary=info.summary.decode(), formula=info.formula.decode(),
+        notes=info.notes.decode(), source=info.source.decode(), example=info.example.decode(), exponent=info.exponent.decode(),
+        parts=part_names(info.parts), vanishing=part_names(info.vanishing), convex=bool(info.properties & 1),
+        nonnegative=bool(info.properties & 2), row_value=bool(info.properties & 8),
+        args=[describe_argument(info, k) for k in range(info.nargs)], outputs={}, masked={})
+
+
 def read_registry(int which):
-    """The losses of one instruction set: a list of dicts, each with its records under "outputs" (attribute -> address)."""
-    cdef const kernel_table *t
+    """The losses of one instruction set, kind by kind: dicts, with their ufuncs under "outputs" and "masked", attribute -> (place of the
+    record, parts)."""
     cdef const loss_record *r
-    cdef int i, k, kind
+    cdef int unit, row
     losses = {}
-    for kind, i in [(kind, i) for kind in KINDS for i in range(table(which, kind).size)]:
-        r = &table(which, kind).records[i]
-        loss = losses.setdefault(r.info.name, dict(
-            name=r.info.name.decode(), summary=r.info.summary.decode(), formula=r.info.formula.decode(), notes=r.info.notes.decode(),
-            source=r.info.source.decode(), example=r.info.example.decode(), exponent=r.info.exponent.decode(),
-            parts=part_names(r.info.parts), vanishing=part_names(r.info.vanishing), convex=bool(r.info.properties & 1),
-            nonnegative=bool(r.info.properties & 2), kind=KINDS[kind], row_value=bool(r.info.properties & 8), outputs={}, masked={}, args=[]))
-        if not loss["args"]:
-            for k in range(r.info.nargs):
-                a = &r.info.args[k]
-                loss["args"].append(dict(
-                    name=a.name.decode(), role={"F": "prediction", "T": "target", "P": "parameter", "I": "label"}[chr(<char>a.kind)],
-                    domain=DOMAINS[<int>a.place], default=None if a.fallback != a.fallback else a.fallback, doc=a.doc.decode(), along=bool(a.along), checked=bool(r.info.checked >> k & 1)))
-        if <size_t>r.loops[0]:
-            loss["masked" if r.masked else "outputs"][r.attribute.decode()] = ((kind, i), part_names(r.parts))
-    return list(losses.values())
+    for unit in range(units()):
+        for row in range(table(which, unit).size):
+            r = &table(which, unit).records[row]
+            loss = losses.get(r.info.name)
+            if loss is None:
+                loss = losses[r.info.name] = describe_loss(r.info)
+            loss["masked" if r.masked else "outputs"][r.attribute.decode()] = ((unit, row), part_names(r.parts))
+    kinds = [name_of(<loss_kind>k).decode() for k in range(5)]
+    return sorted(losses.values(), key=lambda loss: kinds.index(loss["kind"]))
+
+
+def make_helper(int which, dict helper):
+    """The ufunc behind others."""
+    place, _ = helper["outputs"][""]
+    return make(record_at(which, place), helper["name"], "")
 
 
 cdef tuple typed(tuple defaults, str code):
@@ -269,8 +293,7 @@ def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple de
 
     `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have.
     """
-    cdef int kind = record[0], row = record[1]
-    ufunc = make(&table(which, kind).records[row], name, doc)
+    ufunc = make(record_at(which, record), name, doc)
     install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow)
     if explain is not None:
         install_explanation(ufunc, explain, None)
@@ -279,43 +302,10 @@ def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple de
 
 def make_masked(int which, tuple record, str name):
     """The ufunc of a row or batch loss with a mask as its last input."""
-    cdef int kind = record[0], row = record[1]
-    return make(&table(which, kind).records[row], name, "")
+    return make(record_at(which, record), name, "")
 
 
-def read_ctc(int which):
-    """The records of CTC: its ufuncs as dicts, in the order of the table, every second one masked."""
-    cdef const kernel_table *t = &table(which, 2)
-    cdef const loss_record *r
-    cdef int i
-    found = []
-    for i in range(t.size):
-        r = &t.records[i]
-        found.append(dict(
-            name=r.info.name.decode(), attribute=r.attribute.decode(), masked=bool(r.masked), record=(2, i), parts=part_names(r.parts),
-            summary=r.info.summary.decode(), formula=r.info.formula.decode(), notes=r.info.notes.decode(), source=r.info.source.decode(),
-            example=r.info.example.decode(), args=[(r.info.args[k].name.decode(), r.info.args[k].doc.decode()) for k in range(r.info.nargs)]))
-    return found
-
-
-def make_sum(int which):
-    """The gufunc (values, weights, mask) -> (sum, sum of weights)."""
-    return make(&table(which, 3).records[0], "weighted_sum", "")
-
-
-def make_rounding(int which):
-    """The ufunc float32 -> float16."""
-    return make(&table(which, 3).records[2], "to_half", "")
-
-
-def make_regions(int which):
-    """The gufunc (p, q, t, mask) -> (sum p t, sum p (1 - t), sum q t); scores -> (p, q), of several classes, of one; (p, t, up, down) -> gradient."""
-    cdef const kernel_table *t = &table(which, 5)
-    cdef int k
-    return tuple([make(&t.records[k], t.records[k].info.name.decode(), "") for k in range(t.size)])
-
-
-def add_line(int which, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
+def add_line(int which, tuple adder, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
     """A loss added up along a line from an element on, to a sum and that of the weights; and where it ended.
 
     That is n, or the begin of a segment whose sum is not finite in float32 and may be in float64.
@@ -324,7 +314,7 @@ def add_line(int which, tuple record, int loop_type, list operands, list steps, 
     distance of two elements in bytes.
     """
     cdef line l
-    cdef int i, kind = record[0], row = record[1]
+    cdef int i
     l.inputs = len(operands) - 2
     if l.inputs > 8:
         raise ValueError("too many operands")
@@ -338,14 +328,16 @@ def add_line(int which, tuple record, int loop_type, list operands, list steps, 
     if grad is not None:
         l.grad += begin * l.grad_step
     l.n, l.segment, l.divisor = n - begin, segment, divisor
+    cdef const loss_record *by = record_at(which, adder)
+    cdef const loss_record *of = record_at(which, record)
     with nogil:
-        run_line(&table(which, 3).records[1], &table(which, kind).records[row], loop_type, &l, &total, &weight)
+        run_line(by, of, loop_type, &l, &total, &weight)
     return total, weight, begin + l.done
 
 
 def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, measure, int states):
     """The ufunc of one record of CTC; `states`: 1 or 2 where its last dimension is so many times the labels plus 1."""
-    ufunc = make(&table(which, 2).records[<int>record[1]], name, doc)
+    ufunc = make(record_at(which, record), name, doc)
     if states:
         derive_dimension(ufunc, states)
     if names:
@@ -356,7 +348,7 @@ def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defa
 
 def isa_names():
     """Instruction sets built in, lowest first, and whether this processor runs them."""
-    return {table(i, 0).isa.decode().removeprefix("isa_").replace("x86_64_", "x86-64-"): supported(i) for i in range(count())}
+    return {isa_name(i).decode().removeprefix("isa_").replace("x86_64_", "x86-64-"): supported(i) for i in range(count())}
 
 
 def past_cache_from():

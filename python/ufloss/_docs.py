@@ -61,7 +61,8 @@ SUMMARY_TEXT = {
     "hess": "Second derivative of `{name}` with respect to `{first}`.",
     "grad_and_hess": "Gradient and second derivative of `{name}` with respect to `{first}`, in one pass.",
     "hess_bound": "Positive upper bound of the second derivative of `{name}` with respect to `{first}`.",
-    "grad_and_hess_bound": "Gradient of `{name}` and a positive upper bound of its second derivative, in one pass.",
+    "grad_and_hess_bound": "Gradient of `{name}` and a positive upper bound of its second derivative, in one "
+    "pass.",
     "grads": "Gradients of `{name}` with respect to {inputs}, in one pass.",
     "value_and_grads": "`{name}` and its gradients with respect to {inputs}, in one pass.",
 }
@@ -82,7 +83,7 @@ def shape_text(loss, arg):
     """How an argument lies."""
     if loss["kind"] == "row":
         return " Lies along `axis`." if arg["along"] else " One for each row: of the batch's shape."
-    return BATCH_SHAPE[arg["role"]] if loss["kind"] == "batch" else ""
+    return BATCH_SHAPE[arg["role"]] if loss["kind"] == "pairs" else ""
 
 
 def has_labels(loss):
@@ -101,7 +102,7 @@ def call_signature(loss):
     rows = {
         "elementwise": "where=True, ",
         "row": "axis=-1, where=True, keepdims=False, ",
-        "batch": "where=True, ",
+        "pairs": "where=True, ",
     }[loss["kind"]]
     return f"{', '.join(args)}, out=None, *, {rows}casting='same_kind', order='K', dtype=None, subok=True"
 
@@ -113,7 +114,7 @@ def accuracy_note(loss, parts):
             "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of "
             "the row's largest entry"
         )
-    elif loss["kind"] == "batch":
+    elif loss["kind"] == "pairs":
         text = (
             "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, "
             "or of one below 1 its relative error"
@@ -149,7 +150,7 @@ def docstring(loss, attribute, parts):
     lines += [
         f"out : {outs}, optional",
         "    Where to put the result.",
-        *{"elementwise": WHERE, "row": ROW_KEYWORDS, "batch": BATCH_WHERE}[loss["kind"]],
+        *{"elementwise": WHERE, "row": ROW_KEYWORDS, "pairs": BATCH_WHERE}[loss["kind"]],
         "**kwargs",
         f"    The other keywords of a ufunc: {'`axes`, ' * (loss['kind'] == 'batch')}`casting`, "
         "`order`, `dtype`, `subok`, `signature`.",
@@ -160,7 +161,7 @@ def docstring(loss, attribute, parts):
     for p in parts:
         text = OUTPUT_TEXT[p].format(**words)
         shape = "that the arguments broadcast to"
-        if loss["kind"] == "batch":
+        if loss["kind"] == "pairs":
             shape = "(...), one for each batch" if p == "value" else "of the first argument"
         elif loss["kind"] == "row":
             shape = (

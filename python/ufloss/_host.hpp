@@ -13,21 +13,40 @@ namespace ufloss::python {
 
 inline void* release() { return PyEval_SaveThread(); }
 inline void restore(void* thread) { PyEval_RestoreThread(static_cast<PyThreadState*>(thread)); }
-inline void fail(void*, const char* loss, long long label, std::ptrdiff_t classes) {
-  if (classes == 0) PyErr_Format(PyExc_ValueError, "%s: the class axis is empty", loss);
-  else PyErr_Format(PyExc_ValueError, "%s: label %lld is out of range for %zd classes", loss, label, classes);
+/// Raises what a loop reports.
+inline void report(const char* loss, const fault& found) {
+  const auto raise = [&](const char* format) {
+    PyErr_Format(PyExc_ValueError, format, loss, found.value, found.limit);
+  };
+  switch (found.kind) {
+    case fault_kind::none: return;
+    case fault_kind::no_memory: PyErr_NoMemory(); return;
+    case fault_kind::empty_axis: return raise("%s: the class axis is empty");
+    case fault_kind::label: return raise("%s: label %lld is out of range for %lld classes");
+    case fault_kind::label_is_blank: return raise("%s: label %lld is the blank");
+    case fault_kind::blank: return raise("%s: blank %lld is out of range for %lld classes");
+    case fault_kind::logit_length: return raise("%s: logit_length %lld is out of range for %lld frames");
+    case fault_kind::label_length: return raise("%s: label_length %lld is out of range for %lld labels");
+  }
 }
-inline void fail_sequence(void*, const char* loss, int fault, long long value, long long limit) {
-  static const char* const format[] = {nullptr,
-                                       "%s: label %lld is out of range for %lld classes",
-                                       "%s: label %lld is the blank",
-                                       "%s: blank %lld is out of range for %lld classes",
-                                       "%s: logit_length %lld is out of range for %lld frames",
-                                       "%s: label_length %lld is out of range for %lld labels"};
-  if (fault == 0) PyErr_NoMemory();
-  else PyErr_Format(PyExc_ValueError, format[fault], loss, value, limit);
+/// What every loop is told of Python.
+inline const context python_context = {&serial, {release, restore}, report, dispatch::past_cache_from()};
+
+/// A ufunc's loop of one type: NumPy names the ufunc, whose record has the loop.
+template <int Type>
+int run_loop(PyArrayMethod_Context* called, char* const* args, const npy_intp* n, const npy_intp* steps,
+             NpyAuxData*) {
+  const auto* u = reinterpret_cast<const PyUFuncObject*>(called->caller);
+  return front_of(u).record->loops[Type](python_context, args, n, steps);
 }
-inline void connect() { dispatch::host_calls() = {release, restore, fail, fail_sequence}; }
+/// What PyUFunc_AddLoopFromSpec is given for a type.
+inline void* loop_of(int type) {
+  using loop = int(PyArrayMethod_Context*, char* const*, const npy_intp*, const npy_intp*, NpyAuxData*);
+  loop* const loops[] = {run_loop<float16_loop>, run_loop<float32_loop>, run_loop<float64_loop>,
+                         run_loop<float16_to_float32_loop>};
+  static_assert(sizeof(loops) / sizeof(loops[0]) == loop_types, "one for each type");
+  return reinterpret_cast<void*>(loops[type]);
+}
 
 /// By default NumPy lets an output that is exactly an input share its memory; row loops read a row again
 /// after they began to write it.
@@ -41,12 +60,13 @@ inline void prepare_rows(PyObject* ufunc) {
 inline char* start(PyObject* array) {
   return array == Py_None ? nullptr : PyArray_BYTES(reinterpret_cast<PyArrayObject*>(array));
 }
-/// A loss added up along a line.
+/// A loss added up along a line, by the helper `sum`.
 inline void run_line(const loss_record* sum, const loss_record* loss, int type, line* l, double* total,
                      double* weight) {
   l->loop = loss->loops[type == float16_loop ? float32_loop : type];
-  char* const results[] = {reinterpret_cast<char*>(total), reinterpret_cast<char*>(weight)};
-  sum->loops[type](l, results, nullptr, nullptr, nullptr);
+  char* const args[] = {reinterpret_cast<char*>(l), reinterpret_cast<char*>(total),
+                        reinterpret_cast<char*>(weight)};
+  sum->loops[type](python_context, args, nullptr, nullptr);
 }
 
 /// Core dimensions that follow from n, the third: the last one is p = n + 1 or s = 2 n + 1.

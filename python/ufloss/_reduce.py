@@ -25,6 +25,7 @@ from ._front import (
     outputs,
     refuse_overrides,
 )
+from ._records import ISA, make_helper, of_kind
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 
@@ -522,7 +523,7 @@ class Pass:
             by = 1.0 if self.divisor is None else self.divisor[here]
             while begin < n:
                 total[here], summed[here], begin = _core.add_line(
-                    ISA, record, of, views, steps, begin, n, segment, by, total[here], summed[here]
+                    ISA, LINE, record, of, views, steps, begin, n, segment, by, total[here], summed[here]
                 )
                 if begin >= n:
                     break
@@ -720,8 +721,8 @@ def scale(grad, weights, divisor, reduced, rows):
         np.divide(grad, divisor.astype(grad.dtype), out=grad)
 
 
-ISA = _core.choose_isa()
-SUM, TO_HALF = _core.make_sum(ISA), _core.make_rounding(ISA)
+SUM, TO_HALF = make_helper("weighted_sum"), make_helper("to_half")
+(LINE,) = (helper["outputs"][""][0] for helper in of_kind("helper") if helper["name"] == "line")
 
 
 def signature(loss, weights):
@@ -824,5 +825,5 @@ def docstring(loss, kind, with_grad, weights):
 
 def attach(loss, ufunc):
     """Give a loss its `sum` and `mean`, unless it gives rows, or one number for a batch."""
-    if not loss["row_value"] and loss["kind"] != "batch":
+    if not loss["row_value"] and loss["kind"] != "pairs":
         ufunc.sum, ufunc.mean = (Reduction(loss, ufunc, kind) for kind in ("sum", "mean"))

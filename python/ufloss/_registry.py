@@ -3,17 +3,15 @@
 from inspect import Parameter, Signature
 
 from . import _core, _docs, _front, _reduce
+from ._records import ISA, of_kind
 
-ISA = _core.choose_isa()
-ALL = _core.read_registry(ISA)
-LOSSES, ROW_LOSSES, BATCH_LOSSES = (
-    [loss for loss in ALL if loss["kind"] == kind] for kind in ("elementwise", "row", "batch")
-)
+LOSSES, ROW_LOSSES, PAIR_LOSSES = map(of_kind, ("elementwise", "row", "pairs"))
+ALL = [*LOSSES, *ROW_LOSSES, *PAIR_LOSSES]
 NUMPY_KEYWORDS = {"casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 KEYWORDS = {
     "elementwise": {"where": True, **NUMPY_KEYWORDS},
     "row": {"axis": -1, "where": True, "keepdims": False, **NUMPY_KEYWORDS},
-    "batch": {"where": True, "axes": None, **NUMPY_KEYWORDS},
+    "pairs": {"where": True, "axes": None, **NUMPY_KEYWORDS},
 }
 
 

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-from . import _core
 from ._front import (
     as_array,
     check_mask,
@@ -17,10 +16,11 @@ from ._front import (
     normalize_axes,
     refuse_overrides,
 )
+from ._records import make_helper
 from ._reduce import PLAIN, align
-from ._registry import ISA
 
-OVERLAPS, SOFTMAX, SIGMOID, SCORES_GRADIENT = _core.make_regions(ISA)
+OVERLAPS, SCORES_GRADIENT = make_helper("overlaps"), make_helper("scores_gradient")
+SOFTMAX, SIGMOID = make_helper("softmax_with_complement"), make_helper("sigmoid_with_complement")
 
 
 class Probabilities:
@@ -443,7 +443,8 @@ def multiclass_generalized_dice_loss(
     Examples
     --------
     >>> import numpy as np, ufloss as ul
-    >>> float(ul.multiclass_generalized_dice_loss([[[2.0, 0.0], [0.0, 2.0]]], [[[1.0, 0.0], [0.0, 1.0]]]).round(7))
+    >>> scores, regions = [[[2.0, 0.0], [0.0, 2.0]]], [[[1.0, 0.0], [0.0, 1.0]]]
+    >>> float(ul.multiclass_generalized_dice_loss(scores, regions).round(7))
     0.0596015
     """
     name = "multiclass_generalized_dice_loss"

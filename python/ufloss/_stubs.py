@@ -12,7 +12,18 @@ HEAD = '''\
 """Loss functions as NumPy ufuncs, with their derivatives."""
 # Written by `python -m ufloss._stubs` from the registry: edit neither a name nor a default here.
 from collections.abc import Callable
-from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload, type_check_only
+from typing import (
+    Any,
+    Final,
+    Generic,
+    Literal,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+    type_check_only,
+)
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -70,7 +81,8 @@ class _RowKeywords(TypedDict, total=False):
     subok: bool
     signature: str | tuple[DTypeLike | None, ...]
 
-# `sum` and `mean` of a loss take its arguments; how many results there are depends on `returned`, and their shapes on the axes.
+# `sum` and `mean` of a loss take its arguments; how many results there are depends on `returned`, and their
+# shapes on the axes.
 @type_check_only
 class _Reduced:
     def __call__(self, *args: ArrayLike, **kwargs: Any) -> Any: ...
@@ -92,22 +104,27 @@ class _BatchKeywords(TypedDict, total=False):
 @type_check_only
 class _Dice(Generic[_A]):
     def __call__(
-        self, predictions: ArrayLike, targets: ArrayLike, *, class_weights: ArrayLike | None = None, smooth: ArrayLike = 1.0,
-        alpha: ArrayLike = 0.5, beta: ArrayLike = 0.5, apply_softmax: bool = True, reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_background: bool = False, axis: int | tuple[int, ...] | None = None, where: ArrayLike | None = None,
+        self, predictions: ArrayLike, targets: ArrayLike, *, class_weights: ArrayLike | None = None,
+        smooth: ArrayLike = 1.0,
+        alpha: ArrayLike = 0.5, beta: ArrayLike = 0.5, apply_softmax: bool = True,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+        ignore_background: bool = False, axis: int | tuple[int, ...] | None = None,
+        where: ArrayLike | None = None,
     ) -> _A: ...
 
 @type_check_only
 class _BinaryDice(Generic[_A]):
     def __call__(
-        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_sigmoid: bool = True,
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0,
+        apply_sigmoid: bool = True,
         where: ArrayLike | None = None,
     ) -> _A: ...
 
 @type_check_only
 class _GeneralizedDice(Generic[_A]):
     def __call__(
-        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0, apply_softmax: bool = True,
+        self, predictions: ArrayLike, targets: ArrayLike, *, smooth: ArrayLike = 1.0,
+        apply_softmax: bool = True,
         ignore_background: bool = False,
     ) -> _A: ...
 
@@ -129,7 +146,8 @@ class _GeneralizedDiceLoss(_GeneralizedDice[_Scalar]):
 @type_check_only
 class _WithPaddings(Generic[_A]):
     def __call__(
-        self, logits: ArrayLike, logit_paddings: ArrayLike, labels: ArrayLike, label_paddings: ArrayLike, blank_id: ArrayLike = 0,
+        self, logits: ArrayLike, logit_paddings: ArrayLike, labels: ArrayLike, label_paddings: ArrayLike,
+        blank_id: ArrayLike = 0,
     ) -> _A: ...
 
 @type_check_only
@@ -215,7 +233,7 @@ def declare(loss):
         title=title,
         name=loss["name"],
         summary=loss["summary"],
-        keywords={"row": "_RowKeywords", "batch": "_BatchKeywords"}.get(loss["kind"]),
+        keywords={"row": "_RowKeywords", "pairs": "_BatchKeywords"}.get(loss["kind"]),
         numbers=arguments(loss, "_Number"),
         arrays=arguments(loss, "ArrayLike"),
         value=kind(title, value),

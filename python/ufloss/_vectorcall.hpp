@@ -6,6 +6,7 @@
 #include <numpy/ufuncobject.h>
 #include <Python.h>
 #include <initializer_list>
+#include "dispatch.hpp"
 
 namespace ufloss::python {
 
@@ -16,9 +17,13 @@ using vectorcall = PyObject* (*)(PyObject*, PyObject* const*, size_t, PyObject*)
 // axes, where, keepdims); null: never. explain: asked after a ValueError whether it knows more, see
 // call_told(); null: nobody is.
 struct front {
-  PyObject *names, *defaults, *typed[3], *slow;
+  const loss_record* record;  // whose loops the ufunc runs
+  PyObject *names = nullptr, *defaults = nullptr, *typed[3] = {}, *slow = nullptr;
   PyObject* explain = nullptr;
 };
+inline front& front_of(const PyUFuncObject* u) {
+  return *const_cast<front*>(reinterpret_cast<const front*>(u->data));
+}
 inline vectorcall numpy_call = nullptr;  // the same function for every ufunc
 
 inline Py_ssize_t find_name(const front& f, Py_ssize_t nin, PyObject* key) {
@@ -243,16 +248,24 @@ inline void show_types(PyObject* ufunc, const char* types, int loops) {
   u->ntypes = loops;
 }
 
-/// Gives the ufunc its names and defaults, for as long as the process lives.
+/// Ties a ufunc to its record, for as long as the process lives; one without legacy loops leaves `data` to
+/// us.
+inline void attach(PyObject* ufunc, const loss_record* record) {
+  auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
+  u->data = reinterpret_cast<decltype(u->data)>(new front{record});
+}
+/// Gives the ufunc its names and defaults.
 inline void install(PyObject* ufunc, PyObject* names, PyObject* defaults, PyObject* f16, PyObject* f32,
                     PyObject* f64, PyObject* slow) {
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
+  front& f = front_of(u);
   for (PyObject* o : {names, defaults, f16, f32, f64, slow}) Py_INCREF(o);
-  u->data = reinterpret_cast<decltype(u->data)>(
-      new front{names,
-                defaults,
-                {f16, f32, f64},
-                slow == Py_None ? nullptr : slow});  // a ufunc without legacy loops leaves it to us
+  f.names = names;
+  f.defaults = defaults;
+  f.typed[0] = f16;
+  f.typed[1] = f32;
+  f.typed[2] = f64;
+  f.slow = slow == Py_None ? nullptr : slow;
   numpy_call = reinterpret_cast<vectorcall>(u->vectorcall);
   u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(call);
 }

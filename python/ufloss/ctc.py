@@ -19,7 +19,7 @@ import numpy as np
 
 from . import _core
 from ._front import broadcast_shapes, holds_masked, in_the_name_of
-from ._registry import ISA
+from ._records import ISA, lattice_records
 
 __all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]
 
@@ -325,7 +325,7 @@ def docstring(r, full, derived):
 
 def make_all():
     """Every ufunc of CTC under its dotted name; derivatives are attributes."""
-    made, records = {}, _core.read_ctc(ISA)
+    made, records = {}, list(lattice_records())
     for r in records:
         full = f"{r['name']}.{r['attribute']}".removesuffix(".")
         states = {"ctc.posteriors": 2, "ctc.loss.forward_probs": 1}.get(full, 0)

@@ -8,7 +8,7 @@
 #include <vector>
 #include "check.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
-#include "ufloss/registry_batch.hpp"
+#include "ufloss/losses/pairs.hpp"
 
 using namespace ufloss;
 

@@ -1,7 +1,7 @@
 """Fail if an object that is compiled for one instruction set lets the linker, or the loader, run its code on
 any processor.
 
-usage: check_isa_symbols.py object...              the objects of kernels.cpp, rows.cpp, ...
+usage: check_isa_symbols.py object...              the objects of every unit
        check_isa_symbols.py --self-test compiler   does it find what it should?
 """
 
@@ -28,7 +28,7 @@ def complaints(paths):
                 if not re.search(r"isa_\w+", name):
                     found.append(f"{path}: weak symbol outside every instruction set's namespace: {name}")
             elif kind in "TDRBGSC":
-                if table is None and (isa := re.search(r"dispatch\d+[a-z]+_(isa_\w+)$", name)):
+                if table is None and (isa := re.search(r"dispatch\d+[a-z_]+?_(isa_\w+)$", name)):
                     table = isa[1]
                 else:
                     found.append(f"{path}: global symbol besides the table: {name}")

@@ -227,7 +227,7 @@ template <class S> struct batch {
   /// Outputs of the items [from, to), with a workspace full of `poison`, or what is wrong; late: is found
   /// only when it is used.
   bytes_out run(ctc_output output, bool log_probs, bool masked, std::ptrdiff_t from, std::ptrdiff_t to,
-                int poison, ctc_fault* fault, bool late = false) {
+                int poison, fault* told, bool late = false) {
     const shape sizes = shape_of(output);
     const std::ptrdiff_t dims[] = {to - from, frames, classes, labels_axis};
     bytes_out out;
@@ -254,15 +254,15 @@ template <class S> struct batch {
     steps.push_back(8);
     for (int k = 0; k < sizes.cores; ++k) steps.push_back(sizes.core[k]);
     const ctc_operands o(args.data(), dims, steps.data(), masked, sizes.outputs);
-    if (fault && !late && o.find_fault(fault) >= 0) return {};
+    if (told && !late && o.find_fault(told) >= 0) return {};
     const std::size_t room = ctc_loop_bytes<S>(dims, output);
     const std::unique_ptr<char[]> block(new char[room + 64]);
     char* const workspace = block.get() + (64 - reinterpret_cast<std::uintptr_t>(block.get()) % 64) % 64;
     std::memset(workspace, poison, room);
-    const ctc_fault found = ctc_loop<S>(output, log_probs, o, workspace);
+    const fault found = ctc_loop<S>(output, log_probs, o, workspace);
     arena::give_back(workspace, room);
-    if (fault) *fault = found;
-    else check(found.kind == ctc_fault_kind::none, "a fault in a batch without any");
+    if (told) *told = found;
+    else check(found.kind == fault_kind::none, "a fault in a batch without any");
     for (const auto& bytes : out)
       for (std::ptrdiff_t i = 0; i < edge; ++i)
         check(bytes[std::size_t(i)] == 0x55 && bytes[bytes.size() - 1 - std::size_t(i)] == 0x55,
@@ -328,21 +328,21 @@ template <class S> void long_sequences() {
 /// touched beyond the axes.
 void faults() {
   for (const ctc_output output : every_output) {
-    const auto with = [&](auto change, ctc_fault_kind kind) {
+    const auto with = [&](auto change, fault_kind kind) {
       batch<float> b(20, 6, 5, 1.0);
       change(b);
       for (const bool late : {false, true}) {
-        ctc_fault fault{};
-        b.run(output, false, false, 0, b.items, 0x20, &fault, late);
-        check(fault.kind == kind, "output %d: a fault is not found", int(output));
+        fault found{};
+        b.run(output, false, false, 0, b.items, 0x20, &found, late);
+        check(found.kind == kind, "output %d: a fault is not found", int(output));
       }
     };
-    with([](batch<float>& b) { b.logit_length[3] = LLONG_MIN; }, ctc_fault_kind::logit_length);
-    with([](batch<float>& b) { b.label_length[3] = LLONG_MIN; }, ctc_fault_kind::label_length);
-    with([](batch<float>& b) { b.logit_length[3] = b.frames + 1; }, ctc_fault_kind::logit_length);
-    with([](batch<float>& b) { b.blank = LLONG_MAX; }, ctc_fault_kind::blank);
-    with([](batch<float>& b) { b.labels[0] = LLONG_MAX; }, ctc_fault_kind::label);
-    with([](batch<float>& b) { b.labels[0] = b.blank; }, ctc_fault_kind::blank_in_label);
+    with([](batch<float>& b) { b.logit_length[3] = LLONG_MIN; }, fault_kind::logit_length);
+    with([](batch<float>& b) { b.label_length[3] = LLONG_MIN; }, fault_kind::label_length);
+    with([](batch<float>& b) { b.logit_length[3] = b.frames + 1; }, fault_kind::logit_length);
+    with([](batch<float>& b) { b.blank = LLONG_MAX; }, fault_kind::blank);
+    with([](batch<float>& b) { b.labels[0] = LLONG_MAX; }, fault_kind::label);
+    with([](batch<float>& b) { b.labels[0] = b.blank; }, fault_kind::label_is_blank);
   }
 }
 /// Sizes of which no memory has so many stop at a number that none has either.

@@ -1,6 +1,5 @@
 // Device code of every loss, as float and as double, from kernels over the registries.  Compiled by nvcc and
 // by NVRTC, not run.
-#include "ufloss/registry_batch.hpp"
 #include "ufloss/ufloss.hpp"
 
 template <int... I> struct indices {};
@@ -114,7 +113,7 @@ __device__ void every_loss(const T* const* in, T* const* out, int i, ufloss::los
 template <class T, class... L>
 __device__ void every_row(const T* const* in, const T* scalar, T* const* out, int n,
                           ufloss::loss_list<L...>) {
-  (row_of<L, T>(static_cast<typename L::kind*>(nullptr), in, scalar, out, n,
+  (row_of<L, T>(static_cast<typename L::form*>(nullptr), in, scalar, out, n,
                 typename make_indices<ufloss::count_scalars<L>()>::type{}),
    ...);
 }
@@ -141,8 +140,8 @@ __global__ void rows_in_double(const double* const* in, const double* scalar, do
   every_row(in, scalar, out, n, ufloss::row_losses{});
 }
 __global__ void pairs_in_float(const float* const* in, float* const* out) {
-  every_pair(in, out, int(threadIdx.x), ufloss::batch_losses{});
+  every_pair(in, out, int(threadIdx.x), ufloss::pair_losses{});
 }
 __global__ void pairs_in_double(const double* const* in, double* const* out) {
-  every_pair(in, out, int(threadIdx.x), ufloss::batch_losses{});
+  every_pair(in, out, int(threadIdx.x), ufloss::pair_losses{});
 }

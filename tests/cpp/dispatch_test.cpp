@@ -14,11 +14,19 @@ namespace {
 
 constexpr std::ptrdiff_t n = 203;  // whole packs and a tail, on every instruction set
 
-const loss_record* record_of(const kernel_table& t, const char* loss, const char* attribute) {
-  for (int k = 0; k < t.size; ++k)
-    if (!std::strcmp(t.records[k].info->name, loss) && !std::strcmp(t.records[k].attribute, attribute))
-      return t.records + k;
-  return nullptr;
+/// f(record, the same one of another set) of all elementwise losses.
+template <class F> void each_elementwise(int isa, int other, F f) {
+  for (int unit = 0; unit < units(); ++unit)
+    for (int k = 0; k < table(isa, unit).size; ++k)
+      if (table(isa, unit).records[k].info->kind == loss_kind::elementwise)
+        f(table(isa, unit).records[k], table(other, unit).records[k]);
+}
+const loss_record* record_of(int isa, const char* loss, const char* attribute) {
+  const loss_record* found = nullptr;
+  each_elementwise(isa, isa, [&](const loss_record& r, const loss_record&) {
+    if (!std::strcmp(r.info->name, loss) && !std::strcmp(r.attribute, attribute)) found = &r;
+  });
+  return found;
 }
 
 template <class T>
@@ -32,8 +40,7 @@ void run(const loss_record& r, loop_type type, const std::vector<std::vector<T>>
         const_cast<T*>(a < r.nin ? in[std::size_t(a)].data() : out[std::size_t(a - r.nin)].data()));
     steps[a] = sizeof(T);
   }
-  check(r.loops[type](nullptr, args, &n, steps, nullptr) == 0, "%s %s returns an error", r.info->name,
-        r.attribute);
+  check(r.loops[type](context{}, args, &n, steps) == 0, "%s %s returns an error", r.info->name, r.attribute);
 }
 
 std::vector<std::vector<double>> draw(const loss_info& info) {
@@ -62,13 +69,11 @@ std::vector<std::vector<double>> draw(const loss_info& info) {
   return in;
 }
 
-bool has_fma(const kernel_table& t) {
-  return std::strcmp(t.isa, "isa_x86_64_v2") != 0 && std::strcmp(t.isa, "isa_scalar") != 0;
+bool has_fma(int isa) {
+  return std::strcmp(name(isa), "isa_x86_64_v2") != 0 && std::strcmp(name(isa), "isa_scalar") != 0;
 }
 
-template <class T>
-void agree(const kernel_table& a, const kernel_table& b, const loss_record& ra, const loss_record& rb,
-           loop_type type) {
+template <class T> void agree(int a, int b, const loss_record& ra, const loss_record& rb, loop_type type) {
   std::vector<std::vector<T>> in, out_a, out_b;
   for (const auto& column : draw(*ra.info)) in.emplace_back(column.begin(), column.end());
   run(ra, type, in, out_a);
@@ -82,8 +87,8 @@ void agree(const kernel_table& a, const kernel_table& b, const loss_record& ra, 
       const bool near = same || std::fabs(x - y) <= T(64) * (sizeof(T) == 4 ? T(0x1p-23) : T(0x1p-52)) *
                                                         (std::fabs(y) + (vanishes ? T(1000) : T(0)));
       check(has_fma(a) && has_fma(b) ? same : near, "%s %s, %s: %.17g on %s, %.17g on %s at %d",
-            ra.info->name, ra.attribute, sizeof(T) == 4 ? "float" : "double", double(x), a.isa, double(y),
-            b.isa, int(i));
+            ra.info->name, ra.attribute, sizeof(T) == 4 ? "float" : "double", double(x), name(a), double(y),
+            name(b), int(i));
     }
 }
 
@@ -113,62 +118,64 @@ int main() {
   bool any = false, any_real = false;
   for (int i = 0; i < count(); ++i) {
     any = any || supported(i);
-    any_real = any_real || (supported(i) && !is_emulated(table(i).isa));
+    any_real = any_real || (supported(i) && !is_emulated(name(i)));
   }
   check(any ? best() >= 0 && best() < count() && supported(best()) : best() == -1, "best() = %d", best());
-  check(!any || is_emulated(table(best()).isa) == !any_real, "best() is emulated");
+  check(!any || is_emulated(name(best())) == !any_real, "best() is emulated");
   check(!supported(count()) && !supported(-1), "supported() beyond the tables");
   check(find("isa_of_a_pocket_calculator") == -1 && find("") == -1, "find() invents tables");
   check(past_cache_from() > 0, "past_cache_from() = %td", past_cache_from());
   for (int i = 0; i < count(); ++i) {
-    const kernel_table& t = table(i);
-    check(find(t.isa) == i, "find(%s)", t.isa);
-    check(t.size == table(0).size && t.size > 0, "%s has %d records", t.isa, t.size);
-    for (int k = 0; k < t.size; ++k) {
-      const loss_record &r = t.records[k], &first = table(0).records[k];
-      check(!std::strcmp(r.info->name, first.info->name) && !std::strcmp(r.attribute, first.attribute) &&
-                r.nin == first.nin && r.nout == first.nout,
-            "record %d of %s", k, t.isa);
-      for (int l = 0; l < loop_types; ++l) {
-        const bool has = (r.info->parts & r.parts) == r.parts &&
-                         (l != float16_to_float32_loop || r.signature);  // that one is of rows
-        check(!r.loops[l] == !first.loops[l] && !r.loops[l] == !has, "%s %s: loop %d", r.info->name,
-              r.attribute, l);
+    check(find(name(i)) == i, "find(%s)", name(i));
+    int records = 0;
+    for (int unit = 0; unit < units(); ++unit) {
+      const kernel_table &t = table(i, unit), &of_first = table(0, unit);
+      check(!std::strcmp(t.isa, name(i)), "unit %d of %s is compiled for %s", unit, name(i), t.isa);
+      check(t.size == of_first.size && t.size > 0, "unit %d of %s has %d records", unit, t.isa, t.size);
+      for (int k = 0; k < t.size; ++k, ++records) {
+        const loss_record &r = t.records[k], &first = of_first.records[k];
+        check(!std::strcmp(r.info->name, first.info->name) && !std::strcmp(r.attribute, first.attribute) &&
+                  r.nin == first.nin && r.nout == first.nout && !std::strcmp(r.roles, first.roles),
+              "record %d of unit %d of %s", k, unit, t.isa);
+        for (int l = 0; l < loop_types; ++l) {
+          const bool helps = r.info->kind == loss_kind::helper, widens = l == float16_to_float32_loop;
+          const bool has = helps ? first.loops[l] != nullptr : !widens || r.info->kind == loss_kind::row;
+          check(!r.loops[l] == !has, "%s %s: loop %d", r.info->name, r.attribute, l);
+        }
       }
     }
     if (!supported(i)) {
-      std::printf("%s: built in, not supported by this processor, not run\n", t.isa);
+      std::printf("%s: built in, not supported by this processor, not run\n", name(i));
       continue;
     }
-    std::printf("%s: %d records%s\n", t.isa, t.size, i == best() ? ", best" : "");
+    std::printf("%s: %d records%s\n", name(i), records, i == best() ? ", best" : "");
 
-    const loss_record* plain = record_of(t, "squared_error", "");
-    const loss_record* both = record_of(t, "squared_error", "value_and_grad");
-    if (!check(plain && both && both->nout == 2, "%s lacks squared_error", t.isa)) continue;
+    const loss_record* plain = record_of(i, "squared_error", "");
+    const loss_record* both = record_of(i, "squared_error", "value_and_grad");
+    if (!check(plain && both && both->nout == 2, "%s lacks squared_error", name(i))) continue;
     const auto in = draw(*plain->info);
     std::vector<std::vector<double>> out;
     run(*plain, float64_loop, in, out);
     for (std::size_t k = 0; k < std::size_t(n); ++k) {
       const double r = in[0][k] - in[1][k];
-      check(out[0][k] == r * r, "squared_error on %s", t.isa);
+      check(out[0][k] == r * r, "squared_error on %s", name(i));
     }
     run(*both, float64_loop, in, out);
     for (std::size_t k = 0; k < std::size_t(n); ++k) {
       const double r = in[0][k] - in[1][k];
-      check(out[0][k] == r * r && out[1][k] == r + r, "squared_error.value_and_grad on %s", t.isa);
+      check(out[0][k] == r * r && out[1][k] == r + r, "squared_error.value_and_grad on %s", name(i));
     }
     const std::vector<std::vector<unsigned short>> halves = {
         std::vector<unsigned short>(n, 0x4200), std::vector<unsigned short>(n, 0x3800)};  // 3 and 0.5
     std::vector<std::vector<unsigned short>> half_out;
     run(*plain, float16_loop, halves, half_out);
     for (std::size_t k = 0; k < std::size_t(n); ++k)
-      check(half_out[0][k] == 0x4640, "float16 squared_error on %s: %04x", t.isa, half_out[0][k]);  // 6.25
+      check(half_out[0][k] == 0x4640, "float16 squared_error on %s: %04x", name(i), half_out[0][k]);  // 6.25
 
-    for (int k = 0; k < t.size; ++k) {
-      if (!t.records[k].loops[float32_loop]) continue;
-      agree<float>(t, table(best()), t.records[k], table(best()).records[k], float32_loop);
-      agree<double>(t, table(best()), t.records[k], table(best()).records[k], float64_loop);
-    }
+    each_elementwise(i, best(), [&](const loss_record& r, const loss_record& of_best) {
+      agree<float>(i, best(), r, of_best, float32_loop);
+      agree<double>(i, best(), r, of_best, float64_loop);
+    });
   }
   return report("dispatch_test");
 }

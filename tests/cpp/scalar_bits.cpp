@@ -11,7 +11,6 @@
 #include "ufloss/kinds/lattice/loop.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/reduce/sums.hpp"
-#include "ufloss/registry_batch.hpp"
 #include "ufloss/ufloss.hpp"
 
 struct named_hash {
@@ -178,7 +177,7 @@ template <class T> void sequences() {
         steps.push_back(s);
       const ctc_operands o(args.data(), dims, steps.data(), false, int(args.size()) - 5);
       workspace memory(ctc_loop_bytes<T>(dims, output));
-      check(ctc_loop<T>(output, false, o, memory.first()).kind == ctc_fault_kind::none, "ctc: refused");
+      check(ctc_loop<T>(output, false, o, memory.first()).kind == fault_kind::none, "ctc: refused");
       note("ctc", out);
     }
 }
@@ -205,7 +204,7 @@ template <class T, class... L> void all_pairs(loss_list<L...>) { (pairs<T, L>(),
 template <class T> void all() {
   all_elements<T>(elementwise_losses{});
   all_rows<T>(row_losses{});
-  all_pairs<T>(batch_losses{});
+  all_pairs<T>(pair_losses{});
   sequences<T>();
   sums<T>();
 }

@@ -7,7 +7,6 @@
 #include "ufloss/kinds/lattice/loop.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/reduce/sums.hpp"
-#include "ufloss/registry_batch.hpp"
 #include "ufloss/ufloss.hpp"
 
 using namespace ufloss;
@@ -289,7 +288,7 @@ double run_ctc(ctc_output output, const std::vector<double>& x, std::vector<doub
     steps.push_back(s);
   const ctc_operands o(args.data(), dims, steps.data(), false, int(args.size()) - 5);
   aligned_bytes memory(ctc_loop_bytes<S>(dims, output));
-  check(ctc_loop<S>(output, log_probs, o, memory.start()).kind == ctc_fault_kind::none, "ctc: refused");
+  check(ctc_loop<S>(output, log_probs, o, memory.start()).kind == fault_kind::none, "ctc: refused");
   if (along) *along = numbers(all);
   if (along && aligned) along->assign(path, path + 4);
   return double(storage<S>::get(value));
@@ -348,7 +347,7 @@ template <class S, class... L> void check_batches(loss_list<L...>) { (check_batc
 template <class S> void check_loops() {
   check_elementwise_loops<S>(elementwise_losses{});
   check_rows<S>(row_losses{});
-  check_batches<S>(batch_losses{});
+  check_batches<S>(pair_losses{});
   check_ctc<S>();
   check_sums<S>();
 }

@@ -176,7 +176,7 @@ def targets():
             found.append(method_target(loss["name"], value, loss))
         for word in ("sum", "mean"):
             reduction = getattr(value, word, None)
-            if reduction is not None and loss["kind"] != "batch":
+            if reduction is not None and loss["kind"] != "pairs":
                 found += [reduction_target(reduction.__name__, reduction, loss)] * 2
                 if hasattr(reduction, "value_and_grad"):
                     found.append(

@@ -143,7 +143,7 @@ def by_keyword(d, names, args):
 
 
 def ufunc_target(name, ufunc, loss):
-    make = {"elementwise": elementwise_args, "row": row_args, "batch": batch_args}[loss["kind"]]
+    make = {"elementwise": elementwise_args, "row": row_args, "pairs": batch_args}[loss["kind"]]
 
     def draw(d):
         args, words = by_keyword(d, [a["name"] for a in loss["args"]], make(d, loss))

@@ -25,7 +25,7 @@ def apart(a):
 
 def everything():
     for loss in ALL:
-        if loss["kind"] == "batch":
+        if loss["kind"] == "pairs":
             many, pairs = rng.standard_normal((150, 40)).astype(dtype), np.arange(150) % 50
             for f in derivatives(loss):
                 yield f, (vectors, classes), {}

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from internals import BATCH_LOSSES, UFUNCS
+from internals import PAIR_LOSSES, UFUNCS
 
 NAN = math.nan
-NAMES = [loss["name"] for loss in BATCH_LOSSES]
+NAMES = [loss["name"] for loss in PAIR_LOSSES]
 UFUNC_OF = {
     f"{name}.{a}".removesuffix("."): getattr(UFUNCS[name], a) if a else UFUNCS[name]
     for name in NAMES

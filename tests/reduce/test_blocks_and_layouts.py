@@ -89,11 +89,11 @@ def test_lines_are_of_aligned_arrays_only(shape, dtype, monkeypatch):
     lines = []
     add_line = _reduce._core.add_line
 
-    def watched(which, record, of, operands, *rest):
+    def watched(which, adder, record, of, operands, *rest):
         # else the core would read at wrong addresses
         assert all(a.flags.aligned for a in operands if a is not None)
         lines.append(operands)
-        return add_line(which, record, of, operands, *rest)
+        return add_line(which, adder, record, of, operands, *rest)
 
     monkeypatch.setattr(_reduce._core, "add_line", watched)
     for f, axis in itertools.product((ul.huber_loss.sum, ul.huber_loss.mean), (None, -1)):

@@ -135,6 +135,19 @@
 #define XSIMD_DEFAULT_ARCH emulated<512>
 #endif
 
+// Where the floating-point flags of packs are.
+#if defined(__SSE2__)
+#define UFL_SSE2_FLAGS 1
+#else
+#define UFL_SSE2_FLAGS 0
+#endif
+
+// Names that carry the instruction set's.
+#define UFL_JOIN_(a, b) a##b
+#define UFL_JOIN(a, b) UFL_JOIN_(a, b)
+#define UFL_TEXT_(a) #a
+#define UFL_TEXT(a) UFL_TEXT_(a)
+
 // Sanitizers that are told of the pieces of an arena.
 #if defined(__SANITIZE_ADDRESS__)
 #define UFL_RED_ZONES 1

@@ -28,9 +28,16 @@ enum class domain : int {
   tweedie_target,
   label
 };
+/// How the arrays of a loss hang together: a folder of kinds/ each; helper: a function behind others.
+enum class loss_kind : int { elementwise, row, pairs, lattice, helper };
+constexpr const char* name_of(loss_kind kind) {
+  constexpr const char* names[] = {"elementwise", "row", "pairs", "lattice", "helper"};
+  return names[int(kind)];
+}
+
 /// Who chooses the loop's type: predictions (integers count as float64), targets when they are floating,
-/// parameters never.  Labels are integers of 64 bits.
-enum class role : char { prediction = 'F', target = 'T', parameter = 'P', label = 'I' };
+/// parameters never.  Labels and lengths are integers of 64 bits.
+enum class role : char { prediction = 'F', target = 'T', parameter = 'P', label = 'I', length = 'N' };
 /// What holds over the whole domain; light: a handful of operations, so that memory is the limit of a large
 /// array; row_value: the value has an entry for each element of the row.
 enum property : unsigned { convex = 1, nonnegative_value = 2, light = 4, row_value = 8 };
@@ -41,12 +48,39 @@ struct argument {
   domain in;
   double fallback;  ///< default value; NaN: required
   const char* doc;
-  bool along = false;  ///< lies along the row of a row loss
+  const char* dims = "";  ///< its core dimensions as NumPy writes them: "n" along a row, "b,d", "t,k"
+  constexpr bool along() const { return *dims != '\0'; }
 };
+
+/// One ufunc of a loss: an attribute of the loss itself, and the parts of the jet that it gives, in the order
+/// value, grad, grad2, grad3, hess, hess_bound.
+struct output {
+  const char* attribute;  ///< "": the loss itself
+  unsigned parts;
+};
+/// What a loss offers, as far as it has the parts; the third gradient goes with the second.
+constexpr output standard_outputs[] = {
+    {"", part_value},
+    {"grad", part_grad},
+    {"value_and_grad", part_value | part_grad},
+    {"hess", part_hess},
+    {"grad_and_hess", part_grad | part_hess},
+    {"hess_bound", part_bound},
+    {"grad_and_hess_bound", part_grad | part_bound},
+    {"grads", part_grad | part_grad2},
+    {"value_and_grads", part_value | part_grad | part_grad2},
+};
+
+constexpr int count_text(const char* s) {
+  int n = 0;
+  while (s[n]) ++n;
+  return n;
+}
 
 /// What is known of a loss without running it.
 struct loss_info {
   const char* name;
+  loss_kind kind;
   const argument* args;
   int nargs;
   unsigned parts;      ///< what it has

@@ -95,7 +95,17 @@ template <class V> UFL_FN V over_square(V a, V b) {
   return r;
 }
 
+/// The kind that the loss's base names; elementwise losses have none.
+template <class L> constexpr auto kind_in(int) -> decltype(L::kind) { return L::kind; }
+template <class L> constexpr loss_kind kind_in(...) { return loss_kind::elementwise; }
+template <class L> constexpr loss_kind kind_of = kind_in<L>(0);
+
 template <class L> constexpr int arity = int(sizeof(L::args) / sizeof(L::args[0]));
+/// The parts that the standard output of that number gives of this loss.
+template <class L> constexpr unsigned parts_of(int output) {
+  const unsigned parts = standard_outputs[output].parts;
+  return parts & part_grad2 ? parts | (L::parts & part_grad3) : parts;
+}
 UFL_FN constexpr int count_parts(unsigned parts) {
   int n = 0;
   for (; parts; parts &= parts - 1) ++n;

@@ -1,21 +1,108 @@
-// THE list of elementwise losses; registry_rows.hpp is that of row losses.  Ufuncs, docstrings, stubs,
-// documentation, tests and benchmarks follow from it.
+// THE list of losses, family by family: a family is a header in losses/, whose loops are compiled as one
+// object for each instruction set.  Ufuncs, docstrings, stubs, pages, tests and benchmarks follow from it.
 #pragma once
-#include "ufloss/losses/binary.hpp"
-#include "ufloss/losses/deviance.hpp"
-#include "ufloss/losses/divergence.hpp"
-#include "ufloss/losses/ranking.hpp"
-#include "ufloss/losses/regression.hpp"
+#include "ufloss/loss.hpp"
 
 UFL_BEGIN
 
 template <class... Loss> struct loss_list {};
 
-using elementwise_losses =
-    loss_list<squared_error, l2_loss, absolute_error, huber_loss, smooth_l1_loss, log_cosh, pseudo_huber_loss,
-              pinball_loss, hinge_loss, squared_hinge_loss, perceptron_loss, logistic_loss,
-              sigmoid_binary_cross_entropy, binary_cross_entropy, sigmoid_focal_loss, sparsemax_loss,
-              poisson_nll_loss, poisson_loss, stirling_term, half_poisson_deviance, half_gamma_deviance,
-              half_tweedie_deviance, kl_div, margin_ranking_loss>;
+// clang-format off: a line a loss; CMake reads the families' names
+using regression_losses = loss_list<
+    struct squared_error,
+    struct l2_loss,
+    struct absolute_error,
+    struct huber_loss,
+    struct smooth_l1_loss,
+    struct log_cosh,
+    struct pseudo_huber_loss,
+    struct pinball_loss>;
+
+using binary_losses = loss_list<
+    struct hinge_loss,
+    struct squared_hinge_loss,
+    struct perceptron_loss,
+    struct logistic_loss,
+    struct sigmoid_binary_cross_entropy,
+    struct binary_cross_entropy,
+    struct sigmoid_focal_loss,
+    struct sparsemax_loss>;
+
+using deviance_losses = loss_list<
+    struct poisson_nll_loss,
+    struct poisson_loss,
+    struct stirling_term,
+    struct half_poisson_deviance,
+    struct half_gamma_deviance,
+    struct half_tweedie_deviance>;
+
+using softmax_losses = loss_list<
+    struct logsumexp,
+    struct log_softmax,
+    struct softmax,
+    struct softmax_cross_entropy,
+    struct softmax_cross_entropy_with_integer_labels,
+    struct poly_loss_cross_entropy,
+    struct softmax_kl_divergence>;
+
+using divergence_losses = loss_list<
+    struct kl_div,
+    struct kl_divergence,
+    struct kl_divergence_with_log_targets,
+    struct generalized_kl_divergence,
+    struct cross_entropy,
+    struct cross_entropy_with_integer_labels,
+    struct nll_loss,
+    struct nll_loss_with_integer_labels>;
+
+using multiclass_losses = loss_list<
+    struct multiclass_hinge_loss,
+    struct multiclass_perceptron_loss,
+    struct categorical_hinge,
+    struct multiclass_sparsemax_loss,
+    struct smooth_labels>;
+
+using ranking_losses = loss_list<
+    struct margin_ranking_loss,
+    struct ranking_softmax_loss>;
+
+using similarity_losses = loss_list<
+    struct cosine_similarity,
+    struct cosine_distance,
+    struct cosine_embedding_loss>;
+
+using contrastive_losses = loss_list<
+    struct triplet_margin_loss,
+    struct squared_triplet_loss>;
+
+using segmentation_losses = loss_list<
+    struct tversky_loss>;
+
+using pairs_losses = loss_list<
+    struct ntxent_loss,
+    struct supervised_contrastive_loss>;
+
+using ctc_losses = loss_list<
+    struct ctc_loss,
+    struct ctc_loss_from_log_probs,
+    struct ctc_align,
+    struct ctc_posteriors,
+    struct ctc_class_posteriors>;
+// clang-format on
+
+template <class... A, class... B> loss_list<A..., B...> operator+(loss_list<A...>, loss_list<B...>);
+template <bool Chosen, class List> struct chosen {
+  using type = loss_list<>;
+};
+template <class List> struct chosen<true, List> {
+  using type = List;
+};
+template <loss_kind Kind, class... L>
+auto only(loss_list<L...>)
+    -> decltype((loss_list<>{} + ... + typename chosen<kind_of<L> == Kind, loss_list<L>>::type{}));
+
+/// Those of a kind, of the families whose headers are included.
+template <loss_kind Kind, class... Family>
+using losses_of = decltype(only<Kind>((loss_list<>{} + ... + Family{})));
 
 UFL_END

@@ -1,9 +1,34 @@
 // The whole core: what a native user includes.
 #pragma once
-#include "ufloss/config.hpp"
+#include "ufloss/losses/binary.hpp"
+#include "ufloss/losses/contrastive.hpp"
+#include "ufloss/losses/ctc.hpp"
+#include "ufloss/losses/deviance.hpp"
+#include "ufloss/losses/divergence.hpp"
+#include "ufloss/losses/multiclass.hpp"
+#include "ufloss/losses/pairs.hpp"
+#include "ufloss/losses/ranking.hpp"
+#include "ufloss/losses/regression.hpp"
+#include "ufloss/losses/segmentation.hpp"
+#include "ufloss/losses/similarity.hpp"
+#include "ufloss/losses/softmax.hpp"
 #include "ufloss/registry.hpp"
-#include "ufloss/registry_rows.hpp"
 #if !defined(__CUDACC__)
 #include "ufloss/kinds/elementwise/loop.hpp"
+#include "ufloss/kinds/lattice/loop.hpp"
+#include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/kinds/row/loop.hpp"
 #endif
+
+UFL_BEGIN
+
+/// Every loss of a kind.
+template <loss_kind Kind>
+using all_losses = losses_of<Kind, regression_losses, binary_losses, deviance_losses, softmax_losses,
+                             divergence_losses, multiclass_losses, ranking_losses, similarity_losses,
+                             contrastive_losses, segmentation_losses, pairs_losses, ctc_losses>;
+using elementwise_losses = all_losses<loss_kind::elementwise>;
+using row_losses = all_losses<loss_kind::row>;
+using pair_losses = all_losses<loss_kind::pairs>;
+
+UFL_END

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
-from ufloss import _core
 from ufloss._front import holds_masked
+from ufloss._records import make_helper
 from ufloss._reduce import everywhere
 from ufloss.ctc import whole_labels
 
-WEIGHTED_SUM = _core.make_sum(_core.choose_isa())
+WEIGHTED_SUM = make_helper("weighted_sum")
 
 
 def quiet(function):

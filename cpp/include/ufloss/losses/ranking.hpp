@@ -1,6 +1,6 @@
 // Losses of an order between predictions.
 #pragma once
-#include "ufloss/loss.hpp"
+#include "ufloss/losses/softmax.hpp"
 
 UFL_BEGIN
 
@@ -39,6 +39,34 @@ struct margin_ranking_loss {
     const auto active = (h > V(0)) | ((margin == V(0)) & opposed(y, d.hi));  // the product may underflow
     return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1),
                                select(active, y, V(0))});
+  }
+};
+
+/// The softmax cross-entropy of a list, with labels times weights for its labels.
+struct ranking_softmax_loss : softmax_loss {
+  static constexpr auto name = "ranking_softmax_loss";
+  static constexpr argument args[] = {
+      row_prediction("logits", domain::real, "Scores of the items of a list."),
+      row_target("labels", domain::nonnegative, "Relevances of the items."),
+      row_weights("weights", 1.0, "Weights of the items.")};
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad, properties = convex;
+  static constexpr int coefficients = softmax_cross_entropy::coefficients;
+  static constexpr auto summary = "Softmax ranking loss of a list (ListNet).";
+  static constexpr auto formula = "-sum(weights * labels * log_softmax(logits))";
+  static constexpr auto notes =
+      "The relevances are taken as they are: divided by their sum they are those of ListNet. `where` leaves "
+      "items out of the list. `hess_bound` as of `softmax_cross_entropy`.";
+  static constexpr auto source =
+      "Cao et al., Learning to rank: from pairwise approach to listwise approach, 2007; "
+      "optax.losses.ranking_softmax_loss before its mean.";
+  static constexpr auto example =
+      ">>> ul.ranking_softmax_loss([[2.0, 1.0, 3.0]], [[1.0, 0.0, 2.0]])\n"
+      "array([2.22281789])";
+  template <class D> static UFL_FN auto finish(const softmax_row<D>& r) {
+    return softmax_cross_entropy::finish(r);
+  }
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
+    return softmax_cross_entropy::spread(e, c);
   }
 };
 

@@ -1,27 +1,13 @@
 // CTC over a batch: the operands of a gufunc's loop, sequence by sequence.  Nothing is copied but labels and,
 // where frames are strided or float16, one frame.
 #pragma once
+#include "ufloss/context.hpp"
 #include "ufloss/kinds/lattice/align.hpp"
 #include "ufloss/kinds/lattice/ctc.hpp"
+#include "ufloss/kinds/lattice/loss.hpp"
 
 UFL_BEGIN
 
-/// What a loop gives: outputs in this order.
-enum class ctc_output : int {
-  value,
-  grad,
-  value_and_grad,
-  value_and_probabilities,
-  states,
-  classes,
-  path_and_score
-};
-/// What is wrong with an item of a batch.
-enum class ctc_fault_kind : int { none, label, blank_in_label, blank, logit_length, label_length };
-struct ctc_fault {
-  ctc_fault_kind kind;
-  long long value, limit;
-};
 /// What tells one item from another, read once.
 struct ctc_item {
   std::ptrdiff_t frames, labels, blank;
@@ -72,31 +58,31 @@ struct ctc_operands {
     return !mask || mask[i * step_mask + t * mask_core];
   }
   /// Lengths and blank of item i, which are right if there is no fault.
-  ctc_fault read(std::ptrdiff_t i, ctc_item* item) const {
+  fault read(std::ptrdiff_t i, ctc_item* item) const {
     const long long b = integer(blank + i * step_blank), t = integer(logit_length + i * step_logit_length),
                     n = integer(label_length + i * step_label_length);
-    if (b < -(long long)(classes) || b >= (long long)(classes)) return {ctc_fault_kind::blank, b, classes};
-    if (t < 0 || t > frames) return {ctc_fault_kind::logit_length, t, frames};
-    if (n < 0 || n > labels_axis) return {ctc_fault_kind::label_length, n, labels_axis};
+    if (b < -(long long)(classes) || b >= (long long)(classes)) return {fault_kind::blank, b, classes};
+    if (t < 0 || t > frames) return {fault_kind::logit_length, t, frames};
+    if (n < 0 || n > labels_axis) return {fault_kind::label_length, n, labels_axis};
     *item = {std::ptrdiff_t(t), std::ptrdiff_t(n), std::ptrdiff_t(b < 0 ? b + classes : b)};
-    return {ctc_fault_kind::none, 0, 0};
+    return {fault_kind::none, 0, 0};
   }
   bool is_right(long long label, const ctc_item& item) const {
     return label >= 0 && label < classes && label != item.blank;
   }
-  ctc_fault fault_of_label(long long label, const ctc_item& item) const {
-    return {label == item.blank ? ctc_fault_kind::blank_in_label : ctc_fault_kind::label, label, classes};
+  fault fault_of_label(long long label, const ctc_item& item) const {
+    return {label == item.blank ? fault_kind::label_is_blank : fault_kind::label, label, classes};
   }
   /// The first item that is wrong; -1: none.
-  std::ptrdiff_t find_fault(ctc_fault* fault) const {
+  std::ptrdiff_t find_fault(fault* found) const {
     for (std::ptrdiff_t i = 0; i < batch; ++i) {
       ctc_item item{};
-      *fault = read(i, &item);
-      if (fault->kind != ctc_fault_kind::none) return i;
+      *found = read(i, &item);
+      if (found->kind != fault_kind::none) return i;
       for (std::ptrdiff_t k = 0; k < item.labels; ++k) {
         const long long l = label(i, k);
         if (is_right(l, item)) continue;
-        *fault = fault_of_label(l, item);
+        *found = fault_of_label(l, item);
         return i;
       }
     }
@@ -123,8 +109,7 @@ template <class S> std::size_t ctc_loop_bytes(const std::ptrdiff_t* dims, ctc_ou
 
 /// One call of a loop; `workspace` as large as ctc_loop_bytes() says.  Stops at the first item that is wrong:
 /// after find_fault() has found none, one that another thread has written to since.
-template <class S>
-ctc_fault ctc_loop(ctc_output output, bool log_probs, const ctc_operands& o, char* workspace) {
+template <class S> fault ctc_loop(ctc_output output, bool log_probs, const ctc_operands& o, char* workspace) {
   using T = ctc_compute<S>;
   constexpr bool as_half = std::is_same_v<S, half>;
   arena a{workspace};
@@ -137,18 +122,18 @@ ctc_fault ctc_loop(ctc_output output, bool log_probs, const ctc_operands& o, cha
   for (std::ptrdiff_t i = 0; i < o.batch; ++i) {
     std::ptrdiff_t m = 0;
     ctc_item item{};
-    ctc_fault fault = o.read(i, &item);
-    if (fault.kind != ctc_fault_kind::none) return fault;
+    fault found = o.read(i, &item);
+    if (found.kind != fault_kind::none) return found;
     const std::ptrdiff_t frames = item.frames, labels = item.labels;
     for (std::ptrdiff_t t = 0; t < frames; ++t)
       if (o.takes_part(i, t)) which[m++] = t;
     const std::ptrdiff_t* const chosen = m == frames ? nullptr : which;
     const std::ptrdiff_t repeats = label.set(labels, item.blank, [&](std::ptrdiff_t n) {
       const long long l = o.label(i, n);
-      if (!o.is_right(l, item)) fault = o.fault_of_label(l, item);
+      if (!o.is_right(l, item)) found = o.fault_of_label(l, item);
       return l;
     });
-    if (fault.kind != ctc_fault_kind::none) return fault;
+    if (found.kind != fault_kind::none) return found;
     const ctc_input in = {{o.logits + i * o.step_logits, o.frame_step, o.class_step, as_half, chosen},
                           m,
                           o.classes,
@@ -224,7 +209,7 @@ ctc_fault ctc_loop(ctc_output output, bool log_probs, const ctc_operands& o, cha
             path.find([&](std::ptrdiff_t v, std::ptrdiff_t at) { state(chosen ? which[v] : v) = at; }));
     }
   }
-  return {ctc_fault_kind::none, 0, 0};
+  return {fault_kind::none, 0, 0};
 }
 
 UFL_END

@@ -1,6 +1,6 @@
 // What a loss over all pairs of a batch is made of.
 #pragma once
-#include "ufloss/kinds/row/loss.hpp"
+#include "ufloss/loss.hpp"
 
 UFL_BEGIN
 
@@ -12,11 +12,13 @@ template <class D> struct pair_cost {
 /// the temperature and N the log-sum-exp of those that its row is held against.  `inclusive`: these are all
 /// others, not only those of other labels.  `by_row`: the mean is taken over the pairs of each row, then over
 /// the rows that have any; else over all pairs.
-struct pair_loss : row_loss {
+struct pair_loss {
+  static constexpr loss_kind kind = loss_kind::pairs;
   static constexpr argument args[] = {
-      row_prediction("embeddings", domain::real, "Vectors; only their directions count."),
+      {"embeddings", role::prediction, domain::real, required, "Vectors; only their directions count.",
+       "b,d"},
       {"labels", role::label, domain::label, required,
-       "Any integers: vectors of the same label belong together.", true},
+       "Any integers: vectors of the same label belong together.", "b"},
       parameter("temperature", domain::positive, 0.07, "What the cosines are divided by.")};
   static constexpr unsigned parts = part_value | part_grad, vanishing = part_grad,
                             properties = nonnegative_value;

@@ -50,6 +50,7 @@ struct softmax_rows;
 struct sum_rows;
 /// What row losses have in common; a loss says what it does otherwise.
 struct row_loss {
+  static constexpr loss_kind kind = loss_kind::row;
   static constexpr unsigned own =
       0;  ///< derivatives that have an entry of their own at the label, from finish()
   static constexpr bool labelled = false;   ///< one argument is an integer label
@@ -58,14 +59,14 @@ struct row_loss {
 };
 /// Rows of logits.  Their operands along the row: logits, then weights, whose product counts.
 struct softmax_loss : row_loss {
-  using kind = softmax_rows;
+  using form = softmax_rows;
   static constexpr bool mixed = false, entropy = false;  ///< these sums are needed too
   static constexpr bool uniform =
       false;  ///< the weight of each possible class is 1 where the first parameter is not 0
 };
 /// Rows of sums.
 struct sum_loss : row_loss {
-  using kind = sum_rows;
+  using form = sum_rows;
   static constexpr int coefficients = 0;
   static constexpr bool contest =
       false;  ///< candidate() gives what the largest is asked of; the label takes no part
@@ -91,14 +92,14 @@ template <class V> UFL_FN V unless_nothing(V weight, V x, V other) {
 template <class L> UFL_FN constexpr bool is_checked(int i) {
   const argument a = L::args[i];
   if constexpr (__is_base_of(row_loss, L)) {
-    if (a.along)
+    if (a.along())
       return __is_base_of(sum_loss, L) && (a.in == domain::nonnegative || a.in == domain::positive);
   }
   return is_restricted(a);
 }
 template <class L> UFL_FN constexpr int count_along() {
   int n = 0;
-  for (const argument& a : L::args) n += a.along;
+  for (const argument& a : L::args) n += a.along();
   return n;
 }
 /// Numbers that come once a row: parameters, and targets that do not lie along it.
@@ -115,16 +116,16 @@ template <class D> UFL_FN D gap(D a, D b) { return select(a == b, D(0), a - b); 
 
 /// Row arguments lie along the class axis; labels are integers.
 UFL_FN constexpr argument row_prediction(const char* name, domain in, const char* doc) {
-  return {name, role::prediction, in, required, doc, true};
+  return {name, role::prediction, in, required, doc, "n"};
 }
 UFL_FN constexpr argument row_target(const char* name, domain in, const char* doc) {
-  return {name, role::target, in, required, doc, true};
+  return {name, role::target, in, required, doc, "n"};
 }
 UFL_FN constexpr argument row_weights(const char* name, double fallback, const char* doc) {
-  return {name, role::parameter, domain::nonnegative, fallback, doc, true};
+  return {name, role::parameter, domain::nonnegative, fallback, doc, "n"};
 }
 UFL_FN constexpr argument class_label(const char* name, const char* doc) {
-  return {name, role::label, domain::label, required, doc, false};
+  return {name, role::label, domain::label, required, doc};
 }
 
 UFL_END

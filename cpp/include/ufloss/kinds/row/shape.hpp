@@ -22,7 +22,7 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   s.nout = count_parts(Parts);
   s.label = s.own_grad_at = s.own_hess_at = -1;
   for (int a = 0; a < arity<L>; ++a) {
-    if (L::args[a].along) {
+    if (L::args[a].along()) {
       s.neutral[s.lying] = Tile::neutral(s.lying);
       s.along[s.lying++] = a;
     } else if (L::args[a].kind == role::label) s.label = a;

@@ -69,7 +69,7 @@ template <class T> struct row_kernel {
 };
 /// The sums of up to `tile` rows of loss L computed in T; each kind of row has its own.
 template <class Kind, class L, class T> struct tile_of;
-template <class L, class T> using row_tile = typename tile_of<typename L::kind, L, T>::type;
+template <class L, class T> using row_tile = typename tile_of<typename L::form, L, T>::type;
 
 template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
   using Tile = row_tile<L, T>;
