@@ -79,6 +79,7 @@ cdef extern from *:
     #include <numpy/dtype_api.h>
     #include "_vectorcall.hpp"
     #include "_host.hpp"
+    #include "_lengths.hpp"
     """
     ctypedef struct DTypeMeta "PyArray_DTypeMeta"
     ctypedef int Flags "NPY_ARRAYMETHOD_FLAGS"
@@ -107,13 +108,15 @@ cdef extern from *:
     int _import_array() except -1
     int _import_umath() except -1
     const char *UFLOSS_VERSION
-    void install "ufloss::python::install"(object, object, object, object, object, object, object)
+    void install "ufloss::python::install"(object, object, object, object, object, object, object, object)
     void show_types "ufloss::python::show_types"(object, const char *, int)
     void prepare_rows "ufloss::python::prepare_rows"(object)
     void attach "ufloss::python::attach"(object, const loss_record *)
     void *loop_of "ufloss::python::loop_of"(int)
     void derive_dimension "ufloss::python::derive_dimension"(object, int)
-    void install_explanation "ufloss::python::install_explanation"(object, object, object)
+    void install_explanation "ufloss::python::install_explanation"(object, object)
+    void install_lengths "ufloss::python::install_lengths"(object, object, object)
+    object bind_arguments "ufloss::python::bind_arguments"(str, tuple, tuple, tuple, dict)
 
 _import_array()
 _import_umath()
@@ -288,16 +291,26 @@ cdef tuple typed(tuple defaults, str code):
     return tuple([d if d is ... or d is None else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
 
 
-def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain=None):
+def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain=None, masked=None):
     """The ufunc of one record, with named arguments (Ellipsis among the defaults: required; None: left to `slow`).
 
-    `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have.
+    `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have, unless
+    `masked`, the twin with a mask as its last input, can be called at once.
     """
     ufunc = make(record_at(which, record), name, doc)
-    install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow)
+    install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow, masked)
     if explain is not None:
-        install_explanation(ufunc, explain, None)
+        install_explanation(ufunc, explain)
     return ufunc
+
+
+def bind(str name, tuple names, tuple defaults, tuple args, dict kwargs):
+    """The inputs of a call in order, None for those not given, and what was given by position after them.
+
+    Names of inputs are taken out of `kwargs`; a default of Ellipsis: the input is required.  `name` is that of the function, for the
+    TypeError where an input is missing, given twice, or None and required.
+    """
+    return bind_arguments(name, names, defaults, args, kwargs)
 
 
 def make_masked(int which, tuple record, str name):
@@ -341,8 +354,8 @@ def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defa
     if states:
         derive_dimension(ufunc, states)
     if names:
-        install(ufunc, names, defaults, defaults, defaults, defaults, slow)
-        install_explanation(ufunc, explain, measure)
+        install(ufunc, names, defaults, defaults, defaults, defaults, slow, None)
+        install_lengths(ufunc, explain, measure)
     return ufunc
 
 

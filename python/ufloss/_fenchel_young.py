@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from ._front import as_array, in_the_name_of, normalize_axes
+from ._arguments import as_array
+from ._broadcast import normalize_axes
+from ._errors import in_the_name_of
 from ._reduce import align
 from ._registry import UFUNCS
 

@@ -12,20 +12,13 @@ from itertools import product
 import numpy as np
 
 from . import _core
-from ._front import (
-    Rows,
-    bind,
-    broadcast,
-    check_mask,
-    check_output,
-    common_shape,
-    find_bad_label,
-    mask_of,
-    normalize_axes,
-    outputs,
-    refuse_overrides,
-)
+from ._arguments import bind, check_output, outputs
+from ._broadcast import broadcast, common_shape, normalize_axes
+from ._labels import find_bad_label
+from ._masks import check_mask, mask_of
+from ._overrides import refuse_overrides
 from ._records import ISA, make_helper, of_kind
+from ._rows import Rows
 
 BLOCK = 65536  # elements: with their operands they fit a second-level cache
 

@@ -2,7 +2,9 @@
 
 from inspect import Parameter, Signature
 
-from . import _core, _docs, _front, _reduce
+from . import _core, _docs, _reduce
+from ._front import BatchCall, RowCall
+from ._labels import make_explain
 from ._records import ISA, of_kind
 
 LOSSES, ROW_LOSSES, PAIR_LOSSES = map(of_kind, ("elementwise", "row", "pairs"))
@@ -44,16 +46,13 @@ def make_loss(loss):
     for attribute, (record, parts) in loss["outputs"].items():
         full = f"{loss['name']}.{attribute}" if attribute else loss["name"]
         doc = _docs.docstring(loss, attribute, parts)
-        slow = None
+        slow = masked = None
         if attribute in loss["masked"]:
             masked = _core.make_masked(ISA, loss["masked"][attribute][0], full)
-            slow = (
-                _front.make_slow(loss, attribute, parts, masked)
-                if loss["kind"] == "row"
-                else _front.make_batch_slow(loss, full, masked)
-            )
+            is_row = loss["kind"] == "row"
+            slow = RowCall(loss, full, parts, masked) if is_row else BatchCall(loss, full, masked)
         ufunc = _core.make_ufunc(
-            ISA, record, full, doc, names, defaults, slow, _front.make_explain(loss, full)
+            ISA, record, full, doc, names, defaults, slow, make_explain(loss, full), masked
         )
         ufunc.__doc__ = doc  # NumPy would put its own first line above it
         ufunc.__signature__ = shown

@@ -7,15 +7,11 @@ import math
 
 import numpy as np
 
-from ._front import (
-    as_array,
-    check_mask,
-    choose,
-    holds_masked,
-    in_the_name_of,
-    normalize_axes,
-    refuse_overrides,
-)
+from ._arguments import as_array
+from ._broadcast import normalize_axes
+from ._errors import choose, in_the_name_of
+from ._masks import check_mask, holds_masked
+from ._overrides import refuse_overrides
 from ._records import make_helper
 from ._reduce import PLAIN, align
 

@@ -18,7 +18,9 @@ from inspect import Parameter, Signature
 import numpy as np
 
 from . import _core
-from ._front import broadcast_shapes, holds_masked, in_the_name_of
+from ._broadcast import broadcast_shapes
+from ._errors import in_the_name_of
+from ._masks import holds_masked
 from ._records import ISA, lattice_records
 
 __all__ = ["align", "class_posteriors", "feasible", "loss", "loss_from_log_probs", "posteriors"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
-from ufloss._front import holds_masked
+from ufloss._masks import holds_masked
 from ufloss._records import make_helper
 from ufloss._reduce import everywhere
 from ufloss.ctc import whole_labels

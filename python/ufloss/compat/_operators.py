@@ -11,7 +11,8 @@ import sys
 import numpy as np
 
 import ufloss as ul
-from ufloss._front import choose, normalize_axes
+from ufloss._broadcast import normalize_axes
+from ufloss._errors import choose
 
 from ._common import as_array, as_floats, as_real, divide, operand, quiet, total
 from ._common import cast as in_type

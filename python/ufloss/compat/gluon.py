@@ -17,7 +17,8 @@ import numbers
 import numpy as np
 
 import ufloss as ul
-from ufloss._front import choose, normalize_axes
+from ufloss._broadcast import normalize_axes
+from ufloss._errors import choose
 
 from . import _operators
 from ._common import (

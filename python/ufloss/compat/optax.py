@@ -15,7 +15,7 @@ import numpy as np
 
 import ufloss as ul
 from ufloss import make_fenchel_young_loss
-from ufloss._front import normalize_axes
+from ufloss._broadcast import normalize_axes
 
 from ._common import (
     BlankApart,
