@@ -1,5 +1,5 @@
-"""`where`, `keepdims` and an axis of plain arrays are served at once, and as the slow way serves them: results,
-their types, what becomes of outputs, exceptions and their words, for every loss over rows or over a batch.
+"""`where`, `keepdims` and an axis of plain arrays are served at once, and as the slow way serves them: results
+and their types, outputs, exceptions and their words, for every loss over rows or over a batch.
 """
 
 import functools

@@ -12,11 +12,11 @@ array([0.125, 4.   ])
 
 from . import ctc
 from ._config import __version__, show_config
+from ._ctc_paddings import ctc_loss, ctc_loss_with_forward_probs
 from ._fenchel_young import make_fenchel_young_loss
 from ._paths import get_include
 from ._registry import ALIASES, UFUNCS
 from ._segmentation import binary_dice_loss, dice_loss, multiclass_generalized_dice_loss
-from .ctc import ctc_loss, ctc_loss_with_forward_probs
 
 FUNCTIONS = [
     "binary_dice_loss",

@@ -25,3 +25,12 @@ def check_mask(where, name):
     if where.dtype != np.bool_:
         raise TypeError(f"{name}: where must be bool, not {where.dtype}")
     return where.filled(False) if isinstance(where, np.ma.MaskedArray) else where
+
+
+def refuse_masked(name, instead, **given):
+    """Arguments by name, of which none may have a mask that making an array of it would drop; `instead` says
+    what to give for one.
+    """
+    for what, x in given.items():
+        if holds_masked(x):
+            raise TypeError(f"{name} takes no masked arrays: {instead}, and {what} filled")

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 import ufloss as ul
+from ufloss._ctc_paddings import whole_labels
 from ufloss._masks import holds_masked
 from ufloss._records import make_helper
 from ufloss._reduce import everywhere
-from ufloss.ctc import whole_labels
 
 WEIGHTED_SUM = make_helper("weighted_sum")
 
