@@ -1,8 +1,8 @@
 """The bits of every ufunc, as hashes: one committed file says what every instruction set must compute.
 
-    python tests/bits.py --write          write tests/bits.json anew, from the instruction sets that this
-    processor runs python tests/bits.py --print SET      the hashes of one set, as JSON python tests/bits.py
-    --compare A B    where two sets differ, ufunc by ufunc
+    python tests/bits.py --write            write tests/bits.json anew, from the sets that this processor runs
+    python tests/bits.py --print SET        the hashes of one instruction set, as JSON
+    python tests/bits.py --compare A B      where two sets differ, ufunc by ufunc
 
 Instruction sets with fused multiply-add give the same bits, so they share one column; x86-64-v2 has its own.
 Inputs are made of integers and exact operations, so that no version of NumPy or of a mathematical library
@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
+from splitmix import Numbers, seed_of
 
 FILE = Path(__file__).with_name("bits.json")
 WITHOUT_FMA = ("x86-64-v2",)
@@ -42,84 +44,10 @@ ROW_SHAPES = (
 TYPES = ("f2", "f4", "f8")
 
 
-class Numbers:
-    """Random numbers of a seed: splitmix64, and nothing but exact steps from there."""
+def loss_named(name):
+    from internals import ALL
 
-    def __init__(self, seed):
-        self.next = np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
-
-    def integers(self, n):
-        with np.errstate(over="ignore"):
-            z = self.next + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-            self.next = z[-1] if n else self.next
-            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-    def below(self, limit, shape):
-        n = int(np.prod(shape))
-        return (self.integers(n) % np.uint64(max(1, limit))).astype(np.int64).reshape(shape)
-
-    def unit(self, shape):
-        n = int(np.prod(shape))
-        return ((self.integers(n) >> np.uint64(11)).astype(np.float64) * 2.0**-53).reshape(shape)
-
-    def real(self, shape):
-        """About normal with a deviation of 4, now and then larger or tiny, or special."""
-        x = (sum(self.unit(shape) for _ in range(4)) - 2) * 7
-        kind = self.below(40, shape)
-        x = np.where(kind == 0, x * 2.0**5, x)
-        x = np.where(kind == 1, np.ldexp(x, -self.below(140, shape)), x)
-        x = np.where(kind == 2, np.ldexp(x, self.below(120, shape)), x)
-        x = np.where(kind == 3, np.round(x), x)
-        return x
-
-    def special(self, shape):
-        ends = np.array(
-            [
-                0.0,
-                -0.0,
-                1.0,
-                -1.0,
-                np.inf,
-                -np.inf,
-                np.nan,
-                2.0**-149,
-                -(2.0**-140),
-                2.0**-1074,
-                2.0**127,
-                -(2.0**1023),
-            ]
-        )
-        return ends[self.below(len(ends), shape)]
-
-    def draw(self, argument, shape):
-        """Of an argument's domain, now and then outside."""
-        u, x = self.unit(shape), self.real(shape)
-        place = argument["domain"]
-        if place == "unit":
-            x = np.choose(self.below(4, shape), [u, u, np.ldexp(u, -self.below(40, shape)), np.round(u)])
-        elif place == "optional_unit":
-            x = np.where(self.below(3, shape) == 0, -1.0, u)
-        elif place in ("nonnegative", "tweedie_target"):
-            x = np.where(self.below(4, shape) == 0, np.round(np.abs(x)), np.abs(x))
-        elif place == "positive":
-            x = np.abs(x) + 2.0**-10
-        elif place == "sign":
-            x = np.where(u < 0.5, -1.0, 1.0)
-        elif place == "truth":
-            x = np.round(u)
-        elif place == "tweedie_power":
-            x = np.choose(self.below(4, shape), [np.zeros(shape), 1 + u, 1 + np.round(u), 2 + 2 * u])
-        if argument["default"] is not None:
-            x = np.where(self.below(2, shape) == 0, argument["default"], x)
-        return x
-
-
-def seed_of(*words):
-    return int.from_bytes(
-        hashlib.blake2b(" ".join(map(str, words)).encode(), digest_size=7).digest(), "little"
-    )
+    return next(loss for loss in ALL if loss["name"] == name)
 
 
 class Digest:
@@ -155,22 +83,25 @@ def strided(a, step):
     return view
 
 
-def elementwise(loss, attribute, dtype, digest):
-    from internals import UFUNCS
+# What a loss is called with depends on no attribute, and takes longer to make than to compute: each maker of
+# calls, pairs of arguments and keywords, keeps its last ones.
 
-    ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
+
+@functools.lru_cache(maxsize=1)
+def elementwise_calls(name, dtype):
+    loss, calls = loss_named(name), []
     for n in LENGTHS:
-        numbers = Numbers(seed_of(loss["name"], dtype, n))
+        numbers = Numbers(seed_of(name, dtype, n))
         args = [typed(numbers.draw(a, (n,)), dtype) for a in loss["args"]]
         wild = [typed(np.where(numbers.below(3, (n,)) == 0, numbers.special((n,)), x), dtype) for x in args]
-        digest.add(ufunc(*args))
-        digest.add(ufunc(*wild))
+        calls += [(args, {}), (wild, {})]
         if n in (17, 203):
-            digest.add(ufunc(*[strided(x, 3 if i % 2 else -2) for i, x in enumerate(args)]))
-            digest.add(ufunc(args[0], *[x[:1] for x in args[1:]]))
+            calls.append(([strided(x, 3 if i % 2 else -2) for i, x in enumerate(args)], {}))
+            calls.append(([args[0], *[x[:1] for x in args[1:]]], {}))
     if len(loss["args"]) > 1:  # a table of residuals and parameters
         x = typed(numbers.draw(loss["args"][0], (9, 1)), dtype)
-        digest.add(ufunc(x, *[typed(numbers.draw(a, (1, 21)), dtype) for a in loss["args"][1:]]))
+        calls.append(([x, *[typed(numbers.draw(a, (1, 21)), dtype) for a in loss["args"][1:]]], {}))
+    return calls
 
 
 def row_arguments(loss, shape, dtype, numbers, special):
@@ -189,40 +120,49 @@ def row_arguments(loss, shape, dtype, numbers, special):
     return args
 
 
-def rows(loss, attribute, dtype, digest):
-    from internals import UFUNCS
-
-    ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
+@functools.lru_cache(maxsize=1)
+def row_calls(name, dtype):
+    loss, calls = loss_named(name), []
     lies = [a["along"] for a in loss["args"]]
     for shape in ROW_SHAPES:
-        numbers = Numbers(seed_of(loss["name"], dtype, shape))
+        numbers = Numbers(seed_of(name, dtype, shape))
         for special in (False, True):
             args = row_arguments(loss, shape, dtype, numbers, special)
-            digest.add(ufunc(*args))
+            calls.append((args, {}))
             if dtype == "f2":
-                digest.add(ufunc(*args, dtype=np.float32))
+                calls.append((args, {"dtype": np.float32}))
         if shape[-1] in (10, 33, 1025):
-            digest.add(ufunc(*[strided(x, -2) if along else x for x, along in zip(args, lies, strict=True)]))
-            digest.add(ufunc(*[np.asfortranarray(x) for x in args]))
-            digest.add(ufunc(*args, where=numbers.below(3, shape) > 0))
-            digest.add(ufunc(*args, where=numbers.below(2, shape[:-1]) > 0))
+            apart = [strided(x, -2) if along else x for x, along in zip(args, lies, strict=True)]
+            calls.append((apart, {}))
+            calls.append(([np.asfortranarray(x) for x in args], {}))
+            calls.append((args, {"where": numbers.below(3, shape) > 0}))
+            calls.append((args, {"where": numbers.below(2, shape[:-1]) > 0}))
         if shape[-1] in (10, 1025):  # far from 0, and blocks far from each other
             far = args[0] + typed(numbers.below(7, shape[:-1])[..., None] * 512.0 - 2000, dtype)
             far[..., -1] -= typed(4096, dtype)
-            digest.add(ufunc(far, *args[1:]))
+            calls.append(([far, *args[1:]], {}))
+    return calls
 
 
-def batches(loss, attribute, dtype, digest):
+@functools.lru_cache(maxsize=1)
+def batch_calls(name, dtype):
+    calls = []
+    for n, d in ((1, 3), (2, 1), (31, 7), (97, 40), (200, 129)):
+        numbers = Numbers(seed_of(name, dtype, n))
+        x = typed(numbers.real((n, d)), dtype)
+        for labels in (np.arange(n) // 2, numbers.below(5, (n,))):
+            calls += [((x, labels, typed(temperature, dtype)), {}) for temperature in (0.07, 0.011, 0.001)]
+            calls.append(((x, labels), {"where": numbers.below(4, (n,)) > 0}))
+    return calls
+
+
+def ufuncs(loss, attribute, dtype, digest):
     from internals import UFUNCS
 
     ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
-    for n, d in ((1, 3), (2, 1), (31, 7), (97, 40), (200, 129)):
-        numbers = Numbers(seed_of(loss["name"], dtype, n))
-        x = typed(numbers.real((n, d)), dtype)
-        for labels in (np.arange(n) // 2, numbers.below(5, (n,))):
-            for temperature in (0.07, 0.011, 0.001):
-                digest.add(ufunc(x, labels, typed(temperature, dtype)))
-            digest.add(ufunc(x, labels, where=numbers.below(4, (n,)) > 0))
+    calls = {"elementwise": elementwise_calls, "row": row_calls, "batch": batch_calls}[loss["kind"]]
+    for args, keywords in calls(loss["name"], dtype):
+        digest.add(ufunc(*args, **keywords))
 
 
 def sequences(name, ufunc, dtype, digest):
@@ -235,7 +175,7 @@ def sequences(name, ufunc, dtype, digest):
     ):
         numbers = Numbers(seed_of(name, dtype, frames))
         for scale in (1.0, 30.0):
-            x = (sum(numbers.unit((batch, frames, classes)) for _ in range(4)) - 2) * scale
+            x = numbers.bell((batch, frames, classes)) * scale
             if "log_probs" in name:
                 x = -np.abs(x)
             y = 1 + numbers.below(classes - 1, (batch, labels))
@@ -259,32 +199,37 @@ def sequences(name, ufunc, dtype, digest):
             )
 
 
+@functools.lru_cache(maxsize=1)
+def reduction_operands(name, kind):
+    """Arguments in float64, weights and masks: the same for every type."""
+    loss, operands = loss_named(name), []
+    shapes = ((7, 10), (6, 5, 33), (3, 2100)) if loss["kind"] == "row" else ((7,), (203,), (6, 65))
+    if name in ("squared_error", "log_cosh", "half_poisson_deviance"):
+        shapes += ((5, 3, 70001),)  # of the others the operands alone would take the most time
+    for shape in shapes:
+        numbers = Numbers(seed_of(name, kind, shape))
+        if loss["kind"] == "row":
+            args, losses = row_arguments(loss, shape, "f8", numbers, False), shape[:-1]
+        else:
+            args, losses = [numbers.draw(a, shape) for a in loss["args"]], shape
+        weights, where = numbers.below(4, losses) * 0.25, numbers.below(4, losses) > 0
+        operands.append((args, weights, where))
+    return operands
+
+
 def reductions(loss, kind, dtype, digest):
     from internals import UFUNCS
 
     reduction = getattr(UFUNCS[loss["name"]], kind)
     over = "over" if loss["kind"] == "row" else "axis"
-    for shape in (
-        ((7,), (203,), (6, 65), (5, 3, 70001)) if loss["kind"] != "row" else ((7, 10), (6, 5, 33), (3, 2100))
-    ):
-        if shape[-1] > 70000 and loss["name"] not in ("squared_error", "log_cosh", "half_poisson_deviance"):
-            continue  # of these the operands alone would take the most time
-        numbers = Numbers(seed_of(loss["name"], kind, shape))
-        if loss["kind"] == "row":
-            args, losses = row_arguments(loss, shape, dtype, numbers, False), shape[:-1]
-        else:
-            args, losses = [typed(numbers.draw(a, shape), dtype) for a in loss["args"]], shape
-        name = "loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"
-        weights, where = numbers.below(4, losses) * 0.25, numbers.below(4, losses) > 0
+    name = "loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"
+    for exact, weights, where in reduction_operands(loss["name"], kind):
+        args = [typed(x, dtype) if x.dtype.kind == "f" else x for x in exact]
+        chosen = where if loss["kind"] != "row" else where[..., None]
         for f in [reduction] + ([reduction.value_and_grad] if hasattr(reduction, "value_and_grad") else []):
             digest.add(f(*args))
             digest.add(f(*args, **{name: weights}))
-            digest.add(
-                f(
-                    *args,
-                    **{name: weights, over: 0, "where": where if loss["kind"] != "row" else where[..., None]},
-                )
-            )
+            digest.add(f(*args, **{name: weights, over: 0, "where": chosen}))
 
 
 def functions(digest, dtype):
@@ -308,24 +253,25 @@ def all_hashes():
     from ufloss import ctc
 
     found = {}
-    run = {"elementwise": elementwise, "row": rows, "pairs": batches}
 
     def keep(name, dtype, fill):
         digest = Digest()
-        fill(digest)
+        fill(dtype=dtype, digest=digest)
         found[f"{name} {dtype}"] = digest.hash.hexdigest()
 
-    for dtype in TYPES:
-        for loss in ALL:
+    for loss in ALL:
+        for dtype in TYPES:
             for attribute in loss["outputs"]:
                 name = f"{loss['name']}.{attribute}".removesuffix(".")
-                keep(name, dtype, functools.partial(run[loss["kind"]], loss, attribute, dtype))
-            for kind in ("sum", "mean"):
-                if hasattr(UFUNCS[loss["name"]], kind):
-                    keep(f"{loss['name']}.{kind}", dtype, functools.partial(reductions, loss, kind, dtype))
+                keep(name, dtype, functools.partial(ufuncs, loss, attribute))
+        for kind in ("sum", "mean"):
+            if hasattr(UFUNCS[loss["name"]], kind):
+                for dtype in TYPES:
+                    keep(f"{loss['name']}.{kind}", dtype, functools.partial(reductions, loss, kind))
+    for dtype in TYPES:
         for name, ufunc in ctc.UFUNCS.items():
-            keep(name, dtype, functools.partial(sequences, name, ufunc, dtype))
-        keep("dice and Fenchel-Young", dtype, functools.partial(functions, dtype=dtype))
+            keep(name, dtype, functools.partial(sequences, name, ufunc))
+        keep("dice and Fenchel-Young", dtype, functions)
     return found
 
 

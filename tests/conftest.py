@@ -5,12 +5,15 @@ And `--only-allowed-skips`, for continuous integration: a skip that allowed_skip
 run.
 """
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+# NumPy is not loaded yet.  Threads of BLAS gain nothing here, and wait for each other where others work too.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Asserts in modules that tests share show their operands too.
 pytest.register_assert_rewrite(
     *(

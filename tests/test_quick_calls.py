@@ -1,5 +1,5 @@
-"""`where`, `keepdims` and an axis of plain arrays are served at once, and as the slow way serves them: results
-and their types, outputs, exceptions and their words, for every loss over rows or over a batch.
+"""Where `where`, `keepdims` and an axis of plain arrays are served at once, they are served as the slow way
+serves them: results and their types, outputs, exceptions and their words, for all losses over rows or pairs.
 """
 
 import functools
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import ufloss as ul
+from internals import ISA, PAIR_LOSSES, ROW_LOSSES, UFUNCS
 from ufloss import _core
 from ufloss._front import BatchCall, RowCall
 from ufloss._labels import make_explain
-from ufloss._registry import BATCH_LOSSES, ISA, ROW_LOSSES, UFUNCS
 
 ROWS, CLASSES = 4, 5
 KEPT = []  # ufuncs live for ever
@@ -27,8 +27,8 @@ def cases_of(losses):
 
 
 by_row_ufunc = pytest.mark.parametrize(("loss", "attribute"), cases_of(ROW_LOSSES))
-by_batch_ufunc = pytest.mark.parametrize(("loss", "attribute"), cases_of(BATCH_LOSSES))
-by_ufunc = pytest.mark.parametrize(("loss", "attribute"), cases_of(ROW_LOSSES + BATCH_LOSSES))
+by_batch_ufunc = pytest.mark.parametrize(("loss", "attribute"), cases_of(PAIR_LOSSES))
+by_ufunc = pytest.mark.parametrize(("loss", "attribute"), cases_of(ROW_LOSSES + PAIR_LOSSES))
 
 
 def ufunc_of(loss, attribute):
@@ -58,7 +58,7 @@ def make(loss, attribute, slow, masked=None):
 @functools.cache
 def slow_ufunc(name, attribute):
     """The ufunc of a loss that leaves to Python what NumPy's gufuncs lack."""
-    loss = next(loss for loss in ROW_LOSSES + BATCH_LOSSES if loss["name"] == name)
+    loss = next(loss for loss in ROW_LOSSES + PAIR_LOSSES if loss["name"] == name)
     full = f"{name}.{attribute}".removesuffix(".")
     masked = masked_of(loss, attribute)
     if loss["kind"] == "row":

@@ -1,12 +1,13 @@
 """Errors of an elementwise loss in ulp, against 50 digits."""
 
+import functools
 import math
 
 import mpmath
 import numpy as np
 from mpmath import mpf
 
-from internals import UFUNCS
+from internals import LOSSES, UFUNCS
 from points import draw
 from reference import evaluate
 
@@ -37,16 +38,22 @@ def ulp_error(got, exact, term, dtype):
     return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant))
 
 
+@functools.lru_cache(maxsize=4)
+def exact_jets(name, dtype, n, seed, wrt):
+    """The jets of n points, which hold the exact value of every part: a loss in both types at a time."""
+    loss = next(loss for loss in LOSSES if loss["name"] == name)
+    return [evaluate(name, point, wrt) for point in zip(*draw(loss, n, dtype, seed), strict=True)]
+
+
 def errors(loss, part, dtype, n, seed):
     """Arguments, results and errors of n points."""
     attribute, component, term, wrt = PARTS[part]
-    args = draw(loss, n, dtype, seed)
+    args, jets = draw(loss, n, dtype, seed), exact_jets(loss["name"], dtype, n, seed, wrt)
     ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
     got = ufunc(*args)
     got = got[wrt] if isinstance(got, tuple) else got
     result = []
-    for point in zip(*args, got, strict=True):
-        exact = evaluate(loss["name"], point[:-1], wrt)
+    for exact, *point in zip(jets, *args, got, strict=True):
         if exact is None:
             continue
         largest = getattr(exact, term) if part in loss["vanishing"] else 0
