@@ -160,7 +160,7 @@ def ufuncs(loss, attribute, dtype, digest):
     from internals import UFUNCS
 
     ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
-    calls = {"elementwise": elementwise_calls, "row": row_calls, "batch": batch_calls}[loss["kind"]]
+    calls = {"elementwise": elementwise_calls, "row": row_calls, "pairs": batch_calls}[loss["kind"]]
     for args, keywords in calls(loss["name"], dtype):
         digest.add(ufunc(*args, **keywords))
 
