@@ -37,8 +37,8 @@ __device__ __noinline__ void row_of(ufloss::softmax_rows*, const T* const* in, c
   s.unbounded = in[3][10] > T(0);
   const auto result = L::finish(s, scalar[S]...);
   out[6][0] = result.value;
-  out[6][1] = result.own_grad;
-  out[6][2] = result.own_hess;
+  out[6][1] = result.grad_at_label;
+  out[6][2] = result.hess_at_label;
   for (int i = 0; i < n; ++i)
     put(out, i,
         L::spread(ufloss::softmax_entry<T>{in[0][i], in[1][i], in[2][i], T(1) - in[2][i], in[2][i] > T(0.5)},
@@ -49,8 +49,8 @@ template <class L, class T, int... S>
 __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const T* scalar, T* const* out,
                                     int n, indices<S...>) {
   using D = ufloss::wide_t<T>;
-  constexpr int along = ufloss::count_along<L>(), again = some<L::sums_again>, states = some<L::states>;
-  D sum[L::sums] = {}, more[again] = {}, state[states] = {}, p[some<int(sizeof...(S))>] = {D(scalar[S])...},
+  constexpr int along = ufloss::count_along<L>(), next = some<L::next_sums>, states = some<L::states>;
+  D sum[L::sums] = {}, more[next] = {}, state[states] = {}, p[some<int(sizeof...(S))>] = {D(scalar[S])...},
     best = -ufloss::inf<D>();
   int winner = -1;
   const auto column = [&](auto* x, int i) {
@@ -65,7 +65,7 @@ __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const
       D x[along];
       column(x, i);
       L::fold(sum, x, p);
-      if constexpr (L::contest) {
+      if constexpr (L::needs_argmax) {
         const D c = L::candidate(x);
         if (c > best) {
           best = c;
@@ -75,20 +75,20 @@ __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const
     }
   }
   ufloss::sum_row<D> row{sum, more, state, best, D(n), D(in[0][0]), sizeof(T) < sizeof(D), p};
-  if constexpr (L::sums_again > 0) {
-    while (L::refine(row, state)) {
+  if constexpr (L::next_sums > 0) {
+    while (L::next_pass(row, state)) {
       for (D& m : more) m = 0;
       for (int i = 0; i < n; ++i) {
         D x[along];
         column(x, i);
-        L::fold_again(more, x, state, i == 0);
+        L::fold_next(more, x, state, i == 0);
       }
     }
   }
   const auto result = L::finish(row, D(scalar[S])...);
   out[6][0] = T(result.value);
-  out[6][1] = T(result.own_grad);
-  out[6][2] = T(result.own_hess);
+  out[6][1] = T(result.grad_at_label);
+  out[6][2] = T(result.hess_at_label);
   for (int i = 0; i < n; ++i) {
     if constexpr (__is_base_of(ufloss::product_loss, L)) {
       T x[along];
@@ -99,7 +99,7 @@ __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const
       D x[along];
       column(x, i);
       ufloss::jet<D> j;
-      if constexpr (L::contest) j = L::spread(x, result.c, ufloss::row_marks<D>{i == winner, i == 0});
+      if constexpr (L::needs_argmax) j = L::spread(x, result.c, ufloss::row_marks<D>{i == winner, i == 0});
       else j = L::spread(x, result.c);
       put(out, i, ufloss::jet<T>{T(j.value), T(j.grad), T(j.hess), T(j.hess_bound), T(j.grad2), T(j.grad3)});
     }

@@ -123,7 +123,7 @@ void floats(const char* name, double bound, std::uint64_t begin, std::uint64_t e
         double(w.special_at));
 }
 template <class V> V tail_value(V x) {
-  return with_exp_tail(x, [](auto t) { return rescale(t, t.big); });
+  return with_exp_nonpositive(x, [](auto t) { return rescale(t, t.big); });
 }
 template <class V> V tail_value(two<V> x) {
   const auto t = exp_tail(x);

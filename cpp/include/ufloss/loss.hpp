@@ -41,7 +41,7 @@ template <class V> UFL_FN mask_t<V> opposed(V a, V b) {
 /// (x - y)/2, also where x - y overflows.
 template <class V> UFL_FN V half_difference(V x, V y) { return V(0.5) * x - V(0.5) * y; }
 /// a * x, 0 where a = 0 whatever x is (0 times infinity has the limit 0 here).
-template <class V> UFL_FN V weigh(V a, V x) { return select((a == V(0)) & (x == x), V(0), a * x); }
+template <class V> UFL_FN V times_or_zero(V a, V x) { return select((a == V(0)) & (x == x), V(0), a * x); }
 
 /// Is an argument's domain one that values can lie outside of?  A soft label may be any number, since the
 /// formulas are linear in it.

@@ -96,7 +96,7 @@ struct logistic_loss {
       "array([0.12692801, 2.12692801])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const auto u = two_product(x, y);
-    const V low = neg(copysign(V(1), u.hi) * sane_low(u)), size = neg(abs(u.hi));
+    const V low = neg(copysign(V(1), u.hi) * finite_low(u)), size = neg(abs(u.hi));
     const auto from = [&](auto e) UFL_INLINE {
       const V t = e.big / (V(1) + beside_one(e, e.big)), r = beside_one(e, t);
       const auto right = u.hi >= V(0);
@@ -157,10 +157,10 @@ struct sigmoid_binary_cross_entropy {
     const mask_t<V> one = y == V(1), hard = (one | (y == V(0))) & (sum == sum);
     const V u = select(one, neg(x), x),
             coef = select(one, neg(pos_weight), V(1));  // of labels 0 and 1: grad = coef * sigma(u)
-    jet<V> j = with_exp_tail(neg(size), [&](auto e) UFL_INLINE {
+    jet<V> j = with_exp_nonpositive(neg(size), [&](auto e) UFL_INLINE {
       const V t = e.big / (V(1) + beside_one(e, e.big)), r = beside_one(e, t);
-      const V first = is_short<decltype(e)> ? c * size : weigh(c, size), small = fma(neg(e.big), r, e.big),
-              slope = select(u >= V(0), V(1) - r, small);
+      const V first = is_short<decltype(e)> ? c * size : times_or_zero(c, size),
+              small = fma(neg(e.big), r, e.big), slope = select(u >= V(0), V(1) - r, small);
       return jet<V>{first + rescaled_product(e, sum, log1p_tail(e)),
                     rescaled_product(u < V(0), e, coef, slope),
                     rescaled_product(e, sum, fma(neg(small), beside_one(e, small), small)),
@@ -172,18 +172,19 @@ struct sigmoid_binary_cross_entropy {
           in_double([](auto x, auto y, auto w) UFL_INLINE { return soft_grad(x, y, w); }, x, y, pos_weight));
       const auto tiny = (abs(a) < V(pick<V>(0x1p-100, 0x1p-960))) & (x < V(0)) &
                         !hard;  // w y may be subnormal where w y |x| is not
-      j.value = select(tiny, weigh(pos_weight, weigh(y, size)) + sum * softplus_tail(x), j.value);
+      j.value =
+          select(tiny, times_or_zero(pos_weight, times_or_zero(y, size)) + sum * softplus_tail(x), j.value);
     }
     if (!is_double<V> && UFL_UNLIKELY(!all(is_near(neg(size))))) {
       const mask_t<V> lost = (size > V(-exp_of<V>::floor)) &
                              (pos_weight > V(0x1p60f));  // the weight may lift what the tail takes for 0
       if (UFL_UNLIKELY(!all(!lost))) j = select(lost, by_double(x, y, pos_weight), j);
     }
-    j.grad2 =
-        select(y == y,
-               in_double([](auto x, auto w) UFL_INLINE { return weigh(w, softplus(neg(x))) - softplus(x); },
-                         x, pos_weight),
-               y);
+    j.grad2 = select(
+        y == y,
+        in_double([](auto x, auto w) UFL_INLINE { return times_or_zero(w, softplus(neg(x))) - softplus(x); },
+                  x, pos_weight),
+        y);
     return j;
   }
   template <class V> static UFL_FN_NOINLINE jet<V> by_double(V x, V y, V w) {
@@ -226,7 +227,7 @@ struct binary_cross_entropy {
     const two<V> z = {select(one, p.hi, q.hi), select(one, p.lo, q.lo)};
     const V coef = select(one, pos_weight, V(1)), slope = coef / z.hi;
     const V h = over_square(coef, z.hi);
-    const jet<V> j = {V(0) - weigh(coef, log(z)), select(one, neg(slope), slope), h, h};
+    const jet<V> j = {V(0) - times_or_zero(coef, log(z)), select(one, neg(slope), slope), h, h};
     if (UFL_UNLIKELY(!all(hard)))
       return select(
           hard, j,
@@ -244,9 +245,9 @@ struct binary_cross_entropy {
     const D a = w * y, b = D(1) - y;
     const auto p = plus(x, eps), q = one_minus(x, eps);
     const auto tiny = a < D(0x1p-960);  // w y may be subnormal, or 0, where the quotient is not
-    const D by_parts = weigh(w, y / p.hi), ap = select(tiny, by_parts, a / p.hi), bq = b / q.hi;
+    const D by_parts = times_or_zero(w, y / p.hi), ap = select(tiny, by_parts, a / p.hi), bq = b / q.hi;
     const D h = select(tiny, by_parts / p.hi, over_square(a, p.hi)) + over_square(b, q.hi);
-    return {neg(weigh(w, y * log(p)) + b * log(q)), bq - ap, h, h};
+    return {neg(times_or_zero(w, y * log(p)) + b * log(q)), bq - ap, h, h};
   }
 };
 
@@ -293,7 +294,7 @@ struct sigmoid_focal_loss {
     if constexpr (is_double<V>) {
       plain = plain & (size > V(-600));  // so that e is a normal number
       j = squared(u, at, one, tail<V, true>{exp_near(size)});
-    } else j = with_exp_tail(size, [&](auto e) UFL_INLINE { return squared(u, at, one, e); });
+    } else j = with_exp_nonpositive(size, [&](auto e) UFL_INLINE { return squared(u, at, one, e); });
     if (UFL_UNLIKELY(!all(plain)))
       return select(
           plain, j,
@@ -313,8 +314,8 @@ struct sigmoid_focal_loss {
     const V n = select(right, cubed, big), p = select(right, big, small),
             p_beside_one = select(right, big, small_beside_one);
     const V ce = max(neg(u), V(0)) + beside_one(e, log1p_tail(e)), scale = (at * n) * n,
-            pc = Near ? p * ce : weigh(p, ce);
-    const V pn = V(5) * (p * n), slope = fma(V(2), Near ? pc : weigh(p_beside_one, ce), n);
+            pc = Near ? p * ce : times_or_zero(p, ce);
+    const V pn = V(5) * (p * n), slope = fma(V(2), Near ? pc : times_or_zero(p_beside_one, ce), n);
     return {scale * ce, select(one, neg(scale), scale) * slope,
             rescaled_product(!right, e, scale, pn + (pc + pc) * ((p_beside_one + p_beside_one) - n)),
             rescaled_product(!right, e, scale, pn + V(4) * (pc * p_beside_one))};
@@ -358,17 +359,17 @@ struct sigmoid_focal_loss {
     if (UFL_UNLIKELY(!all(hard))) {
       const D sx = sigmoid(x), sn = sigmoid(neg(x)), c1 = fma(neg(y), sn, (D(1) - y) * sx),
               c2 = tail.big / (w * w);  // c2, f1, f2 before `down`
-      const D c = weigh(select(x < D(0), y, D(1) - y), abs(x)) + bent;
+      const D c = times_or_zero(select(x < D(0), y, D(1) - y), abs(x)) + bent;
       const D f = fma(y, sn, (D(1) - y) * sx), f1 = k * c2 / f, f2 = f1 * (sn - sx);
       const auto q = pow_parts(f, g);
-      const D soft = at * q.p, gc = weigh(g, c), bend = (g - D(1)) * f1 * (f1 * tail.down);
+      const D soft = at * q.p, gc = times_or_zero(g, c), bend = (g - D(1)) * f1 * (f1 * tail.down);
       r = {select(hard, r.value, scale_by(soft * c, q.n)),
-           select(hard, r.grad, scale_by(soft * (c1 + weigh(f1, gc) * tail.down), q.n)),
+           select(hard, r.grad, scale_by(soft * (c1 + times_or_zero(f1, gc) * tail.down), q.n)),
            select(hard, r.hess,
-                  scale_by(soft * (c2 + D(2) * g * c1 * f1 + weigh(bend + f2, gc)), q.n) * tail.down),
+                  scale_by(soft * (c2 + D(2) * g * c1 * f1 + times_or_zero(bend + f2, gc)), q.n) * tail.down),
            select(hard, r.hess_bound,
                   scale_by(soft * (c2 + max(D(2) * g * c1 * f1, D(0)) +
-                                   weigh(max(bend, D(0)) + max(f2, D(0)), gc)),
+                                   times_or_zero(max(bend, D(0)) + max(f2, D(0)), gc)),
                            q.n) *
                       tail.down)};
     }

@@ -27,7 +27,7 @@ struct triplet_margin_loss : sum_loss {
                             vanishing = part_value | part_grad | part_hess, properties = nonnegative_value;
   static constexpr auto exponent = "norm_degree";
   static constexpr double neutral[] = {0, 0, 0};
-  static constexpr int sums = 2, states = 4, sums_again = 4, maxima = 2, coefficients = 9;
+  static constexpr int sums = 2, states = 4, next_sums = 4, maxima = 2, coefficients = 9;
   enum { plain, measured, scaled, done };  // what the sums of the last pass are
   enum { mode, degree, largest };          // largest |u| of either distance
   static constexpr auto summary = "Triplet margin loss of an anchor, a positive and a negative.";
@@ -54,7 +54,7 @@ struct triplet_margin_loss : sum_loss {
       else s[k] = fma(select(square, u, D(1)), select(square, u, raise(u, p[1])), s[k]);
     }
   }
-  template <class D> static UFL_FN void fold_again(D* s, const D* x, const D* st, mask_t<D>) {
+  template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D>) {
     for (int k = 0; k < 2; ++k) {
       const D u = abs(x[0] - x[1 + k]), q = u / st[largest + k], p = st[degree];
       s[k] =
@@ -62,7 +62,7 @@ struct triplet_margin_loss : sum_loss {
       s[2 + k] = max(s[2 + k], u);
     }
   }
-  template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
+  template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const D p = r.parameter[1], eps = r.parameter[2], near = r.sum[0] + eps, far = r.sum[1] + eps,
             most = max(near, far), least = min(near, far);
     const mask_t<D> first = st[mode] == D(plain), measuring = st[mode] == D(measured);
@@ -70,7 +70,7 @@ struct triplet_margin_loss : sum_loss {
     const mask_t<D> ask = first & (near == near) & (far == far) & !fits;
     if (all(first & !ask)) return ask;
     st[degree] = p;
-    for (int k = 0; k < 2; ++k) st[largest + k] = select(measuring, r.again[2 + k], st[largest + k]);
+    for (int k = 0; k < 2; ++k) st[largest + k] = select(measuring, r.next[2 + k], st[largest + k]);
     st[mode] = select(ask, D(measured),
                       select(measuring, D(scaled), select(st[mode] == D(scaled), D(done), st[mode])));
     return ask | measuring;
@@ -92,10 +92,10 @@ struct triplet_margin_loss : sum_loss {
     const auto plainly = !(r.state[mode] == D(done));
     D near = root(r.sum[0] + eps, p), far = root(r.sum[1] + eps, p), near_share = D(1), far_share = D(1);
     if (UFL_UNLIKELY(!all(plainly))) {
-      near = select(plainly, near, scaled_root(r.again[0], r.state[largest], p, eps));
-      far = select(plainly, far, scaled_root(r.again[1], r.state[largest + 1], p, eps));
-      near_share = select(p == inf<D>(), D(1) / r.again[0], D(1));
-      far_share = select(p == inf<D>(), D(1) / r.again[1], D(1));
+      near = select(plainly, near, scaled_root(r.next[0], r.state[largest], p, eps));
+      far = select(plainly, far, scaled_root(r.next[1], r.state[largest + 1], p, eps));
+      near_share = select(p == inf<D>(), D(1) / r.next[0], D(1));
+      far_share = select(p == inf<D>(), D(1) / r.next[1], D(1));
     }
     const D loss = (near - far) + margin;
     const auto on = [&](D d, D share) UFL_INLINE { return select((loss > D(0)) & (d > D(0)), share, D(0)); };

@@ -24,10 +24,10 @@ template <class D> UFL_FN D times_exp(D y, D z) { return times_exp(y, two<D>{z, 
 /// exp(x) - y z, also where both overflow and their difference need not.
 template <class D> UFL_FN D exp_less(D x, D y, D z) {
   const D e = exp(x);
-  D r = e - weigh(y, z);
+  D r = e - times_or_zero(y, z);
   if (UFL_UNLIKELY(!all(e < inf<D>()))) {
     const auto s = exp_parts(two<D>{x, D(0)});
-    const D scaled = scale_by(s.p, s.n - D(64)) - weigh(y * D(0x1p-64), z);
+    const D scaled = scale_by(s.p, s.n - D(64)) - times_or_zero(y * D(0x1p-64), z);
     r = select(e < inf<D>(), r, select((x > D(800)) & (y < inf<D>()), inf<D>(), scaled * D(0x1p64)));
   }
   return r;
@@ -91,7 +91,8 @@ struct poisson_loss {
     const V s = x + eps, h = select((y == V(0)) & (s == V(0)), V(0), over_square(y, s));
     return {in_double(
                 [](auto x, auto y, auto eps) UFL_INLINE {
-                  return select((x == inf<decltype(x)>()) & (y < x), x, x - weigh(y, log(two_sum(x, eps))));
+                  return select((x == inf<decltype(x)>()) & (y < x), x,
+                                x - times_or_zero(y, log(two_sum(x, eps))));
                 },
                 x, y, eps),
             in_double(
@@ -248,7 +249,8 @@ struct half_tweedie_deviance {
     D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), D(1));
     const mask_t<D> gamma_like = power >= D(1.5);
     const D k = select(gamma_like, b.hi, a.hi), kd = k * d, E = select(k == D(0), d, expm1(kd) / k);
-    const D close = select(gamma_like, (eb * (E + D(1)) - ya) / a.hi, (eb + weigh(ya, E - D(1))) / b.hi);
+    const D close =
+        select(gamma_like, (eb * (E + D(1)) - ya) / a.hi, (eb + times_or_zero(ya, E - D(1))) / b.hi);
     far = select(abs(kd) < D(1), winner(close, D(1)), far);
     far = select(y == D(0), select(b.hi > D(0), scale_by(ebx.p / b.hi, ebx.n), inf<D>()), far);
     D v = select((abs(d) * max(abs(b.hi), D(1)) < D(0.34)) & (y > D(0)), near, far) + D(0);

@@ -72,7 +72,7 @@ struct kl_divergence : product_loss {
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_value | part_grad2, properties = convex;
   static constexpr double neutral[] = {0, 0};
-  static constexpr int sums = 2, guards = 1, states = 1, sums_again = 1;
+  static constexpr int sums = 2, guards = 1, states = 1, next_sums = 1;
   static constexpr auto summary =
       "Kullback-Leibler divergence of log-probabilities from target probabilities.";
   static constexpr auto formula = "sum(targets * (log(targets) - predictions))";
@@ -103,18 +103,18 @@ struct kl_divergence : product_loss {
       s[1] = s[1] + w;
     }
   }
-  template <class D> static UFL_FN void fold_again(D* s, const D* x, const D*, mask_t<D>) {
+  template <class D> static UFL_FN void fold_next(D* s, const D* x, const D*, mask_t<D>) {
     const D d = difference(x[0], select(x[1] == D(0), D(1), x[1]));
     s[0] = fma(x[1], select((x[1] == D(0)) & (d == d), D(0), d), s[0]);
   }
-  template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
-    const mask_t<D> again = (st[0] == D(0)) & (abs(r.sum[0]) < D(0.125) * r.sum[1]);
-    st[0] = select(again, D(1), st[0]);
-    return again;
+  template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
+    const mask_t<D> cancelled = (st[0] == D(0)) & (abs(r.sum[0]) < D(0.125) * r.sum[1]);
+    st[0] = select(cancelled, D(1), st[0]);
+    return cancelled;
   }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) {
-    if (!r.spare_digits) return {r.sum[0], {D(0)}};
-    return {select(r.state[0] == D(0), r.sum[0], r.again[0]), {D(0)}};
+    if (!r.sums_wider_than_data) return {r.sum[0], {D(0)}};
+    return {select(r.state[0] == D(0), r.sum[0], r.next[0]), {D(0)}};
   }
   /// 1 + log y - x.  Near equality it is 1, whatever the size of log y.
   template <class V> static UFL_FN V slope(V x, V y) {
@@ -153,12 +153,12 @@ struct kl_divergence_with_log_targets : sum_loss {
     return select((x[1] == neg(inf<D>())) & (x[0] == x[0]), D(0), x[1] - x[0]);
   }  // 0: its weight is 0
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
-    s[0] = s[0] + weigh(exp(x[1]), above(x));
+    s[0] = s[0] + times_or_zero(exp(x[1]), above(x));
   }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
     const D e = exp(x[1]);
-    return {D(0), neg(e), D(0), D(1), weigh(e, above(x) + D(1))};
+    return {D(0), neg(e), D(0), D(1), times_or_zero(e, above(x) + D(1))};
   }
 };
 
@@ -247,7 +247,9 @@ struct nll_loss : sum_loss {
   static constexpr auto example =
       ">>> ul.nll_loss(np.log([[0.25, 0.75]]), [[0.0, 1.0]])\n"
       "array([0.28768207])";
-  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) { s[0] = s[0] + weigh(x[1], x[0]); }
+  template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
+    s[0] = s[0] + times_or_zero(x[1], x[0]);
+  }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) {
     return {D(0) - r.sum[0], {D(0)}};
   }
@@ -263,7 +265,7 @@ struct cross_entropy_with_integer_labels : sum_loss {
       row_prediction("predictions", domain::nonnegative, "Predicted probabilities."),
       class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex,
-                            own = part_grad | part_hess | part_bound;
+                            at_label = part_grad | part_hess | part_bound;
   static constexpr bool labelled = true;
   static constexpr double neutral[] = {0};
   static constexpr int sums = 1;
@@ -294,7 +296,7 @@ struct nll_loss_with_integer_labels : sum_loss {
       row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."),
       class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex,
-                            own = part_grad;
+                            at_label = part_grad;
   static constexpr bool labelled = true;
   static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1;

@@ -6,12 +6,12 @@ UFL_BEGIN
 
 /// The two losses of the largest score but the label's: how far it comes within `distance` of the label's,
 /// with slopes 1 and -1.
-struct margin_contest : sum_loss {
+struct largest_other_loss : sum_loss {
   static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."),
                                       class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value,
                             properties = convex | nonnegative_value;
-  static constexpr bool labelled = true, contest = true;
+  static constexpr bool labelled = true, needs_argmax = true;
   static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1, coefficients = 1;
   template <class D> static UFL_FN D candidate(const D* x) { return x[0]; }
@@ -24,11 +24,11 @@ struct margin_contest : sum_loss {
     return {select(excess <= D(0), D(0), excess) + r.sum[0], {select(excess > D(0), D(1), D(0))}};
   }
   template <class D> static UFL_FN jet<D> spread(const D*, const D* c, row_marks<D> marks) {
-    return {D(0), select(marks.winner, c[0], select(marks.own, D(0) - c[0], D(0))), D(0), D(1)};
+    return {D(0), select(marks.winner, c[0], select(marks.at_label, D(0) - c[0], D(0))), D(0), D(1)};
   }
 };
 
-struct multiclass_hinge_loss : margin_contest {
+struct multiclass_hinge_loss : largest_other_loss {
   static constexpr auto name = "multiclass_hinge_loss";
   static constexpr auto summary = "Multiclass hinge loss (Crammer and Singer).";
   static constexpr auto formula = "max(0, max(scores[j] + 1 for j != labels) - scores[labels])";
@@ -45,7 +45,7 @@ struct multiclass_hinge_loss : margin_contest {
   template <class D> static UFL_FN row_result<D, 1> finish(const sum_row<D>& r) { return within(r, D(1)); }
 };
 
-struct multiclass_perceptron_loss : margin_contest {
+struct multiclass_perceptron_loss : largest_other_loss {
   static constexpr auto name = "multiclass_perceptron_loss";
   static constexpr auto summary = "Multiclass perceptron loss.";
   static constexpr auto formula = "max(scores) - scores[labels]";
@@ -70,7 +70,7 @@ struct categorical_hinge : sum_loss {
       row_target("labels", domain::unit, "1 at the true class, 0 elsewhere.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
                             properties = convex | nonnegative_value;
-  static constexpr bool contest = true;
+  static constexpr bool needs_argmax = true;
   static constexpr double neutral[] = {-UFL_INF, 0};
   static constexpr int sums = 1, coefficients = 1;
   static constexpr auto summary = "Categorical hinge loss of one-hot labels.";
@@ -83,9 +83,9 @@ struct categorical_hinge : sum_loss {
   static constexpr auto example =
       ">>> ul.categorical_hinge([[0.5, 0.25, 0.25]], [[1, 0, 0]])\n"
       "array([0.75])";
-  template <class D> static UFL_FN D candidate(const D* x) { return weigh(D(1) - x[1], x[0]); }
+  template <class D> static UFL_FN D candidate(const D* x) { return times_or_zero(D(1) - x[1], x[0]); }
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
-    s[0] = s[0] + weigh(x[1], x[0]) + select(x[0] == x[0], D(0), x[0]);
+    s[0] = s[0] + times_or_zero(x[1], x[0]) + select(x[0] == x[0], D(0), x[0]);
   }
   template <class D> static UFL_FN row_result<D, 1> finish(const sum_row<D>& r) {
     const D excess = (r.best - r.sum[0]) + D(1);
@@ -105,10 +105,10 @@ struct multiclass_sparsemax_loss : sum_loss {
   static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."),
                                       class_label("labels", "Index of the true class.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
-                            properties = convex | nonnegative_value, own = part_grad;
-  static constexpr bool labelled = true, contest = true;
+                            properties = convex | nonnegative_value, at_label = part_grad;
+  static constexpr bool labelled = true, needs_argmax = true;
   static constexpr double neutral[] = {-UFL_INF};
-  static constexpr int sums = 1, states = 3, sums_again = 4, coefficients = 4;
+  static constexpr int sums = 1, states = 3, next_sums = 4, coefficients = 4;
   enum { base, threshold, begun };  // scores and threshold count from the largest score
   static constexpr auto summary = "Sparsemax loss of an integer label.";
   static constexpr auto formula =
@@ -127,17 +127,17 @@ struct multiclass_sparsemax_loss : sum_loss {
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = s[0] + select(x[0] == x[0], D(0), x[0]);
   }
-  template <class D> static UFL_FN void fold_again(D* s, const D* x, const D* st, mask_t<D> own) {
+  template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D> at_label) {
     const D d = x[0] - st[base], p = max(d - st[threshold], D(0));
     const auto in = d > st[threshold];
     s[0] = s[0] + select(in, d, D(0));
     s[1] = s[1] + select(in, D(1), D(0));
-    s[2] = s[2] + select(own, D(0), p);
-    s[3] = fma(select(own, D(0), p), p, s[3]);
+    s[2] = s[2] + select(at_label, D(0), p);
+    s[3] = fma(select(at_label, D(0), p), p, s[3]);
   }
-  template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
+  template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const auto first = st[begun] == D(0);
-    const D next = select(first, D(-1), (r.again[0] - D(1)) / r.again[1]);
+    const D next = select(first, D(-1), (r.next[0] - D(1)) / r.next[1]);
     const auto more = first | (next > st[threshold]);
     st[base] = select(first, max(r.best, r.label), st[base]);
     st[threshold] = select(more, next, st[threshold]);
@@ -146,9 +146,9 @@ struct multiclass_sparsemax_loss : sum_loss {
   }
   template <class D> static UFL_FN row_result<D, 4> finish(const sum_row<D>& r) {
     const D missing = r.state[threshold] - (r.label - r.state[base]),
-            q = select(missing >= D(0), D(1), r.again[2]);
-    return {(D(0.5) * fma(q, q, r.again[3]) + select(missing <= D(0), D(0), missing)) + r.sum[0],
-            {r.state[base], r.state[threshold], D(1) - D(1) / r.again[1],
+            q = select(missing >= D(0), D(1), r.next[2]);
+    return {(D(0.5) * fma(q, q, r.next[3]) + select(missing <= D(0), D(0), missing)) + r.sum[0],
+            {r.state[base], r.state[threshold], D(1) - D(1) / r.next[1],
              select(r.count > D(1), D(1) - D(1) / r.count, D(1))},
             D(0) - q};
   }

@@ -95,9 +95,10 @@ struct huber_loss {
   template <class V> static UFL_FN jet<V> eval(V x, V y, V delta) {
     const auto d = two_diff(x, y);
     const V r = d.hi, a = abs(r);
-    V far = weigh(delta, a - V(0.5) * delta);
+    V far = times_or_zero(delta, a - V(0.5) * delta);
     if (UFL_UNLIKELY(!all(a < inf<V>())))
-      far = select(a < inf<V>(), far, weigh(delta + delta, abs(half_difference(x, y)) - V(0.25) * delta));
+      far = select(a < inf<V>(), far,
+                   times_or_zero(delta + delta, abs(half_difference(x, y)) - V(0.25) * delta));
     return only(r == r, jet<V>{select(a <= delta, a * (V(0.5) * a), far), clamp(r, neg(delta), delta),
                                select(within(d, delta), V(1), V(0)), V(1)});
   }
@@ -158,7 +159,7 @@ struct log_cosh {
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const auto d = two_diff(x, y);
     const V r = d.hi, a = abs(r), y2 = a * a;
-    return with_exp_tail(V(-2) * a, [&](auto u) UFL_INLINE {
+    return with_exp_nonpositive(V(-2) * a, [&](auto u) UFL_INLINE {
       using T = scalar_t<V>;
       const V e = beside_one(u, u.big), s = u.big / (V(1) + e), t = beside_one(u, s),
               h = V(4) * fma(neg(s), t, s);
@@ -167,7 +168,7 @@ struct log_cosh {
           (a - V(exp_of<V>::ln2_hi)) + (fma(e * e, poly<coef::logcosh_far<T>>(e), e) - V(exp_of<V>::ln2_lo));
       const V slope = select(a < V(0.625), fma(a, y2 * poly<coef::tanh<T>>(y2), a), fma(V(-2), t, V(1)));
       return jet<V>{select(a < V(1), near, far), copysign(slope, r),
-                    rescale(u, fma(neg(h), copysign(V(2), r) * sane_low(d), h)), select(r == r, V(1), r)};
+                    rescale(u, fma(neg(h), copysign(V(2), r) * finite_low(d), h)), select(r == r, V(1), r)};
     });
   }
 };
@@ -198,7 +199,7 @@ struct pseudo_huber_loss {
         UFL_UNLIKELY(!all(fits))) {  // the difference may overflow before its weight
       const jet<V> h = in(V(0.5) * x, V(0.5) * y, V(0.5) * delta);
       const mask_t<V> large = (!fits) & (delta >= V(2));
-      j = {select(fits, j.value, weigh(delta + delta, abs(half_difference(x, y)))),
+      j = {select(fits, j.value, times_or_zero(delta + delta, abs(half_difference(x, y)))),
            select(large, V(2) * h.grad, j.grad), select(large, h.hess, j.hess), j.hess_bound};
     }
     return j;
@@ -254,10 +255,11 @@ struct pinball_loss {
       "array([0.9, 0.1])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V quantile) {
     const V r = x - y, slope = select(r >= V(0), V(1) - quantile, neg(quantile));
-    V value = weigh(slope, r);
+    V value = times_or_zero(slope, r);
     if (UFL_UNLIKELY(!all(abs(r) < inf<V>())))
-      value = select(abs(r) < inf<V>(), value,
-                     weigh(slope + slope, half_difference(x, y)));  // r may overflow before its weight
+      value =
+          select(abs(r) < inf<V>(), value,
+                 times_or_zero(slope + slope, half_difference(x, y)));  // r may overflow before its weight
     return only(r == r, jet<V>{value, select(r == V(0), V(0), slope), V(0), V(1)});
   }
 };

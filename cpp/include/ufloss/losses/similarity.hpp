@@ -10,7 +10,7 @@ UFL_BEGIN
 /// leave double's range, it takes them of vectors scaled by a power of two.
 struct angle_loss : sum_loss {
   static constexpr double neutral[] = {0, 0};
-  static constexpr int sums = 3, states = 5, sums_again = 6, coefficients = 10;
+  static constexpr int sums = 3, states = 5, next_sums = 6, coefficients = 10;
   enum {
     plain,
     scaled,
@@ -24,7 +24,7 @@ struct angle_loss : sum_loss {
     s[1] = fma(x[0], x[0], s[1]);
     s[2] = fma(x[1], x[1], s[2]);
   }
-  template <class D> static UFL_FN void fold_again(D* s, const D* x, const D* st, mask_t<D>) {
+  template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D>) {
     const D a = x[0] * st[scale_a], b = x[1] * st[scale_b], across_a = exact_fma(neg(st[slope_a]), a, b),
             across_b = exact_fma(neg(st[slope_b]), b, a);
     const D vectors[] = {a, b};
@@ -36,14 +36,14 @@ struct angle_loss : sum_loss {
   template <class D> static UFL_FN D scale_of(D squares) {
     return select(squares > D(0x1p1000), D(0x1p-600), select(squares < D(0x1p-900), D(0x1p600), D(1)));
   }
-  template <class D> static UFL_FN mask_t<D> refine(const sum_row<D>& r, D* st) {
+  template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const mask_t<D> first = st[mode] == D(plain), rescaled = st[mode] == D(scaled);
-    const D ab = select(first, r.sum[0], r.again[0]), aa = select(first, r.sum[1], r.again[1]),
-            bb = select(first, r.sum[2], r.again[2]);
+    const D ab = select(first, r.sum[0], r.next[0]), aa = select(first, r.sum[1], r.next[1]),
+            bb = select(first, r.sum[2], r.next[2]);
     const D a = scale_of(aa), b = scale_of(bb);
     const mask_t<D> out = first & !((a == D(1)) & (b == D(1))),
-                    parallel =
-                        (first | rescaled) & !out & ((ab / aa) * (ab / bb) > D(r.spare_digits ? 0.99 : 0.5));
+                    parallel = (first | rescaled) & !out &
+                               ((ab / aa) * (ab / bb) > D(r.sums_wider_than_data ? 0.99 : 0.5));
     if (all(first & !(out | parallel))) return out;  // as most are: their states are not looked at
     st[scale_a] = select(first, a, st[scale_a]);
     st[scale_b] = select(first, b, st[scale_b]);
@@ -65,8 +65,8 @@ struct angle_loss : sum_loss {
     const mask_t<D> first = (r.state[mode] == D(plain)) | (r.state[mode] == D(near + done)),
                     refined = r.state[mode] >= D(near);
     const D sa = select(first, D(1), r.state[scale_a]), sb = select(first, D(1), r.state[scale_b]);
-    const D ab = select(first, r.sum[0], r.again[0]), aa = select(first, r.sum[1], r.again[1]),
-            bb = select(first, r.sum[2], r.again[2]);
+    const D ab = select(first, r.sum[0], r.next[0]), aa = select(first, r.sum[1], r.next[1]),
+            bb = select(first, r.sum[2], r.next[2]);
     const D floor = sqrt(epsilon), length_a = sqrt(aa), length_b = sqrt(bb), a = max(length_a, floor * sa),
             b = max(length_b, floor * sb);
     const D lengths = a * b, least = (eps_product * sa) * sb, product = max(lengths, least);
@@ -84,15 +84,15 @@ struct angle_loss : sum_loss {
     cosine = clamp(cosine, D(-1), D(1));  // which the rounding of the lengths may pass
     D distance = D(1) - cosine;
     if (UFL_UNLIKELY(!all(!refined))) {
-      const D across = max(r.again[3] - (r.again[4] / aa) * r.again[4], D(0)) / bb;
+      const D across = max(r.next[3] - (r.next[4] / aa) * r.next[4], D(0)) / bb;
       distance = select(refined & free_a & free_b & (cosine > D(0)),
                         across / (D(1) + sqrt(D(1) - min(across, D(1)))), distance);
     }
     const D t = ab / aa, u = ab / bb, none = D(0), inverse_a = select(free_a, sa / a, none);
     return {cosine,
             distance,
-            {sa, sb, select(free_a, t, none), select(free_a & refined, r.again[4] / aa, none),
-             select(free_b, u, none), select(free_b & refined, r.again[5] / bb, none), by_a, by_b, inverse_a,
+            {sa, sb, select(free_a, t, none), select(free_a & refined, r.next[4] / aa, none),
+             select(free_b, u, none), select(free_b & refined, r.next[5] / bb, none), by_a, by_b, inverse_a,
              cosine}};
   }
   /// Times the slope c of a loss in the cosine.

@@ -19,7 +19,7 @@ struct softmax_cross_entropy_with_integer_labels : softmax_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
                             properties = convex | nonnegative_value;
   static constexpr bool labelled = true, uniform = true;
-  static constexpr unsigned own = part_grad;
+  static constexpr unsigned at_label = part_grad;
   static constexpr int coefficients = 2;
   static constexpr auto summary = "Softmax cross-entropy of an integer label.";
   static constexpr auto formula =
@@ -42,7 +42,7 @@ struct softmax_cross_entropy_with_integer_labels : softmax_loss {
     // every class that is not -inf weighs 1 in the sums; a class that cannot be, of which a part is asked,
     // costs infinity
     const D others = select(r.weight() < r.count, inf<D>(), r.cost);
-    return {(weigh(D(1) - smoothing, behind) + weigh(share, others)) + r.log_total(),
+    return {(times_or_zero(D(1) - smoothing, behind) + times_or_zero(share, others)) + r.log_total(),
             {r.curvature(), share},
             (smoothing - share) - select((r.ties == D(1)) & (behind == D(0)), r.miss(), D(1) - p)};
   }
@@ -77,7 +77,7 @@ struct softmax_cross_entropy : softmax_loss {
       "array([0.81326169])";
   template <class D> static UFL_FN row_result<D, 5> finish(const softmax_row<D>& r) {
     const D y = r.weight(), l = r.log_total();
-    return {r.cost + weigh(y, l), {y, r.lower, r.max, l, y * r.curvature()}};
+    return {r.cost + times_or_zero(y, l), {y, r.lower, r.max, l, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
     return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4],
@@ -173,7 +173,7 @@ struct poly_loss_cross_entropy : softmax_loss {
       "array([0.66557268])";
   template <class D> static UFL_FN row_result<D, 6> finish(const softmax_row<D>& r, D eps) {
     const D y = r.weight(), below = r.mixed / r.total();
-    return {r.cost + weigh(y, r.log_total()) + eps * ((r.lower - below) + r.top * r.miss()),
+    return {r.cost + times_or_zero(y, r.log_total()) + eps * ((r.lower - below) + r.top * r.miss()),
             {y, r.lower, eps, below + r.top / r.total(), below, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
@@ -207,7 +207,7 @@ struct softmax_kl_divergence : softmax_loss {
   template <class D> static UFL_FN row_result<D, 5> finish(const softmax_row<D>& r) {
     const D y = select(r.entropy == r.entropy, r.weight(), nan<D>()),
             l = r.log_total();  // a negative target is NaN
-    return {r.entropy + (r.cost + weigh(y, l)), {y, r.lower, r.max, l, y * r.curvature()}};
+    return {r.entropy + (r.cost + times_or_zero(y, l)), {y, r.lower, r.max, l, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
     return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4],

@@ -204,7 +204,7 @@ template <class V> UFL_FN tail<V, false> exp_tail(V x) {
 }
 /// f(tail of x), x <= 0.  The short way is taken when every lane may take it; where it applies both give the
 /// same bits.
-template <class V, class F> UFL_FN auto with_exp_tail(V x, F f) {
+template <class V, class F> UFL_FN auto with_exp_nonpositive(V x, F f) {
   if (UFL_UNLIKELY(!all(is_near(x)))) return f(exp_tail(x));
   return f(tail<V, true>{exp_near(x)});
 }

@@ -113,25 +113,39 @@ template <class T> UFL_FN pack<T> select(pack_mask<T> m, pack<T> a, pack<T> b) {
 // One operation, where GCC makes three of a blend with zeros.
 #if UFL_SSE2 && !UFL_AVX512F
 #if UFL_AVX
-UFL_FN pack<float> keep(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_and_ps(m.v, x.v)); }
-UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) {
+UFL_FN pack<float> zero_unless(pack_mask<float> m, pack<float> x) {
+  return pack<float>(_mm256_and_ps(m.v, x.v));
+}
+UFL_FN pack<double> zero_unless(pack_mask<double> m, pack<double> x) {
   return pack<double>(_mm256_and_pd(m.v, x.v));
 }
-UFL_FN pack<float> drop(pack_mask<float> m, pack<float> x) { return pack<float>(_mm256_andnot_ps(m.v, x.v)); }
-UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) {
+UFL_FN pack<float> zero_where(pack_mask<float> m, pack<float> x) {
+  return pack<float>(_mm256_andnot_ps(m.v, x.v));
+}
+UFL_FN pack<double> zero_where(pack_mask<double> m, pack<double> x) {
   return pack<double>(_mm256_andnot_pd(m.v, x.v));
 }
 #else
-UFL_FN pack<float> keep(pack_mask<float> m, pack<float> x) { return pack<float>(_mm_and_ps(m.v, x.v)); }
-UFL_FN pack<double> keep(pack_mask<double> m, pack<double> x) { return pack<double>(_mm_and_pd(m.v, x.v)); }
-UFL_FN pack<float> drop(pack_mask<float> m, pack<float> x) { return pack<float>(_mm_andnot_ps(m.v, x.v)); }
-UFL_FN pack<double> drop(pack_mask<double> m, pack<double> x) {
+UFL_FN pack<float> zero_unless(pack_mask<float> m, pack<float> x) {
+  return pack<float>(_mm_and_ps(m.v, x.v));
+}
+UFL_FN pack<double> zero_unless(pack_mask<double> m, pack<double> x) {
+  return pack<double>(_mm_and_pd(m.v, x.v));
+}
+UFL_FN pack<float> zero_where(pack_mask<float> m, pack<float> x) {
+  return pack<float>(_mm_andnot_ps(m.v, x.v));
+}
+UFL_FN pack<double> zero_where(pack_mask<double> m, pack<double> x) {
   return pack<double>(_mm_andnot_pd(m.v, x.v));
 }
 #endif
 #else
-template <class T> UFL_FN pack<T> keep(pack_mask<T> m, pack<T> x) { return select(m, x, pack<T>(T(0))); }
-template <class T> UFL_FN pack<T> drop(pack_mask<T> m, pack<T> x) { return select(m, pack<T>(T(0)), x); }
+template <class T> UFL_FN pack<T> zero_unless(pack_mask<T> m, pack<T> x) {
+  return select(m, x, pack<T>(T(0)));
+}
+template <class T> UFL_FN pack<T> zero_where(pack_mask<T> m, pack<T> x) {
+  return select(m, pack<T>(T(0)), x);
+}
 #endif
 #if UFL_NEON  // whose instructions give NaN where either is one, and know that -0 is less than 0
 template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return select(b < a, b, a); }

@@ -74,7 +74,7 @@ template <class V> UFL_FN mask_t<V> within(two<V> s, V limit) {
   return (a < limit) | ((a == limit) & !(copysign(V(1), s.hi) * s.lo > V(0)));
 }
 /// lo where it is a finite correction of hi, else 0: the low word of an infinite or huge sum is NaN.
-template <class V> UFL_FN V sane_low(two<V> s) {
+template <class V> UFL_FN V finite_low(two<V> s) {
   return select(abs(s.hi) < V(pick<V>(0x1p60, 0x1p500)), s.lo, V(0));
 }
 

@@ -73,8 +73,8 @@ UFL_FN double sqrt(double x) { return ::sqrt(x); }
 UFL_FN float select(bool m, float a, float b) { return m ? a : b; }
 UFL_FN double select(bool m, double a, double b) { return m ? a : b; }
 /// x where m holds, and where it does not; 0 elsewhere.
-template <class T> UFL_FN T keep(bool m, T x) { return m ? x : T(0); }
-template <class T> UFL_FN T drop(bool m, T x) { return m ? T(0) : x; }
+template <class T> UFL_FN T zero_unless(bool m, T x) { return m ? x : T(0); }
+template <class T> UFL_FN T zero_where(bool m, T x) { return m ? T(0) : x; }
 // min and max keep their FIRST argument when either is NaN (x86's instruction keeps the second)
 UFL_FN float min(float a, float b) { return b < a ? b : a; }
 UFL_FN double min(double a, double b) { return b < a ? b : a; }

@@ -207,9 +207,10 @@ UFL_NOINLINE void put_softmax(const T* x, std::ptrdiff_t n, double top, double s
   using D = wide_native<T>;
   chunks<T, lanes<T>>::over(n, [&](int, std::ptrdiff_t j, std::ptrdiff_t k) UFL_INLINE {
     const native<T> v = load_padded(x + j, k, T(-__builtin_inf()));
-    const D y = widen(drop(v - native<T>(T(top)) < native<T>(exp_param<T>::normal), exp_below(v, T(top)))) *
-                    D(scale) -
-                taken(j);
+    const D y =
+        widen(zero_where(v - native<T>(T(top)) < native<T>(exp_param<T>::normal), exp_below(v, T(top)))) *
+            D(scale) -
+        taken(j);
     store_padded(narrow(y, native<T>(T(0))), to + j, k);
   });
 }

@@ -173,11 +173,11 @@ template <class S, class O, class T> struct row_loop {
     if (t.invalid[i] && !masked_out)
       for (int k = 0; k < shape.outputs; ++k)
         for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r, j, T(__builtin_nan("")));
-    else if (shape.own_grad_at >= 0 || shape.own_hess_at >= 0) {
+    else if (shape.label_grad_output >= 0 || shape.label_hess_output >= 0) {
       const std::ptrdiff_t l = std::ptrdiff_t(t.label_at[i]);
       if (l >= 0 && selected(r, l)) {
-        if (shape.own_grad_at >= 0) put(row_out(shape.own_grad_at), r, l, t.own_grad[i]);
-        if (shape.own_hess_at >= 0) put(row_out(shape.own_hess_at), r, l, t.own_hess[i]);
+        if (shape.label_grad_output >= 0) put(row_out(shape.label_grad_output), r, l, t.grad_at_label[i]);
+        if (shape.label_hess_output >= 0) put(row_out(shape.label_hess_output), r, l, t.hess_at_label[i]);
       }
     }
     if (mask && t.invalid[i] && !masked_out)
@@ -196,8 +196,8 @@ template <class S, class O, class T> struct row_loop {
       for (int i = 0; i < m; ++i)
         if (t.label_at[i] >= 0) put(row_out(k), r0 + i, std::ptrdiff_t(t.label_at[i]), from[i]);
     };
-    if (shape.own_grad_at >= 0) put_own(shape.own_grad_at, t.own_grad);
-    if (shape.own_hess_at >= 0) put_own(shape.own_hess_at, t.own_hess);
+    if (shape.label_grad_output >= 0) put_own(shape.label_grad_output, t.grad_at_label);
+    if (shape.label_hess_output >= 0) put_own(shape.label_hess_output, t.hess_at_label);
   }
   /// Can rows be brought into columns, and back, a square of numbers at a time?
   template <class X> bool in_squares(const row_operand& a) const {
@@ -264,7 +264,7 @@ template <class S, class O, class T> struct row_loop {
       }
       set_all_scalars(t, r0, m, padded);  // looks at rows that are in the cache by now
       kernel.fold_short(t, padded, from, n, terms);
-      while (kernel.refine && kernel.refine(t, padded)) kernel.fold_again_short(t, padded, from, n);
+      while (kernel.next_pass && kernel.next_pass(t, padded)) kernel.fold_next_short(t, padded, from, n);
       kernel.finish_short(t, padded);
       if (shape.outputs > 0) {
         kernel.spread_short(t, padded, from, n, terms, results);
@@ -319,11 +319,11 @@ template <class S, class O, class T> struct row_loop {
         kernel.fold(t, 1, from, b, length(b), direct ? place_of_terms(0, b) : nullptr);
         kernel.add_block(t, 0, 1);
       }
-      while (kernel.refine && kernel.refine(t, m))
+      while (kernel.next_pass && kernel.next_pass(t, m))
         for (int i = 0; i < m; ++i)
-          for (std::ptrdiff_t b = 0; t.again[i] && b < n; b += most) {
+          for (std::ptrdiff_t b = 0; t.wants_next_pass[i] && b < n; b += most) {
             fetch_all(i, r0 + i, b, length(b));
-            kernel.fold_again(t, i, from, b, length(b));
+            kernel.fold_next(t, i, from, b, length(b));
           }
       kernel.finish(t, m);
       if (shape.outputs > 0)

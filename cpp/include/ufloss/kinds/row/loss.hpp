@@ -34,16 +34,16 @@ template <class V> struct softmax_entry {
 };
 /// A row of sums: those that fold() added up, and those of the last further pass.
 template <class D> struct sum_row {
-  const D *sum, *again, *state;
-  D best;  ///< the largest candidate() of a contest
+  const D *sum, *next, *state;
+  D best;  ///< the largest candidate() of a needs_argmax
   D count, label;
-  bool spare_digits;             ///< the sums have more digits than the data
+  bool sums_wider_than_data;     ///< the sums have more digits than the data
   const D* parameter = nullptr;  ///< what comes once a row
 };
 /// Where an element stands in its row.
 template <class D> struct row_marks {
-  mask_t<D> winner;  ///< the first of the largest candidates
-  mask_t<D> own;     ///< the label
+  mask_t<D> winner;    ///< the first of the largest candidates
+  mask_t<D> at_label;  ///< the label
 };
 
 struct softmax_rows;
@@ -51,7 +51,7 @@ struct sum_rows;
 /// What row losses have in common; a loss says what it does otherwise.
 struct row_loss {
   static constexpr loss_kind kind = loss_kind::row;
-  static constexpr unsigned own =
+  static constexpr unsigned at_label =
       0;  ///< derivatives that have an entry of their own at the label, from finish()
   static constexpr bool labelled = false;   ///< one argument is an integer label
   static constexpr bool in_double = false;  ///< float32 data are computed in double
@@ -68,12 +68,12 @@ struct softmax_loss : row_loss {
 struct sum_loss : row_loss {
   using form = sum_rows;
   static constexpr int coefficients = 0;
-  static constexpr bool contest =
+  static constexpr bool needs_argmax =
       false;  ///< candidate() gives what the largest is asked of; the label takes no part
   static constexpr int states = 0,
-                       sums_again = 0;  ///< of further passes: refine() asks for one, fold_again() adds up
+                       next_sums = 0;  ///< of further passes: next_pass() asks for one, fold_next() adds up
   static constexpr int maxima =
-      0;  ///< the last of sums_again, which are the largest terms and not sums; 0 at least
+      0;  ///< the last of next_sums, which are the largest terms and not sums; 0 at least
   static constexpr int guards = 0;  ///< the last of its sums, which with its further passes serve float32
                                     ///< alone: they say what its rounding may have done
 };
@@ -85,7 +85,7 @@ struct product_loss : sum_loss {
 };
 /// A weight of 0 counts nothing, whatever the finite or infinite x that `other` was made of.
 template <class V> UFL_FN V unless_nothing(V weight, V x, V other) {
-  return drop((weight == V(0)) & (x == x), other);
+  return zero_where((weight == V(0)) & (x == x), other);
 }
 /// Does an argument outside its domain give NaN?  Of the elements of a row, in rows of sums, those that must
 /// not be negative.
@@ -109,10 +109,10 @@ template <class L> UFL_FN constexpr int count_scalars() { return arity<L> - coun
 template <class D, int N> struct row_result {
   D value;
   D c[N ? N : 1];
-  D own_grad{}, own_hess{};
+  D grad_at_label{}, hess_at_label{};
 };
 /// a - b where a may be the same infinity as b: then 0.
-template <class D> UFL_FN D gap(D a, D b) { return select(a == b, D(0), a - b); }
+template <class D> UFL_FN D difference_or_zero(D a, D b) { return select(a == b, D(0), a - b); }
 
 /// Row arguments lie along the class axis; labels are integers.
 UFL_FN constexpr argument row_prediction(const char* name, domain in, const char* doc) {

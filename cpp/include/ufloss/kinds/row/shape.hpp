@@ -9,8 +9,9 @@ UFL_BEGIN
 struct row_shape {
   int nin, nout, lying, scalars, outputs;            ///< outputs: those along the row
   int along[max_along], label, scalar[max_scalars];  ///< which inputs they are; label -1: none
-  int own_grad_at, own_hess_at;  ///< which row outputs have an entry of their own at the label; -1: none
-  int bound_at;  ///< which row output is divided by, and stays positive when it is rounded; -1: none
+  int label_grad_output,
+      label_hess_output;  ///< which row outputs have an entry of their own at the label; -1: none
+  int bound_at;           ///< which row output is divided by, and stays positive when it is rounded; -1: none
   bool has_value, keeps_terms, needs_elements;
   domain scalar_in[max_scalars];
   double neutral[max_along], masked;  ///< what stands for a masked element; what a masked result is
@@ -20,7 +21,7 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   row_shape s{};
   s.nin = arity<L>;
   s.nout = count_parts(Parts);
-  s.label = s.own_grad_at = s.own_hess_at = -1;
+  s.label = s.label_grad_output = s.label_hess_output = -1;
   for (int a = 0; a < arity<L>; ++a) {
     if (L::args[a].along()) {
       s.neutral[s.lying] = Tile::neutral(s.lying);
@@ -35,9 +36,9 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   s.outputs = s.nout - s.has_value;
   s.bound_at = Parts & part_bound ? s.outputs - 1 : -1;
   if constexpr (L::labelled) {
-    if (L::own & Parts & part_grad) s.own_grad_at = 0;
-    if (L::own & Parts & (part_hess | part_bound))
-      s.own_hess_at = count_parts(Parts & (part_grad | part_grad2 | part_grad3));
+    if (L::at_label & Parts & part_grad) s.label_grad_output = 0;
+    if (L::at_label & Parts & (part_hess | part_bound))
+      s.label_hess_output = count_parts(Parts & (part_grad | part_grad2 | part_grad3));
   }
   s.keeps_terms = Tile::keeps_terms && s.outputs > 0;
   s.needs_elements = Tile::needs_elements;

@@ -37,7 +37,7 @@ template <class V> UFL_FN V term(V x, reference<V> r) { return exp_shifted(x - r
 /// and k may make up for it: so the difference is not cut off before it is too large for that, whatever k is.
 template <class D> UFL_FN scaled<D> change(D c_from, D k_from, D c_to, D k_to) {
   constexpr double enough = softmax_limits<double>::far + 904;
-  const auto e = exp_parts(two<D>{gap(c_from, c_to), D(0)}, D(enough));
+  const auto e = exp_parts(two<D>{difference_or_zero(c_from, c_to), D(0)}, D(enough));
   return {e.p, e.n + (k_from - k_to)};
 }
 /// x times that, rounded once where it is subnormal.
@@ -119,8 +119,8 @@ struct softmax_tile_sums : tile_base<T> {
                           const V v = load(p[0] + i * lanes<T>),
                                   t = exp_shifted(decltype(far)::value ? v - ref.c : v, ref.base, ref.lowest);
                           const auto top = v == m;
-                          part[0][i] = part[0][i] + drop(top, t);
-                          ties = ties + keep(top, V(1));
+                          part[0][i] = part[0][i] + zero_where(top, t);
+                          ties = ties + zero_unless(top, V(1));
                           if constexpr (decltype(store_terms)::value) {
                             if (n - at >= lanes<T>) store(t, e + at);
                             else if (n - at > 0) store_some(t, e + at, int(n - at));
@@ -156,12 +156,13 @@ struct softmax_tile_sums : tile_base<T> {
                       below = base - v;
               const auto at_top = v == m;
               const auto add = [&](int s, V x) UFL_INLINE { part[s][i] = part[s][i] + x; };
-              add(lower, drop(at_top, w));
-              add(top, keep(at_top, w));
-              part[cost][i] = fma(w, decltype(careful)::value ? drop((w == V(0)) & (v == v), below) : below,
-                                  part[cost][i]);
-              if constexpr (Entropy) add(entropy, drop(w == V(0), w * log(w)));
-              if constexpr (Mixed) add(mixed, drop(at_top, w * term(v, ref)));
+              add(lower, zero_where(at_top, w));
+              add(top, zero_unless(at_top, w));
+              part[cost][i] =
+                  fma(w, decltype(careful)::value ? zero_where((w == V(0)) & (v == v), below) : below,
+                      part[cost][i]);
+              if constexpr (Entropy) add(entropy, zero_where(w == V(0), w * log(w)));
+              if constexpr (Mixed) add(mixed, zero_where(at_top, w * term(v, ref)));
             });
       };
       weigh_all(std::bool_constant<Uniform>{});
@@ -196,16 +197,16 @@ struct softmax_tile_sums : tile_base<T> {
       for (std::ptrdiff_t j = 0; j < n; ++j) {
         const V v = load(x + j * tile + r), t = term(v, ref);
         const auto at_top = v == m;
-        rest = rest + drop(at_top, t);
-        ties = ties + keep(at_top, V(1));
+        rest = rest + zero_where(at_top, t);
+        ties = ties + zero_unless(at_top, V(1));
         store(t, e + j * tile + r);
         if (weighted && weigh_all) {
           const V w = weight(v, in, [&](const T* p) UFL_INLINE { return load(p + j * tile + r); });
-          lower = lower + drop(at_top, w);
-          top = top + keep(at_top, w);
-          cost = fma(w, drop((w == V(0)) & (v == v), base - v), cost);
-          if constexpr (Entropy) entropy = entropy + drop(w == V(0), w * log(w));
-          if constexpr (Mixed) mixed = mixed + drop(at_top, w * t);
+          lower = lower + zero_where(at_top, w);
+          top = top + zero_unless(at_top, w);
+          cost = fma(w, zero_where((w == V(0)) & (v == v), base - v), cost);
+          if constexpr (Entropy) entropy = entropy + zero_where(w == V(0), w * log(w));
+          if constexpr (Mixed) mixed = mixed + zero_where(at_top, w * t);
         }
       }
       const V sums[] = {m, ref.c, ref.k, term(m, ref), rest, ties, lower, top, cost, entropy, mixed};
@@ -248,15 +249,15 @@ struct softmax_tile_sums : tile_base<T> {
         row[k][b] = t;
       }
     if constexpr (weighted) get(of_entropy, a) += get(of_entropy, b);
-    const double drop = gap(get(of_max, a), get(of_max, b));
+    const double behind = difference_or_zero(get(of_max, a), get(of_max, b));
     if constexpr (weighted)  // a block of -inf has no reference; its cost is 0 or infinite by itself
-      get(of_cost, a) +=
-          get(of_cost, b) + weigh(get(of_lower, b) + get(of_top, b), drop < inf<double>() ? drop : 0.0);
-    if (drop == 0) {
+      get(of_cost, a) += get(of_cost, b) + times_or_zero(get(of_lower, b) + get(of_top, b),
+                                                         behind < inf<double>() ? behind : 0.0);
+    if (behind == 0) {
       for (int k : {of_rest, of_ties}) get(k, a) += get(k, b);
       if constexpr (weighted)
         for (int k : {of_lower, of_top, of_mixed}) get(k, a) += get(k, b);
-    } else if (drop < inf<double>()) {
+    } else if (behind < inf<double>()) {
       const auto f = change(get(of_c, b), get(of_k, b), get(of_c, a), get(of_k, a));
       get(of_rest, a) += changed(get(of_rest, b) + get(of_ties, b) * get(of_unit, b), f);
       if constexpr (weighted) {
@@ -282,7 +283,7 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
   using typename sums::limits;
   using typename sums::V;
   static constexpr int along = count_along<L>();
-  static constexpr bool keeps_terms = true, needs_elements = true, refines = false;
+  static constexpr bool keeps_terms = true, needs_elements = true, has_next_pass = false;
   static constexpr double neutral(int k) { return k == 0 ? -__builtin_inf() : 0; }
   alignas(64) T scale[tile];  // terms to probabilities, but for 2^-bias
   alignas(64) T coefficient[L::coefficients ? L::coefficients : 1][tile];
@@ -316,8 +317,8 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
       if constexpr (WithRows) {
         for (int k = 0; k < L::coefficients; ++k) put(result.c[k], coefficient[k] + r);
         if constexpr (L::labelled) {
-          put(result.own_grad, this->own_grad + r);
-          put(result.own_hess, this->own_hess + r);
+          put(result.grad_at_label, this->grad_at_label + r);
+          put(result.hess_at_label, this->hess_at_label + r);
         }
         put(select((s.ties == D(1)) & (s.miss() <= D(0.5)), s.miss(), nan<D>()), miss + r);
         const D share = bias / unit / s.total();

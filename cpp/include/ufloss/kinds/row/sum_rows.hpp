@@ -1,5 +1,5 @@
-// Rows that are sums of terms: divergences, similarities, distances, overlaps; and contests, which ask for
-// the largest term besides. Terms and sums are double, whatever the data: their results are often small
+// Rows that are sums of terms: divergences, similarities, distances, overlaps; and losses that ask for
+// the largest term too. Terms and sums are double, whatever the data: their results are often small
 // differences, and memory sets the pace anyway.  Where logarithms would set it, the loss gives factors in the
 // data's type.
 #pragma once
@@ -17,18 +17,18 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   using V = native<T>;
   using D = wide_t<V>;
   using C = chunks<T, 16>;
-  static constexpr bool spare_digits = sizeof(T) < sizeof(double);
-  static constexpr int sums = spare_digits ? L::sums : L::sums - L::guards, lying = count_along<L>(),
+  static constexpr bool sums_wider_than_data = sizeof(T) < sizeof(double);
+  static constexpr int sums = sums_wider_than_data ? L::sums : L::sums - L::guards, lying = count_along<L>(),
                        scalars = count_scalars<L>();
   static constexpr bool keeps_terms = false, needs_elements = false,
                         gives_factors = std::is_base_of_v<product_loss, L>;
-  static constexpr bool refines = L::sums_again > 0 && (spare_digits || L::guards == 0);
+  static constexpr bool has_next_pass = L::next_sums > 0 && (sums_wider_than_data || L::guards == 0);
   using E = std::conditional_t<gives_factors, V, D>;  // in which elements are looked at
   static constexpr int ahead = 2048;  // bytes; softmax rows look farther, but sums are often of short vectors
   static constexpr double neutral(int k) { return L::neutral[k]; }
   alignas(64) double row[sums][tile],
       lost[sums][tile];  // lost: what the rounding of the sums over blocks lost
-  alignas(64) double more[refines ? L::sums_again : 1][tile], state[refines ? L::states : 1][tile],
+  alignas(64) double more[has_next_pass ? L::next_sums : 1][tile], state[has_next_pass ? L::states : 1][tile],
       wants[tile];
   alignas(64) double best[tile], winner[tile];
   alignas(64) double coefficient[L::coefficients ? L::coefficients : 1][tile];
@@ -79,7 +79,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
               UFL_PREFETCH(reinterpret_cast<const char*>(in[a] + j) + ahead + i * sizeof(V));
         E x[lying];
         columns(x, at, i * lanes<T>);
-        if constexpr (spare_digits) add_terms(sum[i], x, p);
+        if constexpr (sums_wider_than_data) add_terms(sum[i], x, p);
         else {  // what sums of no more digits than the data lose is kept
           D term[sums];
           for (int s = 0; s < sums; ++s) term[s] = D(0);
@@ -90,16 +90,16 @@ template <class L, class T> struct sum_tile : tile_base<T> {
             low[i][s] = low[i][s] + t.lo;
           }
         }
-        if constexpr (L::contest)
+        if constexpr (L::needs_argmax)
           compete(L::candidate(x), places(from + j + i * lanes<T>), label, top[i], top_at[i]);
       });
     });
     for (int s = 0; s < sums; ++s) {
       row[s][r] = sum_packs<sums>(sum, s);
-      const double rest = spare_digits ? 0.0 : sum_packs<sums>(low, s);
+      const double rest = sums_wider_than_data ? 0.0 : sum_packs<sums>(low, s);
       lost[s][r] = rest == rest ? rest : 0;  // of an infinite sum it is NaN
     }
-    if constexpr (L::contest) {
+    if constexpr (L::needs_argmax) {
       constexpr int width = int(sizeof(D) / sizeof(double));
       double most[C::packs * width], at[C::packs * width];
       C::each([&](int i) UFL_INLINE {
@@ -129,7 +129,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
         E x[lying];
         columns(x, in, j * tile + r);
         add_terms(sum, x, p);
-        if constexpr (L::contest)
+        if constexpr (L::needs_argmax)
           compete(L::candidate(x), D(double(j)), wide(this->label_at, r), top, top_at);
       }
       for (int s = 0; s < sums; ++s) {
@@ -142,7 +142,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     settle(rows);
   }
   void settle(int rows) {
-    if constexpr (refines)
+    if constexpr (has_next_pass)
       for (int k = 0; k < L::states; ++k)
         for (int r = 0; r < rows; ++r) state[k][r] = 0;
   }
@@ -156,7 +156,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       add(row[s][a], lost[s][a], row[s][b]);
       lost[s][a] += lost[s][b];
     }
-    if (L::contest && best[b] > best[a]) {
+    if (L::needs_argmax && best[b] > best[a]) {
       best[a] = best[b];
       winner[a] = winner[b];
     }
@@ -165,34 +165,34 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   /// The sums of rows from r on, in `sum`, `last` and `kept`, which must outlive it.
   UFL_FN sum_row<D> sums_of(int r, D* sum, D* last, D* kept) const {
     for (int k = 0; k < sums; ++k) sum[k] = wide(row[k], r) + wide(lost[k], r);
-    if constexpr (refines) {
-      wide<L::sums_again>(more, r, last);
+    if constexpr (has_next_pass) {
+      wide<L::next_sums>(more, r, last);
       wide<L::states>(state, r, kept);
     }
-    return {sum, last, kept, wide(best, r), wide(this->count, r), wide(this->label, r), spare_digits};
+    return {sum, last, kept, wide(best, r), wide(this->count, r), wide(this->label, r), sums_wider_than_data};
   }
-  bool refine(int rows) {
+  bool next_pass(int rows) {
     bool any = false;
     for (int r = 0; r < rows; r += lanes<T>) {
-      D sum[sums], last[L::sums_again], kept[L::states], next[L::states], p[scalars ? scalars : 1];
+      D sum[sums], last[L::next_sums], kept[L::states], next[L::states], p[scalars ? scalars : 1];
       auto s = sums_of(r, sum, last, kept);
       wide<scalars>(this->scalar, r, p);
       s.parameter = p;
       for (int k = 0; k < L::states; ++k) next[k] = kept[k];
-      doubles<D>::store(select(L::refine(s, next), D(1), D(0)), wants + r);
+      doubles<D>::store(select(L::next_pass(s, next), D(1), D(0)), wants + r);
       for (int k = 0; k < L::states; ++k) doubles<D>::store(next[k], state[k] + r);
     }
     for (int r = 0; r < rows; ++r) {
-      any |= this->again[r] = wants[r] != 0;
-      if (this->again[r])
-        for (int s = 0; s < L::sums_again; ++s) more[s][r] = 0;
+      any |= this->wants_next_pass[r] = wants[r] != 0;
+      if (this->wants_next_pass[r])
+        for (int s = 0; s < L::next_sums; ++s) more[s][r] = 0;
     }
     return any;
   }
-  UFL_NOINLINE void fold_again(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
-    D sum[C::packs][L::sums_again], st[L::states];
+  UFL_NOINLINE void fold_next(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
+    D sum[C::packs][L::next_sums], st[L::states];
     C::each([&](int i) UFL_INLINE {
-      for (int s = 0; s < L::sums_again; ++s) sum[i][s] = D(0);
+      for (int s = 0; s < L::next_sums; ++s) sum[i][s] = D(0);
     });
     same<L::states>(state, r, st);
     const D label = D(this->label_at[r]);
@@ -200,11 +200,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       C::each([&](int i) UFL_INLINE {
         D x[lying];
         columns(x, at, i * lanes<T>);
-        L::fold_again(sum[i], x, st, places(from + j + i * lanes<T>) == label);
+        L::fold_next(sum[i], x, st, places(from + j + i * lanes<T>) == label);
       });
     });
-    for (int s = 0; s < L::sums_again - L::maxima; ++s) more[s][r] += sum_packs<L::sums_again>(sum, s);
-    for (int s = L::sums_again - L::maxima; s < L::sums_again; ++s) {
+    for (int s = 0; s < L::next_sums - L::maxima; ++s) more[s][r] += sum_packs<L::next_sums>(sum, s);
+    for (int s = L::next_sums - L::maxima; s < L::next_sums; ++s) {
       constexpr int width = int(sizeof(D) / sizeof(double));
       double lane[width];
       for (int i = 1; i < C::packs; ++i) sum[0][s] = max(sum[0][s], sum[i][s]);
@@ -213,23 +213,23 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     }
   }
   /// All rows, also those that did not ask: nothing of theirs has changed.
-  UFL_NOINLINE void fold_again_short(int rows, const T* const* in, std::ptrdiff_t n) {
+  UFL_NOINLINE void fold_next_short(int rows, const T* const* in, std::ptrdiff_t n) {
     for (int r = 0; r < rows; r += lanes<T>) {
-      D sum[L::sums_again], st[L::states];
-      for (int s = 0; s < L::sums_again; ++s) sum[s] = D(0);
+      D sum[L::next_sums], st[L::states];
+      for (int s = 0; s < L::next_sums; ++s) sum[s] = D(0);
       wide<L::states>(state, r, st);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
         D x[lying];
         columns(x, in, j * tile + r);
-        L::fold_again(sum, x, st, D(double(j)) == wide(this->label_at, r));
+        L::fold_next(sum, x, st, D(double(j)) == wide(this->label_at, r));
       }
-      for (int s = 0; s < L::sums_again; ++s) doubles<D>::store(sum[s], more[s] + r);
+      for (int s = 0; s < L::next_sums; ++s) doubles<D>::store(sum[s], more[s] + r);
     }
   }
 
   template <bool WithRows, std::size_t... I> UFL_FN void finish_rows(int rows, std::index_sequence<I...>) {
     for (int r = 0; r < rows; r += lanes<T>) {
-      D sum[sums], last[refines ? L::sums_again : 1], kept[refines ? L::states : 1];
+      D sum[sums], last[has_next_pass ? L::next_sums : 1], kept[has_next_pass ? L::states : 1];
       const auto result = L::finish(sums_of(r, sum, last, kept), wide(this->scalar[I], r)...);
       store(narrow(result.value, V(0)), this->value + r);
       if constexpr (WithRows) {
@@ -237,8 +237,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
         const V s = narrow(select(result.value == result.value, D(0), nan<D>()), V(0));
         store(s, sound + r);
         if constexpr (L::labelled) {
-          store(narrow(result.own_grad, V(0)) + s, this->own_grad + r);
-          store(narrow(result.own_hess, V(0)) + s, this->own_hess + r);
+          store(narrow(result.grad_at_label, V(0)) + s, this->grad_at_label + r);
+          store(narrow(result.hess_at_label, V(0)) + s, this->hess_at_label + r);
         }
       }
     }
@@ -251,7 +251,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   template <unsigned Parts, class Put>
   static UFL_FN void put_jet(const E* x, const E* c, row_marks<D> marks, V sound, Put put) {
     jet<E> j;
-    if constexpr (L::contest) j = L::spread(x, c, marks);
+    if constexpr (L::needs_argmax) j = L::spread(x, c, marks);
     else j = L::spread(x, c);
     const auto narrowed = [&](E z) UFL_INLINE { return narrow(z, V(0)) + sound; };
     if constexpr (bool(Parts & part_value) && (L::properties & row_value) != 0) put(narrowed(j.value));

@@ -43,9 +43,9 @@ template <class T> struct row_writer {
 template <class T> struct tile_base {
   alignas(64) double label[tile], label_at[tile], count[tile],
       scalar[max_scalars][tile];  // label: the element at the label
-  alignas(64) T value[tile], own_grad[tile], own_hess[tile];
-  bool invalid[tile];  // a scalar lies outside its domain: the row is NaN
-  bool again[tile];    // the row asks for another pass
+  alignas(64) T value[tile], grad_at_label[tile], hess_at_label[tile];
+  bool invalid[tile];          // a scalar lies outside its domain: the row is NaN
+  bool wants_next_pass[tile];  // the row asks for another pass
 };
 
 /// A loss and some of its parts, computed in T, as a loop over rows sees it: so that there is one such loop
@@ -57,9 +57,10 @@ template <class T> struct row_kernel {
   void (*fold_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n, T* terms);
   void (*settle)(tile_base<T>&, int rows);
   void (*add_block)(tile_base<T>&, int a, int b);
-  bool (*refine)(tile_base<T>&, int rows);  // does any row ask for another pass?  Null: the loss never does
-  void (*fold_again)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n);
-  void (*fold_again_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n);
+  bool (*next_pass)(tile_base<T>&,
+                    int rows);  // does any row ask for another pass?  Null: the loss never does
+  void (*fold_next)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n);
+  void (*fold_next_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n);
   void (*finish)(tile_base<T>&, int rows);
   void (*finish_short)(tile_base<T>&, int rows);
   void (*spread)(const tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n,
@@ -95,15 +96,15 @@ template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
   }
   static void settle(tile_base<T>& t, int rows) { own(t).settle(rows); }
   static void add_block(tile_base<T>& t, int a, int b) { own(t).add_block(a, b); }
-  static bool refine(tile_base<T>& t, int rows) {
-    if constexpr (Tile::refines) return own(t).refine(rows);
+  static bool next_pass(tile_base<T>& t, int rows) {
+    if constexpr (Tile::has_next_pass) return own(t).next_pass(rows);
     else return false;
   }
-  static void fold_again(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
-    if constexpr (Tile::refines) own(t).fold_again(r, in, from, n);
+  static void fold_next(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
+    if constexpr (Tile::has_next_pass) own(t).fold_next(r, in, from, n);
   }
-  static void fold_again_short(tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n) {
-    if constexpr (Tile::refines) own(t).fold_again_short(rows, in, n);
+  static void fold_next_short(tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n) {
+    if constexpr (Tile::has_next_pass) own(t).fold_next_short(rows, in, n);
   }
   static void finish(tile_base<T>& t, int rows) { own(t).template finish<WithRows>(rows); }
   static void finish_short(tile_base<T>& t, int rows) { own(t).template finish_short<WithRows>(rows); }
@@ -123,9 +124,9 @@ template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
                                           fold_short,
                                           settle,
                                           add_block,
-                                          Tile::refines ? refine : nullptr,
-                                          fold_again,
-                                          fold_again_short,
+                                          Tile::has_next_pass ? next_pass : nullptr,
+                                          fold_next,
+                                          fold_next_short,
                                           finish,
                                           finish_short,
                                           spread,
