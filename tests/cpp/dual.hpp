@@ -161,7 +161,7 @@ inline two<dual> log_two(dual a) { return {log(a), dual(0)}; }
 inline dual scale_by(dual p, dual n) { return p * dual(std::exp2(n.v.v)); }
 inline dual scale_unit(dual p, dual n) { return scale_by(p, n); }
 inline dual scaled_down(bool far, dual x) { return far ? x * dual(format<double>::far_down) : x; }
-inline dual beside_one(tail<dual, false> t, dual x) {
+inline dual beside_one(scaled_tail<dual> t, dual x) {
   return x * t.down;
 }  // its derivative counts, however small it is
 // The steps that every other function of the exp family is made of: x = 0 ln2 + x, and what magic<shift>()

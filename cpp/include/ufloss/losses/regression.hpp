@@ -1,14 +1,13 @@
 // Losses of a real prediction and a real target.
 #pragma once
-#include "ufloss/loss.hpp"
+#include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
 
-/// At r = 0: [0, 0, 2].
+/// With r = x - y the jet is [r^2, 2 r, 2].  A NaN of r must reach the constant too.  At r = 0: [0, 0, 2].
 struct squared_error {
   static constexpr auto name = "squared_error";
-  static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."),
-                                      target("targets", domain::real, "Target values.", 0.0)};
+  static constexpr argument args[] = {operands::predictions, operands::targets};
   static constexpr unsigned parts = standard_parts | part_grad2, vanishing = 0,
                             properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Squared error.";
@@ -24,11 +23,11 @@ struct squared_error {
   }
 };
 
+/// With r = x - y the jet is [r^2/2, r, 1]; r^2 is formed of its half, which overflows later.
 /// At r = 0: [0, 0, 1].
 struct l2_loss {
   static constexpr auto name = "l2_loss";
-  static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."),
-                                      target("targets", domain::real, "Target values.", 0.0)};
+  static constexpr argument args[] = {operands::predictions, operands::targets};
   static constexpr unsigned parts = standard_parts, vanishing = 0,
                             properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Half the squared error.";
@@ -44,12 +43,11 @@ struct l2_loss {
   }
 };
 
-/// The curvature sits in the kink, where it has no bound; 1 stands for it, as LightGBM has it.  At r = 0: [0,
-/// 0, 0].
+/// The curvature sits in the kink, where it has no bound; 1 stands for it, as LightGBM has it.
+/// At r = 0: [0, 0, 0].
 struct absolute_error {
   static constexpr auto name = "absolute_error";
-  static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."),
-                                      target("targets", domain::real, "Target values.", 0.0)};
+  static constexpr argument args[] = {operands::predictions, operands::targets};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
                             properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Absolute error.";
@@ -68,15 +66,11 @@ struct absolute_error {
 };
 
 /// The two branches meet at |r| = delta, which counts as inside.  delta (|r| - delta/2) keeps delta^2 from
-/// overflowing; where r itself overflows, half of it is taken, since delta may be small.  At r = 0: [0, 0,
-/// 1].
+/// overflowing; where r itself overflows, half of it is taken, since delta may be small.  Which side of the
+/// kink the curvature sees is decided by the exact difference.  At r = 0: [0, 0, 1].
 struct huber_loss {
   static constexpr auto name = "huber_loss";
-  static constexpr argument args[] = {
-      prediction("predictions", domain::real, "Predicted values."),
-      target("targets", domain::real, "Target values.", 0.0),
-      parameter("delta", domain::nonnegative, 1.0,
-                "Size of the error where the loss turns from quadratic to linear.")};
+  static constexpr argument args[] = {operands::predictions, operands::targets, operands::delta};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
                             properties = convex | nonnegative_value | light;
   static constexpr auto summary = "Huber loss: quadratic for small errors, linear beyond.";
@@ -93,14 +87,20 @@ struct huber_loss {
       "array([[0.125, 2.5  ],\n"
       "       [0.125, 4.   ]])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V delta) {
-    const auto d = two_diff(x, y);
-    const V r = d.hi, a = abs(r);
-    V far = times_or_zero(delta, a - V(0.5) * delta);
-    if (UFL_UNLIKELY(!all(a < inf<V>())))
-      far = select(a < inf<V>(), far,
-                   times_or_zero(delta + delta, abs(half_difference(x, y)) - V(0.25) * delta));
-    return only(r == r, jet<V>{select(a <= delta, a * (V(0.5) * a), far), clamp(r, neg(delta), delta),
-                               select(within(d, delta), V(1), V(0)), V(1)});
+    const two<V> difference = two_diff(x, y);
+    const V r = difference.hi;
+    const V size = abs(r);
+    const auto fits = size < inf<V>();
+
+    V linear = times_or_zero(delta, size - V(0.5) * delta);
+    if (UFL_UNLIKELY(!all(fits))) {
+      const V half_size = abs(half_difference(x, y));
+      linear = select(fits, linear, times_or_zero(delta + delta, half_size - V(0.25) * delta));
+    }
+    const V value = select(size <= delta, size * (V(0.5) * size), linear);
+    const V grad = clamp(r, neg(delta), delta);
+    const V hess = select(within(difference, delta), V(1), V(0));
+    return only(r == r, jet<V>{value, grad, hess, V(1)});
   }
 };
 
@@ -108,8 +108,7 @@ struct huber_loss {
 struct smooth_l1_loss {
   static constexpr auto name = "smooth_l1_loss";
   static constexpr argument args[] = {
-      prediction("predictions", domain::real, "Predicted values."),
-      target("targets", domain::real, "Target values.", 0.0),
+      operands::predictions, operands::targets,
       parameter("rho", domain::nonnegative, 1.0,
                 "Size of the error where the loss turns from quadratic to linear.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
@@ -126,25 +125,34 @@ struct smooth_l1_loss {
       ">>> ul.smooth_l1_loss([0.5, 3.0], 0.0, rho=2.0)\n"
       "array([0.0625, 2.    ])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V rho) {
-    const auto d = two_diff(x, y);
-    const V r = d.hi, a = abs(r);
-    const auto near = (a <= rho) & (rho > V(0));
-    V far = a - V(0.5) * rho;
-    if (UFL_UNLIKELY(!all(a < inf<V>())))
-      far = select(a < inf<V>(), far, V(2) * (abs(half_difference(x, y)) - V(0.25) * rho));
-    return only(r == r, jet<V>{select(near, (a / rho) * (V(0.5) * a), far), select(near, r / rho, sign(r)),
-                               select(within(d, rho) & (rho > V(0)), V(1) / rho, V(0)),
-                               select(rho > V(0), V(1) / rho, V(1))});
+    const two<V> difference = two_diff(x, y);
+    const V r = difference.hi;
+    const V size = abs(r);
+    const auto fits = size < inf<V>();
+    const auto smooth = rho > V(0);  // else it is the absolute error
+    const auto near = (size <= rho) & smooth;
+
+    V linear = size - V(0.5) * rho;
+    if (UFL_UNLIKELY(!all(fits)))
+      linear = select(fits, linear, V(2) * (abs(half_difference(x, y)) - V(0.25) * rho));
+
+    const V value = select(near, (size / rho) * (V(0.5) * size), linear);
+    const V grad = select(near, r / rho, sign(r));
+    const V hess = select(within(difference, rho) & smooth, V(1) / rho, V(0));
+    const V bound = select(smooth, V(1) / rho, V(1));
+    return only(r == r, jet<V>{value, grad, hess, bound});
   }
 };
 
-/// With e = exp(-2|r|): log cosh r = |r| - log 2 + log1p(e), tanh |r| = 1 - 2e/(1+e), sech^2 r = 4e/(1+e)^2;
+/// With e = exp(-2|r|):
+///   log cosh r = |r| - log 2 + log1p(e),
+///   tanh |r|   = 1 - 2e/(1+e),
+///   sech^2 r   = 4e/(1+e)^2;
 /// near 0 polynomials take over.  An error of r counts 2|r|-fold in the curvature, so what the difference's
 /// rounding lost corrects it.  At r = 0: [0, 0, 1].
 struct log_cosh {
   static constexpr auto name = "log_cosh";
-  static constexpr argument args[] = {prediction("predictions", domain::real, "Predicted values."),
-                                      target("targets", domain::real, "Target values.", 0.0)};
+  static constexpr argument args[] = {operands::predictions, operands::targets};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
                             properties = convex | nonnegative_value;
   static constexpr auto summary = "Logarithm of the hyperbolic cosine of the error.";
@@ -157,31 +165,43 @@ struct log_cosh {
       ">>> ul.log_cosh([1e-4, -50.0], 0.0)\n"
       "array([4.99999999e-09, 4.93068528e+01])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    const auto d = two_diff(x, y);
-    const V r = d.hi, a = abs(r), y2 = a * a;
-    return with_exp_nonpositive(V(-2) * a, [&](auto u) UFL_INLINE {
+    const two<V> difference = two_diff(x, y);
+    const V r = difference.hi;
+    const V size = abs(r);
+    const V square = size * size;
+    return with_exp_nonpositive(V(-2) * size, [&](auto e_tail) UFL_INLINE {
       using T = scalar_t<V>;
-      const V e = beside_one(u, u.big), s = u.big / (V(1) + e), t = beside_one(u, s),
-              h = V(4) * fma(neg(s), t, s);
-      const V near = fma(y2 * y2, poly<coef::logcosh<T>>(y2), V(0.5) * y2);
-      const V far =
-          (a - V(exp_of<V>::ln2_hi)) + (fma(e * e, poly<coef::logcosh_far<T>>(e), e) - V(exp_of<V>::ln2_lo));
-      const V slope = select(a < V(0.625), fma(a, y2 * poly<coef::tanh<T>>(y2), a), fma(V(-2), t, V(1)));
-      return jet<V>{select(a < V(1), near, far), copysign(slope, r),
-                    rescale(u, fma(neg(h), copysign(V(2), r) * finite_low(d), h)), select(r == r, V(1), r)};
+      const V e = beside_one(e_tail, e_tail.big);
+      const V share = e_tail.big / (V(1) + e);  // e/(1+e), before the tail is scaled
+      const V share_beside_one = beside_one(e_tail, share);
+
+      // log cosh r = r^2/2 - r^4/12 + ..., or |r| - log 2 + log1p(e)
+      const V near = fma(square * square, poly<coef::logcosh<T>>(square), V(0.5) * square);
+      const V bent = fma(e * e, poly<coef::logcosh_far<T>>(e), e);
+      const V far = (size - V(exp_of<V>::ln2_hi)) + (bent - V(exp_of<V>::ln2_lo));
+
+      // tanh |r| = |r| - |r|^3/3 + ..., or 1 - 2e/(1+e)
+      const V near_slope = fma(size, square * poly<coef::tanh<T>>(square), size);
+      const V far_slope = fma(V(-2), share_beside_one, V(1));
+      const V slope = select(size < V(0.625), near_slope, far_slope);
+
+      // sech^2 = 4 (share - share^2), whose derivative is -2 tanh sech^2, and tanh is 1 where that counts
+      const V sech2 = V(4) * fma(neg(share), share_beside_one, share);
+      const V hess = fma(neg(sech2), copysign(V(2), r) * finite_low(difference), sech2);
+      return jet<V>{select(size < V(1), near, far), copysign(slope, r), rescale(e_tail, hess),
+                    select(r == r, V(1), r)};
     });
   }
 };
 
-/// q = r/delta.  r (r / (1 + sqrt(1 + q^2))) neither cancels near 0 nor overflows.  The curvature (1 +
-/// q^2)^(-3/2) would triple the rounding of q, so r and q are carried in two words.  At r = 0: [0, 0, 1].
+/// With q = r/delta and s = sqrt(1 + q^2):
+///   value = delta^2 (s - 1) = r (r / (1 + s)), which neither cancels near 0 nor overflows,
+///   grad  = r/s,
+///   hess  = s^-3, which would triple the rounding of q: r and q are carried in two words.
+/// At r = 0: [0, 0, 1].
 struct pseudo_huber_loss {
   static constexpr auto name = "pseudo_huber_loss";
-  static constexpr argument args[] = {
-      prediction("predictions", domain::real, "Predicted values."),
-      target("targets", domain::real, "Target values.", 0.0),
-      parameter("delta", domain::nonnegative, 1.0,
-                "Size of the error where the loss turns from quadratic to linear.")};
+  static constexpr argument args[] = {operands::predictions, operands::targets, operands::delta};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
                             properties = convex | nonnegative_value;
   static constexpr auto summary = "Pseudo-Huber loss: a smooth Huber loss.";
@@ -194,45 +214,72 @@ struct pseudo_huber_loss {
       ">>> ul.pseudo_huber_loss([0.5, 3.0], 0.0)\n"
       "array([0.11803399, 2.16227766])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V delta) {
-    jet<V> j = in(x, y, delta);
-    if (const mask_t<V> fits = abs(x - y) < inf<V>();
-        UFL_UNLIKELY(!all(fits))) {  // the difference may overflow before its weight
-      const jet<V> h = in(V(0.5) * x, V(0.5) * y, V(0.5) * delta);
+    jet<V> j = of_fitting_difference(x, y, delta);
+    // x - y may overflow before its weight brings it back: there the loss is linear.  Half of x, y and delta
+    // give half of the gradient, and the same curvature.
+    const mask_t<V> fits = abs(x - y) < inf<V>();
+    if (UFL_UNLIKELY(!all(fits))) {
+      const jet<V> half = of_fitting_difference(V(0.5) * x, V(0.5) * y, V(0.5) * delta);
       const mask_t<V> large = (!fits) & (delta >= V(2));
-      j = {select(fits, j.value, times_or_zero(delta + delta, abs(half_difference(x, y)))),
-           select(large, V(2) * h.grad, j.grad), select(large, h.hess, j.hess), j.hess_bound};
+      const V linear = times_or_zero(delta + delta, abs(half_difference(x, y)));
+      j = {select(fits, j.value, linear), select(large, V(2) * half.grad, j.grad),
+           select(large, half.hess, j.hess), j.hess_bound};
     }
     return j;
   }
-  template <class V> static UFL_FN jet<V> in(V x, V y, V delta) {
-    const auto d = two_diff(x, y);
-    const V low = select(abs(d.lo) < inf<V>(), d.lo,
-                         V(0));  // up to the overflow threshold: |r| may be a small multiple of delta there
-    const V r = d.hi, q = select(delta == inf<V>(), V(0), r / delta), a = abs(q);  // a parabola then
-    const V big = V(pick<V>(0x1p30, 0x1p200));                                     // beyond it 1 + q^2 is q^2
-    const auto p = two_product(q, delta);
-    const V q_low = select(q == V(0), V(0), (((r - p.hi) - p.lo) + low) / delta);
-    const auto q2 = two_product(q, q), sum = two_sum(V(1), q2.hi);
-    const V rest = sum.lo + fma(V(2) * q, q_low, q2.lo), w = sum.hi + select(a < big, rest, V(0)),
-            s = select(a < big, sqrt(w), a);
-    const V w_low = select(a < big, (sum.hi - w) + rest, V(0)),
-            twice = V(2) * low / r;  // what w and r^2 lack
-    const V i = V(1) / a, step = V(-3) * (copysign(V(1), q) * q_low) * i,
-            cube = fma((i * i) * i, select(abs(step) < V(1), step, V(0)), (i * i) * i);  // |q|^-3 far out
+
+  /// r = x - y and q = r/delta.
+  template <class V> struct residual {
+    two<V> r, q;
+  };
+  template <class V> static UFL_FN residual<V> scale_residual(V x, V y, V delta) {
+    two<V> r = two_diff(x, y);
+    // Kept up to the overflow threshold: |r| may be a small multiple of delta there.
+    r.lo = select(abs(r.lo) < inf<V>(), r.lo, V(0));
+    const V q = select(delta == inf<V>(), V(0), r.hi / delta);  // of an infinite delta a parabola is left
+    const two<V> back = two_product(q, delta);
+    const V q_low = select(q == V(0), V(0), (((r.hi - back.hi) - back.lo) + r.lo) / delta);
+    return {r, {q, q_low}};
+  }
+
+  template <class V> static UFL_FN jet<V> of_fitting_difference(V x, V y, V delta) {
+    const residual<V> scaled = scale_residual(x, y, delta);
+    const V r = scaled.r.hi, r_low = scaled.r.lo;
+    const V q = scaled.q.hi, q_low = scaled.q.lo;
+    const V size = abs(q);
+    const auto near = size < V(pick<V>(0x1p30, 0x1p200));  // beyond it 1 + q^2 is q^2
+
+    // w + w_low = 1 + q^2, s = sqrt(w)
+    const two<V> square = two_product(q, q);
+    const two<V> sum = two_sum(V(1), square.hi);
+    const V rest = sum.lo + fma(V(2) * q, q_low, square.lo);
+    const V w = sum.hi + select(near, rest, V(0));
+    const V w_low = select(near, (sum.hi - w) + rest, V(0));
+    const V s = select(near, sqrt(w), size);
+
+    // What r^2 lacks, relative to it, is 2 r_low / r.
+    const V lack = V(2) * r_low / r;
+    const V finite = r * (r / (V(1) + s)) * (V(1) + select(abs(lack) < V(1), lack, V(0)));
+    const V value = select(size == inf<V>(), delta * abs(r), finite);
+
+    const V grad = select(near, r / s, copysign(delta, r));
+
+    // w^(-3/2) = 1/(w s), and -3/2 w_low/w of it for what w lacks; far out |q|^-3, and -3 q_low/q of it.
+    const V power = (V(1) / w) / s;
+    const V near_hess = fma(power, V(-1.5) * (w_low / w), power);
+    const V inverse = V(1) / size;
+    const V inverse_cube = (inverse * inverse) * inverse;
+    const V step = V(-3) * (copysign(V(1), q) * q_low) * inverse;
+    const V far_hess = fma(inverse_cube, select(abs(step) < V(1), step, V(0)), inverse_cube);
+    const V hess = select(near, near_hess, far_hess);
+
     const auto flat = delta == V(0);
-    return only(
-        r == r,
-        jet<V>{select(flat, V(0),
-                      select(a == inf<V>(), delta * abs(r),
-                             r * (r / (V(1) + s)) * (V(1) + select(abs(twice) < V(1), twice, V(0))))),
-               select(flat, V(0), select(a < big, r / s, copysign(delta, r))),
-               select(flat, V(0),
-                      select(a < big, fma((V(1) / w) / s, V(-1.5) * (w_low / w), (V(1) / w) / s), cube)),
-               V(1)});
+    return only(r == r,
+                jet<V>{select(flat, V(0), value), select(flat, V(0), grad), select(flat, V(0), hess), V(1)});
   }
 };
 
-/// One select on the sign of r.  At r = 0: [0, 0, 0].
+/// Linear on both sides: one select on the sign of r.  At r = 0: [0, 0, 0].
 struct pinball_loss {
   static constexpr auto name = "pinball_loss";
   static constexpr argument args[] = {
@@ -254,12 +301,12 @@ struct pinball_loss {
       ">>> ul.pinball_loss([1.0, 3.0], 2.0, quantile=0.9)\n"
       "array([0.9, 0.1])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V quantile) {
-    const V r = x - y, slope = select(r >= V(0), V(1) - quantile, neg(quantile));
+    const V r = x - y;
+    const V slope = select(r >= V(0), V(1) - quantile, neg(quantile));
     V value = times_or_zero(slope, r);
-    if (UFL_UNLIKELY(!all(abs(r) < inf<V>())))
-      value =
-          select(abs(r) < inf<V>(), value,
-                 times_or_zero(slope + slope, half_difference(x, y)));  // r may overflow before its weight
+    const auto fits = abs(r) < inf<V>();
+    if (UFL_UNLIKELY(!all(fits)))  // r may overflow before its weight
+      value = select(fits, value, times_or_zero(slope + slope, half_difference(x, y)));
     return only(r == r, jet<V>{value, select(r == V(0), V(0), slope), V(0), V(1)});
   }
 };

@@ -8,33 +8,40 @@ UFL_BEGIN
 template <class T> struct exp_param;
 template <> struct exp_param<float> {
   static constexpr float log2e = 0x1.715476p0f;
-  static constexpr float ln2_hi = 0x1.63p-1f,
-                         ln2_lo = -0x1.bd0106p-13f;  // hi has 9 bits: n * hi is exact for |n| < 2^15
-  static constexpr float round = 0x1.8p23f;          // x + round leaves rint(x) in the low bits
-  static constexpr float min = -104, max = 89, product_max = 131,
-                         one_tail = -20;           // exp: 0, inf;  scaled: far beyond;  expm1: -1
-  static constexpr float far = -60, floor = -156;  // exp_tail: scaled below far, 0 below floor
+  // hi has 9 bits: n * hi is exact for |n| < 2^15
+  static constexpr float ln2_hi = 0x1.63p-1f, ln2_lo = -0x1.bd0106p-13f;
+  static constexpr float round = 0x1.8p23f;        // x + round leaves rint(x) in the low bits
+  static constexpr float min = -104, max = 89;     // exp is 0 below, infinite above
+  static constexpr float product_max = 131;        // exp_parts(): as far as a product may go
+  static constexpr float one_tail = -20;           // expm1 is -1 below
+  static constexpr float far = -60, floor = -156;  // exp_tail(): scaled below far, 0 below floor
   static constexpr float normal = -87;             // above it exp is a normal number
 };
 template <> struct exp_param<double> {
   static constexpr double log2e = 0x1.71547652b82fep0;
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1, ln2_lo = -0x1.8432a1b0e2634p-43;  // hi has 40 bits
   static constexpr double round = 0x1.8p52;
-  static constexpr double min = -746, max = 710, product_max = 1060, one_tail = -40;
-  static constexpr double far = -160, floor = -1330,
-                          normal = -708;  // far: polynomials have powers up to exp(x)^4, which are normal
+  static constexpr double min = -746, max = 710;
+  static constexpr double product_max = 1060;
+  static constexpr double one_tail = -40;
+  static constexpr double far = -160, floor = -1330;  // polynomials have powers up to exp(far)^4: normal
+  static constexpr double normal = -708;
 };
 template <class V> using exp_of = exp_param<scalar_t<V>>;
 
-// x = n ln2 + r + low, |r| <= ln2/2.  `scale` is 2^(n + shift), straight from the bits of x log2e + magic.  n
-// ln2_hi and x - n ln2_hi are exact, with or without fma; r is the rounded rest, low what that rounding lost.
+// x = n ln2 + r + low, |r| <= ln2/2.  `scale` is 2^(n + shift), straight from the bits of x log2e + magic.
+// n ln2_hi and x - n ln2_hi are exact, with or without fma; r is the rounded rest, low what that rounding
+// lost.
 template <class V> struct reduced {
   V n, r, low, scale;
 };
 template <class V> UFL_FN reduced<V> reduce(V x, V magic) {
-  const V t = fma(x, V(exp_of<V>::log2e), magic), n = t - magic;
-  const V a = fma(n, V(-exp_of<V>::ln2_hi), x), b = n * V(-exp_of<V>::ln2_lo), r = a + b;
-  return {n, r, (a - r) + b, from_bits(shl<format_of<V>::mantissa>(to_bits(t)))};
+  const V t = fma(x, V(exp_of<V>::log2e), magic);
+  const V n = t - magic;
+  const V high = fma(n, V(-exp_of<V>::ln2_hi), x);
+  const V rest = n * V(-exp_of<V>::ln2_lo);
+  const V r = high + rest;
+  return {n, r, (high - r) + rest, from_bits(shl<format_of<V>::mantissa>(to_bits(t)))};
 }
 template <int Shift, class V> UFL_FN V magic() { return V(exp_of<V>::round + (format_of<V>::bias + Shift)); }
 // exp(r) = (1 + r) + r^2 Q(r), with 1 + r and its rest exact: 0.15 ulp for two additions
@@ -56,17 +63,19 @@ static_assert(double(exp_param<float>::product_max) * 1.4427 < double(most_scale
               "exp_parts() gives what scale_by() takes");
 template <class V> UFL_FN V scale_by(V p, V n) {
   using F = format_of<V>;
-  const mask_t<V> high = n > V(F::bias), low = n < V(1 - F::bias);
+  const mask_t<V> high = n > V(F::bias);
+  const mask_t<V> low = n < V(1 - F::bias);
   const V shift = select(high, V(-F::half_range), select(low, V(F::half_range), V(0)));
-  return (p * power_of_two<0>(n + shift)) * select(high, V(F::half_up), select(low, V(F::half_down), V(1)));
+  const V rest = select(high, V(F::half_up), select(low, V(F::half_down), V(1)));
+  return (p * power_of_two<0>(n + shift)) * rest;
 }
 /// The same for p near 1.
 template <class V> UFL_FN V scale_unit(V p, V n) {
   using F = format_of<V>;
   const auto big = n > V(0);
-  const V s = from_bits(
-      shl<F::mantissa>(to_bits(n + select(big, magic<-F::half_range, V>(), magic<F::half_range, V>()))));
-  return (p * s) * select(big, V(F::half_up), V(F::half_down));
+  const V shift = select(big, magic<-F::half_range, V>(), magic<F::half_range, V>());
+  const V scale = from_bits(shl<F::mantissa>(to_bits(n + shift)));
+  return (p * scale) * select(big, V(F::half_up), V(F::half_down));
 }
 #if UFL_HAS_XSIMD && UFL_AVX512F  // the same value in one instruction
 UFL_FN pack<float> scale_by(pack<float> p, pack<float> n) { return pack<float>(_mm512_scalef_ps(p.v, n.v)); }
@@ -106,49 +115,52 @@ template <class V> UFL_FN scaled<V> exp_parts(two<V> x, V limit = V(exp_of<V>::p
   const auto a = reduce(clamp(x.hi, neg(limit), limit), V(exp_of<V>::round));
   return {exp_reduced(a.r + (a.low + select(abs(x.hi) < limit, x.lo, V(0)))), a.n};
 }
-/// exp(x) for x <= 0 as big * down.  Where it would be subnormal, `down` is a power of two that keeps `big`
-/// normal: a weight that is multiplied in before `down` then costs no accuracy.  Near 0 nothing of this is
-/// needed, and `down` is not even a number.
-template <class V, bool Near> struct tail {
+/// exp(x) for x <= 0 as formulas multiply it on.  Where it would be subnormal, it is big * down with a power
+/// of two `down` that keeps `big` normal: a weight that is multiplied in before `down` then costs no
+/// accuracy.  Elsewhere `down` is 1.
+template <class V> struct scaled_tail {
   V big, down;
+  static constexpr bool is_scaled = true;
 };
-template <class V> struct tail<V, true> {
+/// The same where no lane needs it: there is no `down`, and what follows compiles to nothing.
+template <class V> struct plain_tail {
   V big;
+  static constexpr bool is_scaled = false;
 };
-template <class T> constexpr bool is_short = false;
-template <class V> constexpr bool is_short<tail<V, true>> = true;
 /// x, or x rescaled where it stands beside 1: far out that is 0.
-template <class V> UFL_FN V beside_one(tail<V, true>, V x) { return x; }
-template <class V> UFL_FN V beside_one(tail<V, false> t, V x) { return select(t.down < V(1), V(0), x); }
+template <class V> UFL_FN V beside_one(plain_tail<V>, V x) { return x; }
+template <class V> UFL_FN V beside_one(scaled_tail<V> t, V x) { return select(t.down < V(1), V(0), x); }
 /// x 2^-far_shift where `far` holds, x elsewhere; rounded once.  A multiplication that makes a subnormal
 /// number takes a hundred cycles on many processors, so such numbers are made as their bits are counted: in
 /// units of the smallest one, by the rounding of a sum.
 template <class V> UFL_FN V scaled_down(mask_t<V> far, V x) {
   using F = format_of<V>;
-  constexpr scalar_t<V> least =
-      F::smallest_normal * F::far_up;  // its unit is the smallest number's, scaled up
+  // Its unit is the smallest number's, scaled up.
+  constexpr scalar_t<V> least = F::smallest_normal * F::far_up;
   const V size = abs(x);
   const mask_t<V> subnormal = far & (size < V(least));
   const V counted = from_bits(to_bits(size + V(least)) - to_bits(V(least)));
   return select(subnormal, copysign(counted, x), x * select(far & !subnormal, V(F::far_down), V(1)));
 }
-template <class V> UFL_FN V rescale(tail<V, true>, V x) { return x; }
-template <class V> UFL_FN V rescale(tail<V, false> t, V x) { return scaled_down(t.down < V(1), x); }
+template <class V> UFL_FN V rescale(plain_tail<V>, V x) { return x; }
+template <class V> UFL_FN V rescale(scaled_tail<V> t, V x) { return scaled_down(t.down < V(1), x); }
 /// A weight from which on `down` is multiplied in first, so that nothing overflows on the way.
 template <class V> UFL_FN mask_t<V> is_large(V w) { return abs(w) > V(pick<V>(0x1p20, 0x1p100)); }
 /// w x rescaled where `where` holds, w x elsewhere.
-template <class V, class M> UFL_FN V rescaled_product(M, tail<V, true>, V w, V x) { return w * x; }
-template <class V, class M> UFL_FN V rescaled_product(M where, tail<V, false> t, V w, V x) {
-  const mask_t<V> far = (t.down < V(1)) & where, large = is_large(w);
+template <class V, class M> UFL_FN V rescaled_product(M, plain_tail<V>, V w, V x) { return w * x; }
+template <class V, class M> UFL_FN V rescaled_product(M where, scaled_tail<V> t, V w, V x) {
+  const mask_t<V> far = (t.down < V(1)) & where;
+  const mask_t<V> large = is_large(w);
   return scaled_down(far & !large, (w * select(far & large, t.down, V(1))) * x);
 }
-template <class T, class V> UFL_FN V rescaled_product(T t, V w, V x) {
+template <class Tail, class V> UFL_FN V rescaled_product(Tail t, V w, V x) {
   return rescaled_product(x == x, t, w, x);
 }
 /// w w x rescaled.
-template <class V> UFL_FN V rescaled_square(tail<V, true>, V w, V x) { return (x * w) * w; }
-template <class V> UFL_FN V rescaled_square(tail<V, false> t, V w, V x) {
-  const mask_t<V> far = t.down < V(1), large = is_large(w);
+template <class V> UFL_FN V rescaled_square(plain_tail<V>, V w, V x) { return (x * w) * w; }
+template <class V> UFL_FN V rescaled_square(scaled_tail<V> t, V w, V x) {
+  const mask_t<V> far = t.down < V(1);
+  const mask_t<V> large = is_large(w);
   const V root = w * select(far & large, V(format_of<V>::far_root), V(1));
   return scaled_down(far & !large, (x * root) * root);
 }
@@ -156,13 +168,17 @@ template <class V> UFL_FN V rescaled_square(tail<V, false> t, V w, V x) {
 /// included: 2^n goes in by an integer addition to the exponent, which leaves the multipliers, the busiest
 /// units, to the polynomials.
 template <class V> UFL_FN V exp_near(two<V> x) {
-  const V t = fma(x.hi, V(exp_of<V>::log2e), V(exp_of<V>::round)), n = t - V(exp_of<V>::round);
-  const V a = fma(n, V(-exp_of<V>::ln2_hi), x.hi), b = n * V(-exp_of<V>::ln2_lo), r = a + b;
-  return from_bits(to_bits(exp_reduced(r + (((a - r) + b) + x.lo))) +
-                   shl<format_of<V>::mantissa>(to_bits(t)));
+  const V t = fma(x.hi, V(exp_of<V>::log2e), V(exp_of<V>::round));
+  const V n = t - V(exp_of<V>::round);
+  const V high = fma(n, V(-exp_of<V>::ln2_hi), x.hi);
+  const V rest = n * V(-exp_of<V>::ln2_lo);
+  const V r = high + rest;
+  const V low = ((high - r) + rest) + x.lo;
+  return from_bits(to_bits(exp_reduced(r + low)) + shl<format_of<V>::mantissa>(to_bits(t)));
 }
 template <class V> UFL_FN V exp_near(V x) {
-  const V t = fma(x, V(exp_of<V>::log2e), V(exp_of<V>::round)), n = t - V(exp_of<V>::round);
+  const V t = fma(x, V(exp_of<V>::log2e), V(exp_of<V>::round));
+  const V n = t - V(exp_of<V>::round);
   const V r = fma(n, V(-exp_of<V>::ln2_hi), x) + n * V(-exp_of<V>::ln2_lo);
   return from_bits(to_bits(exp_reduced(r)) + shl<format_of<V>::mantissa>(to_bits(t)));
 }
@@ -171,51 +187,64 @@ template <class V> UFL_FN V exp_near(V x) {
 /// lie above.  2^s comes straight from the bits of a sum and is multiplied in: an integer addition to the
 /// bits of 1 + q would make a number of a NaN.
 template <bool Raise = true, class V> UFL_FN V exp_shifted(V x, V base, V lowest) {
-  const V y = Raise ? max(x, lowest) : x, bias = V(format_of<V>::bias);
+  const V y = Raise ? max(x, lowest) : x;
+  const V bias = V(format_of<V>::bias);
 #if UFL_HAS_FMA
-  const V biased = base + bias, t = fma(y, V(exp_of<V>::log2e), biased), n = t - biased, scaling = t;
+  const V biased = base + bias;
+  const V t = fma(y, V(exp_of<V>::log2e), biased);
+  const V n = t - biased;
+  const V scaling = t;
 #else  // a rounded product may lie halfway between two integers, where it counts whether the sum is even
-  const V t = fma(y, V(exp_of<V>::log2e), base), n = t - base, scaling = t + bias;
+  const V t = fma(y, V(exp_of<V>::log2e), base);
+  const V n = t - base;
+  const V scaling = t + bias;
 #endif
   const V r = fma(n, V(-exp_of<V>::ln2_lo), fma(n, V(-exp_of<V>::ln2_hi), y));
-  const V q = fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r),
-          s = from_bits(shl<format_of<V>::mantissa>(to_bits(scaling)));
+  const V q = fma(r * r, poly_short<coef::exp<scalar_t<V>>>(r), r);
+  const V scale = from_bits(shl<format_of<V>::mantissa>(to_bits(scaling)));
 #if UFL_HAS_FMA
-  return fma(s, q, s);  // 1.1 ulp: an exact 1 + r would cost three operations more
+  return fma(scale, q, scale);  // 1.1 ulp: an exact 1 + r would cost three operations more
 #else
-  return s * (V(1) + q);  // the same; s * q might be subnormal
+  return scale * (V(1) + q);  // the same; scale * q might be subnormal
 #endif
 }
 template <class V> UFL_FN mask_t<V> is_near(V x) { return x >= V(exp_of<V>::far); }
-/// exp(hi + lo) for hi <= 0, as a tail.
-template <class V> UFL_FN tail<V, false> exp_tail(two<V> x) {
-  const auto far = x.hi < V(exp_of<V>::far);
-  const auto a =
-      reduce(max(x.hi, V(exp_of<V>::floor)), select(far, magic<format_of<V>::far_shift, V>(), magic<0, V>()));
-  const V e = exp_reduced(a.r + (a.low + x.lo)) * a.scale;
-  return {select(x.hi < V(exp_of<V>::floor), V(0), e), select(far, V(format_of<V>::far_down), V(1))};
-}
-template <class V> UFL_FN tail<V, false> exp_tail(V x) {
+/// What exp_tail() reduces x to, and where it is scaled.
+template <class V> struct tail_argument {
+  reduced<V> at;
+  V down;
+};
+template <class V> UFL_FN tail_argument<V> reduce_tail(V x) {
   const auto far = x < V(exp_of<V>::far);
-  const auto a =
-      reduce(max(x, V(exp_of<V>::floor)), select(far, magic<format_of<V>::far_shift, V>(), magic<0, V>()));
-  return {select(x < V(exp_of<V>::floor), V(0), exp_reduced(a.r) * a.scale),
-          select(far, V(format_of<V>::far_down), V(1))};
+  const V shift = select(far, magic<format_of<V>::far_shift, V>(), magic<0, V>());
+  return {reduce(max(x, V(exp_of<V>::floor)), shift), select(far, V(format_of<V>::far_down), V(1))};
 }
-/// f(tail of x), x <= 0.  The short way is taken when every lane may take it; where it applies both give the
+/// exp(hi + lo) for hi <= 0, as a tail.
+template <class V> UFL_FN scaled_tail<V> exp_tail(two<V> x) {
+  const tail_argument<V> a = reduce_tail(x.hi);
+  const V e = exp_reduced(a.at.r + (a.at.low + x.lo)) * a.at.scale;
+  return {select(x.hi < V(exp_of<V>::floor), V(0), e), a.down};
+}
+template <class V> UFL_FN scaled_tail<V> exp_tail(V x) {
+  const tail_argument<V> a = reduce_tail(x);
+  return {select(x < V(exp_of<V>::floor), V(0), exp_reduced(a.at.r) * a.at.scale), a.down};
+}
+/// f(tail of x), x <= 0.  The plain way is taken when every lane may take it; where it applies both give the
 /// same bits.
 template <class V, class F> UFL_FN auto with_exp_nonpositive(V x, F f) {
   if (UFL_UNLIKELY(!all(is_near(x)))) return f(exp_tail(x));
-  return f(tail<V, true>{exp_near(x)});
+  return f(plain_tail<V>{exp_near(x)});
 }
 
 // (2^n - 1) + 2^n r is summed exactly before the small rest 2^n (r^2 Q(r) + low), and the bits that 2^n - 1
 // loses, are added.
 template <class V> UFL_FN V expm1_reduced(reduced<V> a, V one) {
-  const V u = a.scale - one, v = a.scale * a.r;
+  const V u = a.scale - one;
+  const V v = a.scale * a.r;
+  const V lost = (a.scale - u) - one;
+  const V rest = fma(a.r * a.r, poly<coef::exp<scalar_t<V>>>(a.r), a.low);
   const auto s = fast_two_sum(u, v);
-  return s.hi +
-         fma(a.scale, fma(a.r * a.r, poly<coef::exp<scalar_t<V>>>(a.r), a.low), s.lo + ((a.scale - u) - one));
+  return s.hi + fma(a.scale, rest, s.lo + lost);
 }
 /// exp(x) - 1.  1.05 / 1.12 ulp.  Half of it is computed: 2^128 would overflow before the end.
 template <class V> UFL_FN V expm1(V x) {

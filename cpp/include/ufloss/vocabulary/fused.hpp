@@ -8,6 +8,20 @@ UFL_BEGIN
 template <class V> UFL_FN V softplus_tail(V x) { return log1p_unit(exp_nonpositive(neg(abs(x)))); }
 /// log(1 + exp(x)).  1.80 / 1.88 ulp.
 template <class V> UFL_FN V softplus(V x) { return max(x, V(0)) + softplus_tail(x); }
+/// The smaller and the larger of sigmoid(x) and sigmoid(-x), of e = exp(-|x|) as a tail: the smaller one
+/// before it is rescaled.  With t = e/(1+e) they are e (1 - t), where the rounding of 1 + e counts only
+/// t-fold, and 1 - t.
+template <class V> struct sigmoid_pair {
+  V small, large;
+  /// sigmoid(x) sigmoid(-x), before it is rescaled.
+  template <class Tail> UFL_FN V product(Tail e) const {
+    return fma(neg(small), beside_one(e, small), small);
+  }
+};
+template <class V, template <class> class Tail> UFL_FN sigmoid_pair<V> sigmoids(Tail<V> e) {
+  const V t = beside_one(e, e.big / (V(1) + beside_one(e, e.big)));
+  return {fma(neg(e.big), t, e.big), V(1) - t};
+}
 /// 1 / (1 + exp(-x)).  1.56 / 1.50 ulp.  t is the smaller of sigmoid(x) and sigmoid(-x); the answer is 1 - t
 /// or e (1 - t), where the rounding of 1 + e counts only t-fold.
 template <class V> UFL_FN V sigmoid(V x) {
