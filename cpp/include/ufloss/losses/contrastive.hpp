@@ -1,6 +1,6 @@
 // Losses that draw an anchor to a positive example and away from a negative one.
 #pragma once
-#include "ufloss/kinds/row/loss.hpp"
+#include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
 
@@ -10,16 +10,19 @@ template <class D> UFL_FN_NOINLINE D power(D u, D p) {
   return scale_by(s.p, s.n);
 }
 
-/// With u = a - x, d = (sum |u|^p + eps)^(1/p) and q = |u|/d, the slope of d in u is sign(u) q^(p-1), its
-/// curvature (p - 1) (q^(p-2) - q^(2p-2)) / d.  Where the sum of powers leaves double's range though d does
-/// not, and for the largest difference, which is the norm of p = inf, two more passes take the largest |u| of
-/// the row, m, and sums of (|u|/m)^p: d is m times their root.
+/// With u = a - x, d = (sum |u|^p + eps)^(1/p) and q = |u|/d, once for the positive (near) and once for the
+/// negative (far):
+///   value = max(0, near - far + margin),
+///   the slope of d in u is sign(u) q^(p-1), its curvature (p - 1) (q^(p-2) - q^(2p-2)) / d.
+/// Where the sum of powers leaves double's range though d does not, and for the largest difference, which is
+/// the norm of p = inf, two more passes take the largest |u| of the row, m, and sums of (|u|/m)^p: d is m
+/// times their root.  At u = 0: no slope.
 struct triplet_margin_loss : sum_loss {
   static constexpr auto name = "triplet_margin_loss";
   static constexpr argument args[] = {
-      row_prediction("anchors", domain::real, "Vectors."),
-      row_prediction("positives", domain::real, "Vectors that belong to the anchors."),
-      row_prediction("negatives", domain::real, "Vectors that do not."),
+      row_operands::anchors,
+      row_operands::positives,
+      row_operands::negatives,
       parameter("margin", domain::real, 1.0, "By how much the negative should be farther away."),
       parameter("norm_degree", domain::positive, 2.0, "p of the norm; inf: the largest difference."),
       parameter("eps", domain::nonnegative, 1e-6, "Added to the sum under the root.")};
@@ -28,8 +31,10 @@ struct triplet_margin_loss : sum_loss {
   static constexpr auto exponent = "norm_degree";
   static constexpr double neutral[] = {0, 0, 0};
   static constexpr int sums = 2, states = 4, next_sums = 4, maxima = 2, coefficients = 9;
-  enum { plain, measured, scaled, done };  // what the sums of the last pass are
-  enum { mode, degree, largest };          // largest |u| of either distance
+  /// state[], from pass to pass: what was done, p, and the largest |u| of both distances.
+  enum { progress, degree, largest };
+  /// The values of state[progress]: after the first pass, and what was asked for of later ones.
+  enum { plain, asked_largest, asked_powers, done };
   static constexpr auto summary = "Triplet margin loss of an anchor, a positive and a negative.";
   static constexpr auto formula =
       "max(0, d(anchors, positives) - d(anchors, negatives) + margin)\n"
@@ -55,25 +60,36 @@ struct triplet_margin_loss : sum_loss {
     }
   }
   template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D>) {
+    const D p = st[degree];
     for (int k = 0; k < 2; ++k) {
-      const D u = abs(x[0] - x[1 + k]), q = u / st[largest + k], p = st[degree];
-      s[k] =
-          s[k] + select(p == inf<D>(), select(q >= D(1), D(1), D(0)), select(p == D(2), q * q, raise(q, p)));
+      const D u = abs(x[0] - x[1 + k]);
+      const D q = u / st[largest + k];
+      const D is_largest = select(q >= D(1), D(1), D(0));  // p = inf counts those that are
+      const D term = select(p == inf<D>(), is_largest, select(p == D(2), q * q, raise(q, p)));
+      s[k] = s[k] + term;
       s[2 + k] = max(s[2 + k], u);
     }
   }
   template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
-    const D p = r.parameter[1], eps = r.parameter[2], near = r.sum[0] + eps, far = r.sum[1] + eps,
-            most = max(near, far), least = min(near, far);
-    const mask_t<D> first = st[mode] == D(plain), measuring = st[mode] == D(measured);
-    const mask_t<D> fits = (p < inf<D>()) & (most < D(0x1p1000)) & (least > D(0x1p-960));
+    const D p = r.parameter[1];
+    const D eps = r.parameter[2];
+    const D near = r.sum[0] + eps;
+    const D far = r.sum[1] + eps;
+    const mask_t<D> in_range = (max(near, far) < D(0x1p1000)) & (min(near, far) > D(0x1p-960));
+    const mask_t<D> fits = (p < inf<D>()) & in_range;
+
+    const mask_t<D> first = st[progress] == D(plain);
+    const mask_t<D> measured = st[progress] == D(asked_largest);
+    const mask_t<D> summed = st[progress] == D(asked_powers);
     const mask_t<D> ask = first & (near == near) & (far == far) & !fits;
     if (all(first & !ask)) return ask;
+
     st[degree] = p;
-    for (int k = 0; k < 2; ++k) st[largest + k] = select(measuring, r.next[2 + k], st[largest + k]);
-    st[mode] = select(ask, D(measured),
-                      select(measuring, D(scaled), select(st[mode] == D(scaled), D(done), st[mode])));
-    return ask | measuring;
+    for (int k = 0; k < 2; ++k) st[largest + k] = select(measured, r.next[2 + k], st[largest + k]);
+    const D finished = select(summed, D(done), st[progress]);
+    const D next = select(measured, D(asked_powers), finished);
+    st[progress] = select(ask, D(asked_largest), next);
+    return ask | measured;
   }
   template <class D> static UFL_FN D root(D s, D p) {
     D d = select(p == D(2), sqrt(s), s);
@@ -83,14 +99,22 @@ struct triplet_margin_loss : sum_loss {
   }
   /// m times the root of a sum of (|u|/m)^p.
   template <class D> static UFL_FN D scaled_root(D sum, D m, D p, D eps) {
-    const auto s = pow_parts(select(m > D(0), m, D(1)), neg(p));
-    const D some = sum + select(eps > D(0), scale_by(eps * s.p, clamp(s.n, D(-1500), D(1500))), D(0));
-    const D d = select(p == inf<D>(), m, select(some < inf<D>(), m * root(some, p), root(eps, p)));
-    return select(m == inf<D>(), m, select(m == D(0), select(p == inf<D>(), m, root(eps, p)), d));
+    const scaled<D> unit = pow_parts(select(m > D(0), m, D(1)), neg(p));  // m^-p, which eps is taken times
+    const D scaled_eps = scale_by(eps * unit.p, clamp(unit.n, D(-1500), D(1500)));
+    const D some = sum + select(eps > D(0), scaled_eps, D(0));
+    const auto infinite_degree = p == inf<D>();
+    const D of_nothing = select(infinite_degree, m, root(eps, p));
+    const D of_powers = select(some < inf<D>(), m * root(some, p), root(eps, p));
+    const D d = select(infinite_degree, m, of_powers);
+    return select(m == inf<D>(), m, select(m == D(0), of_nothing, d));
   }
-  template <class D> static UFL_FN row_result<D, 9> finish(const sum_row<D>& r, D margin, D p, D eps) {
-    const auto plainly = !(r.state[mode] == D(done));
-    D near = root(r.sum[0] + eps, p), far = root(r.sum[1] + eps, p), near_share = D(1), far_share = D(1);
+  template <class D>
+  static UFL_FN row_result<D, coefficients> finish(const sum_row<D>& r, D margin, D p, D eps) {
+    const auto plainly = !(r.state[progress] == D(done));
+    D near = root(r.sum[0] + eps, p);
+    D far = root(r.sum[1] + eps, p);
+    D near_share = D(1);
+    D far_share = D(1);
     if (UFL_UNLIKELY(!all(plainly))) {
       near = select(plainly, near, scaled_root(r.next[0], r.state[largest], p, eps));
       far = select(plainly, far, scaled_root(r.next[1], r.state[largest + 1], p, eps));
@@ -98,56 +122,76 @@ struct triplet_margin_loss : sum_loss {
       far_share = select(p == inf<D>(), D(1) / r.next[1], D(1));
     }
     const D loss = (near - far) + margin;
-    const auto on = [&](D d, D share) UFL_INLINE { return select((loss > D(0)) & (d > D(0)), share, D(0)); };
-    const auto up = [](D d) UFL_INLINE {
-      return select(d > D(0x1p1000), D(0x1p-100), select(d < D(0x1p-900), D(0x1p200), D(1)));
-    };
-    const auto inverse = [&](D d) UFL_INLINE { return D(1) / select(d > D(0), d * up(d), D(1)); };
-    return {select(loss <= D(0), D(0), loss),
-            {p, near, far, on(near, near_share), on(far, far_share), up(near), up(far), inverse(near),
-             inverse(far)}};
+
+    row_result<D, coefficients> result{select(loss <= D(0), D(0), loss), {}};
+    const auto costs = loss > D(0);
+    result.c[norm] = p;
+    put_distance(result.c, 0, near, select(costs & (near > D(0)), near_share, D(0)));
+    put_distance(result.c, 1, far, select(costs & (far > D(0)), far_share, D(0)));
+    return result;
+  }
+  /// The coefficients: p, then those of both distances d.
+  /// share: 0 where the slope is 0, else 1, or the part that each of the largest differences has.
+  /// up: a power of two that keeps 1/(d up) in range; inverse: that.
+  enum { norm, length, share = length + 2, up = share + 2, inverse = up + 2 };
+  template <class D> static UFL_FN void put_distance(D* c, int which, D d, D d_share) {
+    const D scale = select(d > D(0x1p1000), D(0x1p-100), select(d < D(0x1p-900), D(0x1p200), D(1)));
+    c[length + which] = d;
+    c[share + which] = d_share;
+    c[up + which] = scale;
+    c[inverse + which] = D(1) / select(d > D(0), d * scale, D(1));
   }
   template <class D> struct distance {
     D slope, hess;
   };
-  /// share: 0 where the slope is 0, else 1, or the part that each of the largest has; inverse: that of d up.
-  template <class D> static UFL_FN distance<D> part(D u, D p, D d, D share, D up, D inverse) {
-    const auto still = share == D(0);
-    const D size = abs(u), q = size * up * inverse;
-    D g = q, bend = inverse, k = p - D(1);
+  template <class D> static UFL_FN distance<D> part(D u, const D* c, int which) {
+    const D p = c[norm];
+    const D d = c[length + which];
+    const D scale = c[up + which];
+    const D inverse_length = c[inverse + which];
+    const auto still = c[share + which] == D(0);
+    const D size = abs(u);
+    const D q = size * scale * inverse_length;
+
+    // slope q^(p-1) and bend q^(p-2) (p-1) / d, which of p = 2 are q and 1/d
+    D slope = q;
+    D bend = inverse_length;
+    D factor = p - D(1);
     if (UFL_UNLIKELY(!all(p == D(2)))) {
-      const mask_t<D> square = p == D(2), flat = (p == D(1)) | (p == inf<D>());
-      g = select(square, q,
-                 select(p == D(1), D(1),
-                        select(p == inf<D>(), select(size == d, share, D(0)),
-                               select(u == D(0), D(0), power(q, k)))));
-      bend = select(
-          square, bend,
-          select(flat, D(0),
-                 k * select(u == D(0), select(p < D(2), inf<D>(), D(0)), power(q, p - D(2))) * inverse));
-      k = select(flat, D(0), k);
+      const mask_t<D> square = p == D(2);
+      const mask_t<D> infinite_degree = p == inf<D>();
+      const mask_t<D> flat = (p == D(1)) | infinite_degree;
+      const auto none = u == D(0);
+
+      const D of_largest = select(size == d, c[share + which], D(0));
+      const D any_slope = select(none, D(0), power(q, factor));
+      const D flat_slope = select(infinite_degree, of_largest, any_slope);
+      slope = select(square, q, select(p == D(1), D(1), flat_slope));
+
+      const D bend_at_0 = select(p < D(2), inf<D>(), D(0));
+      const D any_bend = factor * select(none, bend_at_0, power(q, p - D(2))) * inverse_length;
+      bend = select(square, bend, select(flat, D(0), any_bend));
+      factor = select(flat, D(0), factor);
     }
-    if (UFL_UNLIKELY(!all(d < inf<D>())))
-      g = select((d == inf<D>()) & (size == d), D(1), g);  // the slope along a single infinite difference
-    return {select(still | (u == D(0)), D(0), copysign(g, u)),
-            select(still, D(0), (bend - k * (g * g) * inverse) * up)};
+    if (UFL_UNLIKELY(!all(d < inf<D>())))  // the slope along a single infinite difference is 1
+      slope = select((d == inf<D>()) & (size == d), D(1), slope);
+    const D hess = (bend - factor * (slope * slope) * inverse_length) * scale;
+    return {select(still | (u == D(0)), D(0), copysign(slope, u)), select(still, D(0), hess)};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {
-    const auto near = part(x[0] - x[1], c[0], c[1], c[3], c[5], c[7]),
-               far = part(x[0] - x[2], c[0], c[2], c[4], c[6], c[8]);
-    const D h = near.hess - far.hess;
-    return {D(0), near.slope - far.slope, h, max(h, D(1)), D(0) - near.slope, far.slope};
+    const distance<D> near = part(x[0] - x[1], c, 0);
+    const distance<D> far = part(x[0] - x[2], c, 1);
+    const D hess = near.hess - far.hess;
+    return {D(0), near.slope - far.slope, hess, max(hess, D(1)), D(0) - near.slope, far.slope};
   }
 };
 
 /// The difference of the squared distances is the sum of (P - N) ((P - a) + (N - a)): the squares of a cancel
-/// exactly.
+/// exactly.  Inside the margin the gradients are 2 (N - P), 2 (P - a) and 2 (a - N).  At the kink: [0, 0, 0].
 struct squared_triplet_loss : sum_loss {
   static constexpr auto name = "squared_triplet_loss";
   static constexpr argument args[] = {
-      row_prediction("anchors", domain::real, "Vectors."),
-      row_prediction("positives", domain::real, "Vectors that belong to the anchors."),
-      row_prediction("negatives", domain::real, "Vectors that do not."),
+      row_operands::anchors, row_operands::positives, row_operands::negatives,
       parameter("margin", domain::real, 1.0,
                 "By how much the negative's squared distance should be greater.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2 | part_grad3,

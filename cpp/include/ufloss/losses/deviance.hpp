@@ -5,51 +5,69 @@
 // phi(d) = exp(d) - 1 - d, which keeps the neighbourhood of the minimum; away from it the terms are summed as
 // they stand.
 #pragma once
-#include "ufloss/loss.hpp"
+#include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
 
 namespace deviance {
 /// k y exp(z), also where a factor or a partial product would leave the range of normal numbers.
+///
+/// exp(z) = p 2^n.  A y below 1 takes as much of 2^n as fits before p is multiplied in; a y above it gives
+/// 2^64 away instead, so that p k y does not overflow.  What is left of n follows in two steps, each in
+/// range.
 template <class D> UFL_FN D times_exp(D y, two<D> z, D k = D(1)) {
-  const auto e = exp_parts(z, D(1500));  // y may be as small as 2^-1074
+  const scaled<D> e = exp_parts(z, D(1500));  // y may be as small as 2^-1074
   const auto small = y < D(1);
-  const D up = clamp(e.n, D(-1000), D(1000)), rest = select(small, e.n - up, e.n + D(64)),
-          first = clamp(rest, D(-1000), D(1000));
-  const D r = select(small, scale_by(y, up), y * D(0x1p-64)) * (e.p * k);
-  return select((y == D(0)) & (z.hi == z.hi), D(0), scale_by(scale_by(r, first), rest - first));
+  const D at_once = clamp(e.n, D(-1000), D(1000));
+  const D lifted = select(small, scale_by(y, at_once), y * D(0x1p-64));
+  const D mantissa = lifted * (e.p * k);
+  const D rest = select(small, e.n - at_once, e.n + D(64));
+  const D first = clamp(rest, D(-1000), D(1000));
+  const D result = scale_by(scale_by(mantissa, first), rest - first);
+  return select((y == D(0)) & (z.hi == z.hi), D(0), result);
 }
 template <class D> UFL_FN D times_exp(D y, D z) { return times_exp(y, two<D>{z, D(0)}); }
 
-/// exp(x) - y z, also where both overflow and their difference need not.
+/// exp(x) - y z, also where both overflow and their difference need not: there it is formed 2^-64 as large.
 template <class D> UFL_FN D exp_less(D x, D y, D z) {
   const D e = exp(x);
+  const auto fits = e < inf<D>();
   D r = e - times_or_zero(y, z);
-  if (UFL_UNLIKELY(!all(e < inf<D>()))) {
-    const auto s = exp_parts(two<D>{x, D(0)});
-    const D scaled = scale_by(s.p, s.n - D(64)) - times_or_zero(y * D(0x1p-64), z);
-    r = select(e < inf<D>(), r, select((x > D(800)) & (y < inf<D>()), inf<D>(), scaled * D(0x1p64)));
+  if (UFL_UNLIKELY(!all(fits))) {
+    const scaled<D> parts = exp_parts(two<D>{x, D(0)});
+    const D low = scale_by(parts.p, parts.n - D(64)) - times_or_zero(y * D(0x1p-64), z);
+    const auto beyond = (x > D(800)) & (y < inf<D>());
+    r = select(fits, r, select(beyond, inf<D>(), low * D(0x1p64)));
   }
   return r;
 }
-// Counts are often 0: log's way for special arguments is the longer one.
-template <class D> UFL_FN D half_poisson(D x, D y) {
-  const D d = x - log(select(y == D(0), D(1), y)), near = y * exp_rest(d);
-  return select(y == D(0), exp(x), select(abs(d) < D(0.34), near, exp_less(x, y, d + D(1))));
+/// exp(x) - y, the gradient of the losses of counts.
+template <class V> UFL_FN V mean_less_target(V x, V y) {
+  return in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y);
 }
+/// y phi(-d) with d = log y - x, and exp(x) where y = 0.  Counts are often 0: log's way for special arguments
+/// is the longer one.
+template <class D> UFL_FN D half_poisson(D x, D y) {
+  const auto none = y == D(0);
+  const D minus_d = x - log(select(none, D(1), y));
+  const D near = y * exp_rest(minus_d);
+  const D far = exp_less(x, y, minus_d + D(1));
+  return select(none, exp(x), select(abs(minus_d) < D(0.34), near, far));
+}
+/// phi(d).
 template <class D> UFL_FN D half_gamma(D x, D y) {
-  const D d = log(y) - x, near = exp_rest(d);
+  const D d = log(y) - x;
+  const D near = exp_rest(d);
   const D far = select(d == inf<D>(), d, (times_exp(y, neg(x)) - D(1)) - d);
   return select(abs(d) < D(0.34), near, far);
 }
 }  // namespace deviance
 
-/// At x = 0: [1, 1 - y, 1].
+/// value = exp(x) - x y, grad = exp(x) - y, hess = exp(x).  At x = 0: [1, 1 - y, 1].
 struct poisson_nll_loss {
   static constexpr auto name = "poisson_nll_loss";
   static constexpr argument args[] = {
-      prediction("predictions", domain::real, "Logarithms of the predicted rates."),
-      target("targets", domain::nonnegative, "Counts.")};
+      prediction("predictions", domain::real, "Logarithms of the predicted rates."), operands::count};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
                             properties = convex;
   static constexpr auto summary = "Poisson negative log-likelihood of a log rate.";
@@ -62,17 +80,19 @@ struct poisson_nll_loss {
       ">>> ul.poisson_nll_loss([0.0, 1.0], [2, 2])\n"
       "array([1.        , 0.71828183])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return {in_double([](auto x, auto y) UFL_INLINE { return deviance::exp_less(x, y, x); }, x, y),
-            in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x), exp(x)};
+    const V value = in_double([](auto x, auto y) UFL_INLINE { return deviance::exp_less(x, y, x); }, x, y);
+    const V mean = exp(x);
+    return {value, deviance::mean_less_target(x, y), mean, mean};
   }
 };
 
-/// The expected second derivative is 1/x (the target's mean is the rate), which bounds y/x^2 where y < x.
+/// With s = x + eps: value = x - y log s, grad = 1 - y/s, hess = y/s^2.  The expected second derivative is
+/// 1/s (the target's mean is the rate), which bounds y/s^2 where y < s.  At x = 0, y = 0 and eps = 0: [0, 1,
+/// 0].
 struct poisson_loss {
   static constexpr auto name = "poisson_loss";
   static constexpr argument args[] = {
-      prediction("predictions", domain::positive, "Predicted rates."),
-      target("targets", domain::nonnegative, "Counts."),
+      prediction("predictions", domain::positive, "Predicted rates."), operands::count,
       parameter("eps", domain::nonnegative, 0.0, "Added to the argument of the logarithm.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
                             properties = convex;
@@ -87,25 +107,25 @@ struct poisson_loss {
       ">>> ul.poisson_loss([1.0, 2.0], [2, 2])\n"
       "array([1.        , 0.61370564])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V eps) {
+    const V value =
+        in_double([](auto x, auto y, auto eps) UFL_INLINE { return value_of(x, y, eps); }, x, y, eps);
+    const V grad =
+        in_double([](auto x, auto y, auto eps) UFL_INLINE { return grad_of(x, y, eps); }, x, y, eps);
     // 0/0 is 0 here; every other quotient says what it is itself, NaN included.
-    const V s = x + eps, h = select((y == V(0)) & (s == V(0)), V(0), over_square(y, s));
-    return {in_double(
-                [](auto x, auto y, auto eps) UFL_INLINE {
-                  return select((x == inf<decltype(x)>()) & (y < x), x,
-                                x - times_or_zero(y, log(two_sum(x, eps))));
-                },
-                x, y, eps),
-            in_double(
-                [](auto x, auto y, auto eps) UFL_INLINE {
-                  using D = decltype(x);
-                  const D s = x + eps;
-                  return D(1) - select((y == D(0)) & (s == D(0)), D(0), y / s);
-                },
-                x, y, eps),
-            h, select(y > s, h, V(1) / s)};
+    const V s = x + eps;
+    const V hess = select((y == V(0)) & (s == V(0)), V(0), over_square(y, s));
+    return {value, grad, hess, select(y > s, hess, V(1) / s)};
+  }
+  template <class D> static UFL_FN D value_of(D x, D y, D eps) {
+    return select((x == inf<D>()) & (y < x), x, x - times_or_zero(y, log(two_sum(x, eps))));
+  }
+  template <class D> static UFL_FN D grad_of(D x, D y, D eps) {
+    const D s = x + eps;
+    return D(1) - select((y == D(0)) & (s == D(0)), D(0), y / s);
   }
 };
 
+/// y (log y - 1) + log(2 pi y)/2 above 1, where it is positive; below it the approximation would be negative.
 struct stirling_term {
   static constexpr auto name = "stirling_term";
   static constexpr argument args[] = {prediction("targets", domain::nonnegative, "Counts.")};
@@ -123,23 +143,21 @@ struct stirling_term {
       ">>> ul.stirling_term([0, 1, 5])\n"
       "array([0.        , 0.        , 4.77084705])";
   template <class V> static UFL_FN jet<V> eval(V y) {
-    return {in_double(
-        [](auto y) UFL_INLINE {
-          using D = decltype(y);
-          const D safe = max(y, D(1)), l = log(safe);
-          return select(y > D(1), safe * (l - D(1)) + fma(D(0.5), l, D(0.91893853320467274178)),
-                        select(y == y, D(0), y));
-        },
-        y)};
+    return {in_double([](auto y) UFL_INLINE { return value_of(y); }, y)};
+  }
+  template <class D> static UFL_FN D value_of(D y) {
+    const D safe = max(y, D(1));
+    const D l = log(safe);
+    constexpr double half_log_2pi = 0.91893853320467274178;
+    const D term = safe * (l - D(1)) + fma(D(0.5), l, D(half_log_2pi));
+    return select(y > D(1), term, select(y == y, D(0), y));
   }
 };
 
-/// At x = log y: [0, 0, y].
+/// value = y phi(-d), grad = exp(x) - y, hess = exp(x).  At x = log y: [0, 0, y].
 struct half_poisson_deviance {
   static constexpr auto name = "half_poisson_deviance";
-  static constexpr argument args[] = {
-      prediction("predictions", domain::real, "Logarithms of the predicted means."),
-      target("targets", domain::nonnegative, "Counts.")};
+  static constexpr argument args[] = {operands::log_mean, operands::count};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
                             properties = convex;
   static constexpr auto summary = "Half the Poisson deviance of a log mean.";
@@ -152,17 +170,17 @@ struct half_poisson_deviance {
       ">>> ul.half_poisson_deviance([0.0, 0.0], [1, 3])\n"
       "array([0.        , 1.29583687])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return {in_double([](auto x, auto y) UFL_INLINE { return deviance::half_poisson(x, y); }, x, y),
-            in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y), exp(x), exp(x)};
+    const V value = in_double([](auto x, auto y) UFL_INLINE { return deviance::half_poisson(x, y); }, x, y);
+    const V mean = exp(x);
+    return {value, deviance::mean_less_target(x, y), mean, mean};
   }
 };
 
-/// At x = log y: [0, 0, 1].
+/// value = phi(d), hess = y exp(-x), grad = 1 - hess.  At x = log y: [0, 0, 1].
 struct half_gamma_deviance {
   static constexpr auto name = "half_gamma_deviance";
-  static constexpr argument args[] = {
-      prediction("predictions", domain::real, "Logarithms of the predicted means."),
-      target("targets", domain::positive, "Positive amounts.")};
+  static constexpr argument args[] = {operands::log_mean,
+                                      target("targets", domain::positive, "Positive amounts.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
                             properties = convex;
   static constexpr auto summary = "Half the gamma deviance of a log mean.";
@@ -175,27 +193,28 @@ struct half_gamma_deviance {
       ">>> ul.half_gamma_deviance([0.0, 0.0], [1.0, 3.0])\n"
       "array([0.        , 0.90138771])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    const V h = in_double([](auto x, auto y) UFL_INLINE { return deviance::times_exp(y, neg(x)); }, x, y);
-    return {
-        in_double([](auto x, auto y) UFL_INLINE { return deviance::half_gamma(x, y); }, x, y),
-        in_double([](auto x, auto y) UFL_INLINE { return decltype(x)(1) - deviance::times_exp(y, neg(x)); },
-                  x, y),
-        h, h};
+    const V value = in_double([](auto x, auto y) UFL_INLINE { return deviance::half_gamma(x, y); }, x, y);
+    const V grad = in_double([](auto x, auto y) UFL_INLINE { return grad_of(x, y); }, x, y);
+    const V hess = in_double([](auto x, auto y) UFL_INLINE { return deviance::times_exp(y, neg(x)); }, x, y);
+    return {value, grad, hess, hess};
   }
+  template <class D> static UFL_FN D grad_of(D x, D y) { return D(1) - deviance::times_exp(y, neg(x)); }
 };
 
 /// With a = 1-p, b = 2-p, d = log y - x and E(k) = (exp(kd) - 1)/k, which is d at k = 0, the value is any of
-///   exp(bx) (phi(bd)/b - phi(d)) / a = exp(bx) sum over k >= 2 of d^k/k! (1 + b + ... + b^(k-2)),   near the
-///   minimum; (exp(bx) + y exp(ax) (E(a) - 1)) / b,     where the textbook's terms would cancel near power 1;
-///   (exp(bx) (E(b) + 1) - y exp(ax)) / a,     the same near power 2;
-///   (y^b/b - y exp(ax)) / a + exp(bx)/b,      elsewhere.
-/// Both exponents, and their products with x, take two words.  p = 0, 1, 2 are the squared error of exp(x),
-/// Poisson and gamma.
+///   near the minimum           exp(bx) (phi(bd)/b - phi(d)) / a
+///                            = exp(bx) sum over k >= 2 of d^k/k! (1 + b + ... + b^(k-2)),
+///   where the textbook's terms would cancel near power 1
+///                              (exp(bx) + y exp(ax) (E(a) - 1)) / b,
+///   the same near power 2      (exp(bx) (E(b) + 1) - y exp(ax)) / a,
+///   elsewhere                  (y^b/b - y exp(ax)) / a + exp(bx)/b.
+/// grad = exp(bx) - y exp(ax), hess = b exp(bx) - a y exp(ax).  Both exponents, and their products with x,
+/// take two words.  p = 0, 1, 2 are the squared error of exp(x), Poisson and gamma.  At x = log y: [0, 0,
+/// y^b].
 struct half_tweedie_deviance {
   static constexpr auto name = "half_tweedie_deviance";
   static constexpr argument args[] = {
-      prediction("predictions", domain::real, "Logarithms of the predicted means."),
-      target("targets", domain::tweedie_target, "Amounts."),
+      operands::log_mean, target("targets", domain::tweedie_target, "Amounts."),
       parameter("power", domain::tweedie_power, 1.5,
                 "Exponent of the variance: the variance of a target is its mean to this power.")};
   static constexpr unsigned parts = standard_parts | part_bound,
@@ -214,17 +233,19 @@ struct half_tweedie_deviance {
       ">>> ul.half_tweedie_deviance([0.0, 0.0], [1.0, 3.0], power=1.5)\n"
       "array([0.        , 1.07179677])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V power) {
-    return jet_in_double([](auto x, auto y, auto p) UFL_INLINE { return in(x, y, p); }, x, y, power);
+    return jet_in_double([](auto x, auto y, auto p) UFL_INLINE { return any_power(x, y, p); }, x, y, power);
   }
-  // k x in two words, 0 where k = 0
+  /// k x in two words, 0 where k = 0.
   template <class D> static UFL_FN two<D> product(two<D> k, D x) {
-    const auto p = two_product(k.hi, x);
+    const two<D> p = two_product(k.hi, x);
     const auto none = (k.hi == D(0)) & (x == x);
     return {select(none, D(0), p.hi), select(none, D(0), p.lo + k.lo * x)};
   }
   /// The sum over k >= 2, to k = 15: the rest is below 2^-60 where |d| max(|b|, 1) < 0.34.
   template <class D> static UFL_FN D series(D d, D b) {
-    D term = D(0.5) * (d * d), geometric = D(1), sum = term;
+    D term = D(0.5) * (d * d);
+    D geometric = D(1);
+    D sum = term;
     for (int k = 3; k < 16; ++k) {
       term = term * (d * D(1.0 / k));
       geometric = fma(b, geometric, D(1));
@@ -232,40 +253,59 @@ struct half_tweedie_deviance {
     }
     return sum;
   }
-  template <class D> static UFL_FN jet<D> in(D x, D y, D power) {
-    const auto a = two_diff(D(1), power), b = two_diff(D(2), power);
-    const auto ebx = exp_parts(product(b, x));
-    const auto ax = product(a, x);
-    const D eb = value(ebx), ya = deviance::times_exp(y, ax);
-    const auto ly = log_two(y);
-    const D d = (ly.hi - x) + ly.lo;
-    const D near = scale_by(series(select(abs(d) < D(0.34), d, D(0)), b.hi) * ebx.p, ebx.n);
-    const D yb = value(pow_parts(y, b));
-    // Where terms overflow against each other, exp(bx) = exp(ax) exp(x) says which one wins; the value is
-    // never negative.
-    const D e = exp(x);
-    const auto winner = [](D sum, D sign)
-                            UFL_INLINE { return select(sum == sum, sum, copysign(inf<D>(), sign)); };
-    D far = winner((yb / b.hi - ya) / a.hi + scale_by(ebx.p / b.hi, ebx.n), D(1));
+  /// Where terms overflow against each other, one that is known to have the sign of their sum decides it.
+  template <class D> static UFL_FN D decided(D sum, D sign) {
+    return select(sum == sum, sum, copysign(inf<D>(), sign));
+  }
+  template <class D> static UFL_FN jet<D> any_power(D x, D y, D power) {
+    const two<D> a = two_diff(D(1), power);
+    const two<D> b = two_diff(D(2), power);
+    const two<D> ax = product(a, x);
+    const scaled<D> exp_bx_parts = exp_parts(product(b, x));
+    const D exp_bx = value(exp_bx_parts);
+    const D y_exp_ax = deviance::times_exp(y, ax);
+    const D exp_bx_over_b = scale_by(exp_bx_parts.p / b.hi, exp_bx_parts.n);
+    const D mean = exp(x);
+    const two<D> log_y = log_two(y);
+    const D d = (log_y.hi - x) + log_y.lo;
+
+    // The value is never negative: where its terms overflow, it is +inf.
+    const D y_b = value(pow_parts(y, b));
+    D far = decided((y_b / b.hi - y_exp_ax) / a.hi + exp_bx_over_b, D(1));
+
     const mask_t<D> gamma_like = power >= D(1.5);
-    const D k = select(gamma_like, b.hi, a.hi), kd = k * d, E = select(k == D(0), d, expm1(kd) / k);
-    const D close =
-        select(gamma_like, (eb * (E + D(1)) - ya) / a.hi, (eb + times_or_zero(ya, E - D(1))) / b.hi);
-    far = select(abs(kd) < D(1), winner(close, D(1)), far);
-    far = select(y == D(0), select(b.hi > D(0), scale_by(ebx.p / b.hi, ebx.n), inf<D>()), far);
-    D v = select((abs(d) * max(abs(b.hi), D(1)) < D(0.34)) & (y > D(0)), near, far) + D(0);
-    const auto special = (power == D(0)) | (power == D(1)) | (power == D(2));
-    if (UFL_UNLIKELY(!all(!special))) {
-      const D r = e - y;
-      v = select(power == D(0), D(0.5) * r * r,
-                 select(power == D(1), deviance::half_poisson(x, y),
-                        select(power == D(2), deviance::half_gamma(x, y), v)));
+    const D k = select(gamma_like, b.hi, a.hi);
+    const D kd = k * d;
+    const D expm1_over_k = select(k == D(0), d, expm1(kd) / k);
+    const D close_to_2 = (exp_bx * (expm1_over_k + D(1)) - y_exp_ax) / a.hi;
+    const D close_to_1 = (exp_bx + times_or_zero(y_exp_ax, expm1_over_k - D(1))) / b.hi;
+    far = select(abs(kd) < D(1), decided(select(gamma_like, close_to_2, close_to_1), D(1)), far);
+
+    const D of_nothing = select(b.hi > D(0), exp_bx_over_b, inf<D>());
+    far = select(y == D(0), of_nothing, far);
+
+    const D near_sum = series(select(abs(d) < D(0.34), d, D(0)), b.hi);
+    const D near = scale_by(near_sum * exp_bx_parts.p, exp_bx_parts.n);
+    const auto is_near = (abs(d) * max(abs(b.hi), D(1)) < D(0.34)) & (y > D(0));
+    D loss = select(is_near, near, far) + D(0);
+
+    const auto square = power == D(0);
+    const auto poisson = power == D(1);
+    const auto gamma = power == D(2);
+    if (UFL_UNLIKELY(!all(!(square | poisson | gamma)))) {
+      const D r = mean - y;
+      const D of_gamma = select(gamma, deviance::half_gamma(x, y), loss);
+      const D of_poisson = select(poisson, deviance::half_poisson(x, y), of_gamma);
+      loss = select(square, D(0.5) * r * r, of_poisson);
     }
-    const D h1 = select(b.hi == D(0), D(0), scale_by(b.hi * ebx.p, ebx.n)),
-            h2 = select(a.hi == D(0), D(0), deviance::times_exp(y, ax, neg(a.hi)));
-    return only(((y >= D(0)) | (power == D(0))) & (x == x) & (y == y),
-                jet<D>{v, winner(eb - ya, e - y), winner(h1 + h2, b.hi * e - a.hi * y),
-                       max(h1, D(0)) + max(h2, D(0))});
+
+    // exp(bx) = exp(ax) exp(x) says which of two infinite terms wins.
+    const D grad = decided(exp_bx - y_exp_ax, mean - y);
+    const D h1 = select(b.hi == D(0), D(0), scale_by(b.hi * exp_bx_parts.p, exp_bx_parts.n));
+    const D h2 = select(a.hi == D(0), D(0), deviance::times_exp(y, ax, neg(a.hi)));
+    const D hess = decided(h1 + h2, b.hi * mean - a.hi * y);
+    const D bound = max(h1, D(0)) + max(h2, D(0));
+    return only(((y >= D(0)) | square) & (x == x) & (y == y), jet<D>{loss, grad, hess, bound});
   }
 };
 

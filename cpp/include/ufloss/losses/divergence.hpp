@@ -1,11 +1,11 @@
 // Divergences between a prediction and a target distribution: point by point, and summed over rows.
 #pragma once
-#include "ufloss/kinds/row/loss.hpp"
+#include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
 
-/// Linear in x: the curvature is 0.  Where y = 0 the value is 0 whatever x is, and the slope in y is -inf,
-/// its limit.
+/// With d = log y - x: value = y d, grad = -y, slope in y = d + 1.  Linear in x: the curvature is 0.  Where
+/// y = 0 the value is 0 whatever x is, and the slope in y is -inf, its limit.  At x = 0: [y log y, -y, 0].
 struct kl_div {
   static constexpr auto name = "kl_div";
   static constexpr argument args[] = {
@@ -24,20 +24,17 @@ struct kl_div {
       ">>> ul.kl_div(np.log([0.5, 0.2]), [0.5, 0.4])\n"
       "array([0.        , 0.27725887])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
-    return only(
-        x == x,
-        jet<V>{in_double([](auto x, auto y)
-                             UFL_INLINE { return select(y == decltype(y)(0), y, y * (log_positive(y) - x)); },
-                         x, y),
-               V(0) - y, V(0), V(1),
-               in_double(
-                   [](auto x, auto y) UFL_INLINE {
-                     return select(y == decltype(y)(0), neg(inf<decltype(y)>()),
-                                   (log_positive(y) - x) + decltype(y)(1));
-                   },
-                   x, y)});
+    const V value = in_double([](auto x, auto y) UFL_INLINE { return value_of(x, y); }, x, y);
+    const V slope = in_double([](auto x, auto y) UFL_INLINE { return target_slope(x, y); }, x, y);
+    return only(x == x, jet<V>{value, V(0) - y, V(0), V(1), slope});
   }
-  // Targets are often 0: log's way for special arguments is the longer one.
+  template <class D> static UFL_FN D value_of(D x, D y) {
+    return select(y == D(0), y, y * (log_positive(y) - x));
+  }
+  template <class D> static UFL_FN D target_slope(D x, D y) {
+    return select(y == D(0), neg(inf<D>()), (log_positive(y) - x) + D(1));
+  }
+  /// Targets are often 0: log's way for special arguments is the longer one.
   template <class D> static UFL_FN D log_positive(D y) { return log(select(y == D(0), D(1), y)); }
 };
 
@@ -51,8 +48,9 @@ template <class V> UFL_FN two<V> log_apart(V y) {
     const auto s = split(y);
     a = {s.n, s.m - V(1)};
   }
-  const auto s = fast_two_sum(a.n * V(exp_of<V>::ln2_hi), a.f);
-  return {normal ? s.hi : log_limits(y, s.hi), fma(a.n, V(exp_of<V>::ln2_lo), s.lo) + log_rest(a.f)};
+  const two<V> s = fast_two_sum(a.n * V(exp_of<V>::ln2_hi), a.f);
+  const V low = fma(a.n, V(exp_of<V>::ln2_lo), s.lo) + log_rest(a.f);
+  return {normal ? s.hi : log_limits(y, s.hi), low};
 }
 
 /// The sum of kl_div over a row, W the sum of its targets.
@@ -66,9 +64,7 @@ template <class V> UFL_FN two<V> log_apart(V y) {
 /// row decides, not a pack, so bits do not depend on registers.
 struct kl_divergence : product_loss {
   static constexpr auto name = "kl_divergence";
-  static constexpr argument args[] = {
-      row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."),
-      row_target("targets", domain::nonnegative, "Target probabilities.")};
+  static constexpr argument args[] = {row_operands::log_probabilities, row_operands::target_probabilities};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_value | part_grad2, properties = convex;
   static constexpr double neutral[] = {0, 0};
@@ -95,17 +91,17 @@ struct kl_divergence : product_loss {
       if (all_normal(y)) s[0] = fma(y, log_normal(y) - x[0], s[0]);
       else s[0] = fma(y, unless_nothing(y, x[0], kl_div::log_positive(y) - x[0]), s[0]);
     } else {
+      const V d = all_normal(y) ? difference(x[0], y)
+                                : unless_nothing(y, x[0], difference(x[0], select(y == V(0), V(1), y)));
       const auto w = widen(y);
-      s[0] = fma(w,
-                 widen(all_normal(y) ? difference(x[0], y)
-                                     : unless_nothing(y, x[0], difference(x[0], select(y == V(0), V(1), y)))),
-                 s[0]);
+      s[0] = fma(w, widen(d), s[0]);
       s[1] = s[1] + w;
     }
   }
   template <class D> static UFL_FN void fold_next(D* s, const D* x, const D*, mask_t<D>) {
-    const D d = difference(x[0], select(x[1] == D(0), D(1), x[1]));
-    s[0] = fma(x[1], select((x[1] == D(0)) & (d == d), D(0), d), s[0]);
+    const auto none = x[1] == D(0);
+    const D d = difference(x[0], select(none, D(1), x[1]));
+    s[0] = fma(x[1], select(none & (d == d), D(0), d), s[0]);
   }
   template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const mask_t<D> cancelled = (st[0] == D(0)) & (abs(r.sum[0]) < D(0.125) * r.sum[1]);
@@ -126,7 +122,8 @@ struct kl_divergence : product_loss {
     }
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
-    return {D(0), neg(x[1]), D(0), D(1), select(x[1] == D(0), neg(inf<D>()), slope(x[0], x[1]))};
+    const D target_slope = select(x[1] == D(0), neg(inf<D>()), slope(x[0], x[1]));
+    return {D(0), neg(x[1]), D(0), D(1), target_slope};
   }
 };
 
@@ -134,7 +131,7 @@ struct kl_divergence : product_loss {
 struct kl_divergence_with_log_targets : sum_loss {
   static constexpr auto name = "kl_divergence_with_log_targets";
   static constexpr argument args[] = {
-      row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."),
+      row_operands::log_probabilities,
       row_target("log_targets", domain::real, "Logarithms of the target probabilities.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_value | part_grad2, properties = convex;
@@ -149,9 +146,10 @@ struct kl_divergence_with_log_targets : sum_loss {
   static constexpr auto example =
       ">>> ul.kl_divergence_with_log_targets(np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]]))\n"
       "array([0.13081204])";
+  /// log y - x, 0 where its weight is 0.
   template <class D> static UFL_FN D above(const D* x) {
     return select((x[1] == neg(inf<D>())) & (x[0] == x[0]), D(0), x[1] - x[0]);
-  }  // 0: its weight is 0
+  }
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = s[0] + times_or_zero(exp(x[1]), above(x));
   }
@@ -166,9 +164,7 @@ struct kl_divergence_with_log_targets : sum_loss {
 /// is exp(x).
 struct generalized_kl_divergence : sum_loss {
   static constexpr auto name = "generalized_kl_divergence";
-  static constexpr argument args[] = {
-      row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."),
-      row_target("targets", domain::nonnegative, "Target probabilities.")};
+  static constexpr argument args[] = {row_operands::log_probabilities, row_operands::target_probabilities};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_grad | part_grad2, properties = convex | nonnegative_value;
   static constexpr double neutral[] = {-UFL_INF, 0};
@@ -185,8 +181,11 @@ struct generalized_kl_divergence : sum_loss {
       ">>> ul.generalized_kl_divergence(np.log([[0.5, 0.5]]), [[0.5, 0.25]])\n"
       "array([0.0767132])";
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
-    const D e = exp(x[0]), d = x[0] - log(x[1]), far = e - x[1] * (d + D(1));
-    s[0] = s[0] + select(x[1] == D(0), e, select(abs(d) < D(0.34), x[1] * exp_rest(d), far));
+    const D e = exp(x[0]);
+    const D d = x[0] - log(x[1]);
+    const D near = x[1] * exp_rest(d);
+    const D far = e - x[1] * (d + D(1));
+    s[0] = s[0] + select(x[1] == D(0), e, select(abs(d) < D(0.34), near, far));
   }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
@@ -198,10 +197,7 @@ struct generalized_kl_divergence : sum_loss {
 /// 0 log 0 is 0.
 struct cross_entropy : product_loss {
   static constexpr auto name = "cross_entropy";
-  static constexpr argument args[] = {
-      row_prediction("predictions", domain::nonnegative, "Predicted probabilities."),
-      row_target("labels", domain::unit,
-                 "Probabilities of the classes; any other weights count as they stand.")};
+  static constexpr argument args[] = {row_operands::probabilities, row_operands::class_weights};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex;
   static constexpr double neutral[] = {1, 0};
   static constexpr auto summary = "Cross-entropy of probabilities.";
@@ -231,10 +227,7 @@ struct cross_entropy : product_loss {
 /// 0 * inf is 0.
 struct nll_loss : sum_loss {
   static constexpr auto name = "nll_loss";
-  static constexpr argument args[] = {
-      row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."),
-      row_target("labels", domain::unit,
-                 "Probabilities of the classes; any other weights count as they stand.")};
+  static constexpr argument args[] = {row_operands::log_probabilities, row_operands::class_weights};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex;
   static constexpr double neutral[] = {0, 0};
   static constexpr int sums = 1;
@@ -261,9 +254,7 @@ struct nll_loss : sum_loss {
 /// The row is read for NaN alone.
 struct cross_entropy_with_integer_labels : sum_loss {
   static constexpr auto name = "cross_entropy_with_integer_labels";
-  static constexpr argument args[] = {
-      row_prediction("predictions", domain::nonnegative, "Predicted probabilities."),
-      class_label("labels", "Index of the true class.")};
+  static constexpr argument args[] = {row_operands::probabilities, row_operands::true_class};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex,
                             at_label = part_grad | part_hess | part_bound;
   static constexpr bool labelled = true;
@@ -292,9 +283,7 @@ struct cross_entropy_with_integer_labels : sum_loss {
 /// The row is read for NaN alone.
 struct nll_loss_with_integer_labels : sum_loss {
   static constexpr auto name = "nll_loss_with_integer_labels";
-  static constexpr argument args[] = {
-      row_prediction("predictions", domain::real, "Logarithms of the predicted probabilities."),
-      class_label("labels", "Index of the true class.")};
+  static constexpr argument args[] = {row_operands::log_probabilities, row_operands::true_class};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex,
                             at_label = part_grad;
   static constexpr bool labelled = true;

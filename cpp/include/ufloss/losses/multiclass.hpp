@@ -1,14 +1,13 @@
 // Margin losses of a row of scores, the sparsemax loss, and the smoothing of labels.
 #pragma once
-#include "ufloss/kinds/row/loss.hpp"
+#include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
 
 /// The two losses of the largest score but the label's: how far it comes within `distance` of the label's,
 /// with slopes 1 and -1.
 struct largest_other_loss : sum_loss {
-  static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."),
-                                      class_label("labels", "Index of the true class.")};
+  static constexpr argument args[] = {row_operands::scores, row_operands::true_class};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value,
                             properties = convex | nonnegative_value;
   static constexpr bool labelled = true, needs_argmax = true;
@@ -24,7 +23,8 @@ struct largest_other_loss : sum_loss {
     return {select(excess <= D(0), D(0), excess) + r.sum[0], {select(excess > D(0), D(1), D(0))}};
   }
   template <class D> static UFL_FN jet<D> spread(const D*, const D* c, row_marks<D> marks) {
-    return {D(0), select(marks.winner, c[0], select(marks.at_label, D(0) - c[0], D(0))), D(0), D(1)};
+    const D grad = select(marks.winner, c[0], select(marks.at_label, D(0) - c[0], D(0)));
+    return {D(0), grad, D(0), D(1)};
   }
 };
 
@@ -92,24 +92,29 @@ struct categorical_hinge : sum_loss {
     return {select(excess <= D(0), D(0), excess), {select(excess > D(0), D(1), D(0))}};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c, row_marks<D> marks) {
-    return {D(0), c[0] * (select(marks.winner, D(1) - x[1], D(0)) - x[1]), D(0), D(1)};
+    const D grad = c[0] * (select(marks.winner, D(1) - x[1], D(0)) - x[1]);
+    return {D(0), grad, D(0), D(1)};
   }
 };
 
-/// The projection p of the scores on the simplex is max(0, x - t); Newton's method from t = max x - 1, which
-/// is below the solution of a convex equation, ends after as many passes as the set of classes above t
-/// changes.  With q and r the sums of p and p^2 over all classes but the label's, the loss is (q^2 + r)/2,
-/// and where the label's own score is below t what is missing there: every term is positive.
+/// Gradient p - onehot(label), with p the projection of the scores on the simplex, max(0, x - t); Newton's
+/// method from t = max x - 1, which is below the solution of a convex equation, ends after as many passes as
+/// the set of classes above t changes.  With q and r the sums of p and p^2 over all classes but the label's,
+/// the loss is (q^2 + r)/2, and where the label's own score is below t what is missing there: every term is
+/// positive.
 struct multiclass_sparsemax_loss : sum_loss {
   static constexpr auto name = "multiclass_sparsemax_loss";
-  static constexpr argument args[] = {row_prediction("scores", domain::real, "Scores of the classes."),
-                                      class_label("labels", "Index of the true class.")};
+  static constexpr argument args[] = {row_operands::scores, row_operands::true_class};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
                             properties = convex | nonnegative_value, at_label = part_grad;
   static constexpr bool labelled = true, needs_argmax = true;
   static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1, states = 3, next_sums = 4, coefficients = 4;
-  enum { base, threshold, begun };  // scores and threshold count from the largest score
+  /// state[]: scores and the threshold t count from the largest score.
+  enum { base, threshold, begun };
+  /// next[]: sums over the classes above t of their scores and of 1, and over the others but the label of p
+  /// and p^2, the q and r above.
+  enum { of_scores, of_classes, of_others, of_squares };
   static constexpr auto summary = "Sparsemax loss of an integer label.";
   static constexpr auto formula =
       "sum(p * (scores - scores[labels])) + (1 - sum(p**2)) / 2\n"
@@ -128,16 +133,18 @@ struct multiclass_sparsemax_loss : sum_loss {
     s[0] = s[0] + select(x[0] == x[0], D(0), x[0]);
   }
   template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D> at_label) {
-    const D d = x[0] - st[base], p = max(d - st[threshold], D(0));
-    const auto in = d > st[threshold];
-    s[0] = s[0] + select(in, d, D(0));
-    s[1] = s[1] + select(in, D(1), D(0));
-    s[2] = s[2] + select(at_label, D(0), p);
-    s[3] = fma(select(at_label, D(0), p), p, s[3]);
+    const D d = x[0] - st[base];
+    const D p = max(d - st[threshold], D(0));
+    const D p_of_other = select(at_label, D(0), p);
+    const auto above = d > st[threshold];
+    s[of_scores] = s[of_scores] + select(above, d, D(0));
+    s[of_classes] = s[of_classes] + select(above, D(1), D(0));
+    s[of_others] = s[of_others] + p_of_other;
+    s[of_squares] = fma(p_of_other, p, s[of_squares]);
   }
   template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const auto first = st[begun] == D(0);
-    const D next = select(first, D(-1), (r.next[0] - D(1)) / r.next[1]);
+    const D next = select(first, D(-1), (r.next[of_scores] - D(1)) / r.next[of_classes]);
     const auto more = first | (next > st[threshold]);
     st[base] = select(first, max(r.best, r.label), st[base]);
     st[threshold] = select(more, next, st[threshold]);
@@ -145,19 +152,22 @@ struct multiclass_sparsemax_loss : sum_loss {
     return more;
   }
   template <class D> static UFL_FN row_result<D, 4> finish(const sum_row<D>& r) {
-    const D missing = r.state[threshold] - (r.label - r.state[base]),
-            q = select(missing >= D(0), D(1), r.next[2]);
-    return {(D(0.5) * fma(q, q, r.next[3]) + select(missing <= D(0), D(0), missing)) + r.sum[0],
-            {r.state[base], r.state[threshold], D(1) - D(1) / r.next[1],
-             select(r.count > D(1), D(1) - D(1) / r.count, D(1))},
-            D(0) - q};
+    const D missing = r.state[threshold] - (r.label - r.state[base]);
+    const D q = select(missing >= D(0), D(1), r.next[of_others]);
+    const D simplex = D(0.5) * fma(q, q, r.next[of_squares]);
+    const D value = (simplex + select(missing <= D(0), D(0), missing)) + r.sum[0];
+    const D hess = D(1) - D(1) / r.next[of_classes];
+    const D bound = select(r.count > D(1), D(1) - D(1) / r.count, D(1));
+    return {value, {r.state[base], r.state[threshold], hess, bound}, D(0) - q};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c, row_marks<D>) {
     const D d = x[0] - c[0];
-    return {D(0), select(d > c[1], d - c[1], D(0)), select(d > c[1], c[2], D(0)), c[3]};
+    const auto above = d > c[1];
+    return {D(0), select(above, d - c[1], D(0)), select(above, c[2], D(0)), c[3]};
   }
 };
 
+/// (1 - alpha) y + alpha/n.
 struct smooth_labels : sum_loss {
   static constexpr auto name = "smooth_labels";
   static constexpr argument args[] = {

@@ -4,8 +4,8 @@
 
 UFL_BEGIN
 
-/// m - y (x1 - x2), every rounding of which is carried along: the side of the kink is the exact one.  At the
-/// kink: [0, 0, 0].
+/// With h = m - y (x1 - x2), every rounding of which is carried along, so that the side of the kink is the
+/// exact one: value = max(0, h), slopes -y and y where h > 0.  At the kink: [0, 0, 0].
 struct margin_ranking_loss {
   static constexpr auto name = "margin_ranking_loss";
   static constexpr argument args[] = {
@@ -25,20 +25,21 @@ struct margin_ranking_loss {
       ">>> ul.margin_ranking_loss([1.0, 0.5], [0.2, 2.0], [1, 1], margin=0.1)\n"
       "array([0. , 1.6])";
   template <class V> static UFL_FN jet<V> eval(V x1, V x2, V y, V margin) {
-    auto d = two_diff(x1, x2);
-    V k = y;
-    if (const auto over = !(abs(d.hi) < inf<V>());
-        UFL_UNLIKELY(!all(!over))) {  // the difference may overflow before its weight
-      d = {select(over, half_difference(x1, x2), d.hi), select(over, V(0), d.lo)};
-      k = select(over, y + y, y);
+    two<V> d = two_diff(x1, x2);
+    V weight = y;
+    const auto fits = abs(d.hi) < inf<V>();
+    if (UFL_UNLIKELY(!all(fits))) {  // the difference may overflow before its weight
+      d = {select(fits, d.hi, half_difference(x1, x2)), select(fits, d.lo, V(0))};
+      weight = select(fits, y, y + y);
     }
-    const auto p = two_product(k, d.hi);
-    const auto s = two_diff(margin, p.hi);
-    const V low = (s.lo - p.lo) - k * d.lo,
-            h = s.hi + select(low == low, low, V(0));                        // an infinite word's rest is NaN
-    const auto active = (h > V(0)) | ((margin == V(0)) & opposed(y, d.hi));  // the product may underflow
-    return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1),
-                               select(active, y, V(0))});
+    const two<V> product = two_product(weight, d.hi);
+    const two<V> sum = two_diff(margin, product.hi);
+    const V low = (sum.lo - product.lo) - weight * d.lo;
+    const V h = sum.hi + select(low == low, low, V(0));  // an infinite word's rest is NaN
+    // Without a margin the signs decide: the product may underflow.
+    const auto active = (h > V(0)) | ((margin == V(0)) & opposed(y, d.hi));
+    const V slope = select(active, y, V(0));
+    return only(h == h, jet<V>{max(h, V(0)) + V(0), select(active, neg(y), V(0)), V(0), V(1), slope});
   }
 };
 

@@ -19,6 +19,8 @@ struct tversky_loss : sum_loss {
                             properties = nonnegative_value;
   static constexpr double neutral[] = {0, 0};
   static constexpr int sums = 3, coefficients = 6;
+  enum { true_positives, false_positives, false_negatives };
+  enum { wrong_share, right_share, inverse_whole, of_positives, of_negatives, largest_hess };
   static constexpr auto summary = "Tversky loss of a region; with alpha = beta = 1/2 the dice loss.";
   static constexpr auto formula =
       "1 - (tp + smooth) / (tp + alpha * fp + beta * fn + smooth)\n"
@@ -34,22 +36,25 @@ struct tversky_loss : sum_loss {
       ">>> ul.tversky_loss([[1.0, 0.5, 0.0]], [[1.0, 1.0, 0.0]], smooth=0.0)\n"
       "array([0.14285714])";
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
-    s[0] = fma(x[0], x[1], s[0]);
-    s[1] = fma(x[0], D(1) - x[1], s[1]);
-    s[2] = fma(D(1) - x[0], x[1], s[2]);
+    s[true_positives] = fma(x[0], x[1], s[true_positives]);
+    s[false_positives] = fma(x[0], D(1) - x[1], s[false_positives]);
+    s[false_negatives] = fma(D(1) - x[0], x[1], s[false_negatives]);
   }
   template <class D> static UFL_FN row_result<D, 6> finish(const sum_row<D>& r, D smooth, D alpha, D beta) {
-    const D right = r.sum[0] + smooth, wrong = alpha * r.sum[1] + beta * r.sum[2], all = right + wrong,
-            inverse = select(all == D(0), D(0), D(1) / all);
-    const D g = max(max(alpha, beta), D(1)) * inverse;
-    return {
-        wrong * inverse,
-        {wrong * inverse, right * inverse, inverse, alpha, beta, select(all == D(0), D(1), D(2) * (g * g))}};
+    const D right = r.sum[true_positives] + smooth;
+    const D wrong = alpha * r.sum[false_positives] + beta * r.sum[false_negatives];
+    const D whole = right + wrong;
+    const auto empty = whole == D(0);
+    const D inverse = select(empty, D(0), D(1) / whole);
+    const D steepest = max(max(alpha, beta), D(1)) * inverse;
+    const D bound = select(empty, D(1), D(2) * (steepest * steepest));
+    return {wrong * inverse, {wrong * inverse, right * inverse, inverse, alpha, beta, bound}};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {
-    const D change = fma(neg(c[4]), x[1], c[3] * (D(1) - x[1])), growth = x[1] + change,
-            grad = fma(change, c[1], neg(c[0] * x[1])) * c[2];
-    return {D(0), grad, D(-2) * grad * growth * c[2], c[5]};
+    const D change = fma(neg(c[of_negatives]), x[1], c[of_positives] * (D(1) - x[1]));  // of W with p
+    const D growth = x[1] + change;                                                     // of the whole with p
+    const D grad = fma(change, c[right_share], neg(c[wrong_share] * x[1])) * c[inverse_whole];
+    return {D(0), grad, D(-2) * grad * growth * c[inverse_whole], c[largest_hess]};
   }
 };
 
@@ -65,7 +70,8 @@ struct sigmoid_with_complement {
   static constexpr argument args[] = {prediction("score", domain::real, "")};
   static constexpr unsigned parts = part_value | part_grad, vanishing = 0, properties = 0;
   template <class V> static UFL_FN jet<V> eval(V x) {
-    const V small = sigmoid(neg(abs(x))), large = V(1) - small;
+    const V small = sigmoid(neg(abs(x)));
+    const V large = V(1) - small;
     return {select(x < V(0), small, large), select(x < V(0), large, small)};
   }
 };

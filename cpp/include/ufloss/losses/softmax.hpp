@@ -4,16 +4,21 @@
 // exp(x) = m + log1p(R), and 1 - P of a single largest element is R/(1+R): nothing of a confident row is lost
 // to the 1 that dominates it.
 #pragma once
-#include "ufloss/kinds/row/loss.hpp"
+#include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
+
+/// Y P - y, the gradient of the cross-entropy of weights y whose sum is Y.  At the single largest element it
+/// is (Y - y) - Y (1 - P), with Y - y the weight of the lower ones.
+template <class V> UFL_FN V weighted_slope(const softmax_entry<V>& e, V weight, V lower) {
+  return select(e.top, lower - weight * e.q, weight * e.p - e.y);
+}
 
 /// value = (m - x_l) + log1p(R), never lse - x_l.  Gradient P, and at the label -(1 - P_l).
 struct softmax_cross_entropy_with_integer_labels : softmax_loss {
   static constexpr auto name = "softmax_cross_entropy_with_integer_labels";
   static constexpr argument args[] = {
-      row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."),
-      class_label("labels", "Index of the true class."),
+      row_operands::logits, row_operands::true_class,
       parameter("label_smoothing", domain::unit, 0.0,
                 "The part of the label's weight that is spread over all classes.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
@@ -37,31 +42,30 @@ struct softmax_cross_entropy_with_integer_labels : softmax_loss {
       ">>> ul.softmax_cross_entropy_with_integer_labels([[20.0, 0.0, 0.0], [1.0, 2.0, 3.0]], [0, 0])\n"
       "array([4.12230724e-09, 2.40760596e+00])";
   template <class D> static UFL_FN row_result<D, 2> finish(const softmax_row<D>& r, D smoothing) {
-    const D behind = r.max - r.label, p = exp_nonpositive(neg(behind)) / r.total(),
-            share = smoothing / r.count;
-    // every class that is not -inf weighs 1 in the sums; a class that cannot be, of which a part is asked,
-    // costs infinity
+    const D behind = r.max - r.label;
+    const D p = exp_nonpositive(neg(behind)) / r.total();
+    const D share = smoothing / r.count;
+    // Every class that is not -inf weighs 1 in the sums; a class that cannot be, of which a part is asked,
+    // costs infinity.
     const D others = select(r.weight() < r.count, inf<D>(), r.cost);
-    return {(times_or_zero(D(1) - smoothing, behind) + times_or_zero(share, others)) + r.log_total(),
-            {r.curvature(), share},
-            (smoothing - share) - select((r.ties == D(1)) & (behind == D(0)), r.miss(), D(1) - p)};
+    const D cost = times_or_zero(D(1) - smoothing, behind) + times_or_zero(share, others);
+    const auto is_single_largest = (r.ties == D(1)) & (behind == D(0));
+    const D miss = select(is_single_largest, r.miss(), D(1) - p);
+    return {cost + r.log_total(), {r.curvature(), share}, (smoothing - share) - miss};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
     return {V(0), e.p - c[1], e.p * e.q, c[0]};
   }
 };
 
-/// value = sum of y (m - x) + Y log1p(R), Y the sum of y.  Gradient Y P - y; at the single largest element Y
-/// P - y is (Y - y) - Y (1 - P), with Y - y the weight of the others.
+/// value = sum of y (m - x) + Y log1p(R), Y the sum of y.  Gradient Y P - y, Hessian Y P (1 - P).
 struct softmax_cross_entropy : softmax_loss {
   static constexpr auto name = "softmax_cross_entropy";
-  static constexpr argument args[] = {
-      row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."),
-      row_target("labels", domain::unit,
-                 "Probabilities of the classes; any other weights count as they stand.")};
+  static constexpr argument args[] = {row_operands::logits, row_operands::class_weights};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad,
                             properties = convex;
   static constexpr int coefficients = 5;
+  enum { weight, lower, largest, log_total, bound };
   static constexpr auto summary = "Softmax cross-entropy of a distribution over the classes.";
   static constexpr auto formula = "-sum(labels * log_softmax(logits))";
   static constexpr auto notes =
@@ -76,12 +80,14 @@ struct softmax_cross_entropy : softmax_loss {
       ">>> ul.softmax_cross_entropy([[1.0, 2.0, -np.inf]], [[0.5, 0.5, 0.0]])\n"
       "array([0.81326169])";
   template <class D> static UFL_FN row_result<D, 5> finish(const softmax_row<D>& r) {
-    const D y = r.weight(), l = r.log_total();
-    return {r.cost + times_or_zero(y, l), {y, r.lower, r.max, l, y * r.curvature()}};
+    const D y = r.weight();
+    const D log_total = r.log_total();
+    return {r.cost + times_or_zero(y, log_total), {y, r.lower, r.max, log_total, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
-    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4],
-            (c[2] - e.x) + c[3]};
+    const V hess = c[weight] * (e.p * e.q);
+    const V minus_log_p = (c[largest] - e.x) + c[log_total];  // -log P
+    return {V(0), weighted_slope(e, c[weight], c[lower]), hess, c[bound], minus_log_p};
   }
 };
 
@@ -110,8 +116,7 @@ struct logsumexp : softmax_loss {
 
 struct softmax : softmax_loss {
   static constexpr auto name = "softmax";
-  static constexpr argument args[] = {
-      row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes.")};
+  static constexpr argument args[] = {row_operands::logits};
   static constexpr unsigned parts = part_value, vanishing = 0, properties = nonnegative_value | row_value;
   static constexpr int coefficients = 0;
   static constexpr auto summary = "Probabilities from logits.";
@@ -128,8 +133,7 @@ struct softmax : softmax_loss {
 /// (x - m) - log1p(R); at a single largest element that is -log1p(R).
 struct log_softmax : softmax_loss {
   static constexpr auto name = "log_softmax";
-  static constexpr argument args[] = {
-      row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes.")};
+  static constexpr argument args[] = {row_operands::logits};
   static constexpr unsigned parts = part_value, vanishing = 0, properties = row_value;
   static constexpr double masked = -UFL_INF;
   static constexpr int coefficients = 2;
@@ -154,13 +158,13 @@ struct log_softmax : softmax_loss {
 struct poly_loss_cross_entropy : softmax_loss {
   static constexpr auto name = "poly_loss_cross_entropy";
   static constexpr argument args[] = {
-      row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."),
-      row_target("labels", domain::unit, "Probabilities of the classes."),
+      row_operands::logits, row_target("labels", domain::unit, "Probabilities of the classes."),
       parameter("epsilon", domain::real, 2.0, "Weight of the polynomial term.")};
   static constexpr unsigned parts = standard_parts | part_bound,
                             vanishing = part_value | part_grad | part_hess, properties = 0;
   static constexpr bool mixed = true;
   static constexpr int coefficients = 6;
+  enum { weight, lower, strength, of_all, of_lower, bound };  // strength: epsilon; of: sums of y P
   static constexpr auto summary = "Softmax cross-entropy with a linear term: PolyLoss-1.";
   static constexpr auto formula =
       "softmax_cross_entropy(logits, labels) + epsilon * sum(labels * (1 - softmax(logits)))";
@@ -172,28 +176,31 @@ struct poly_loss_cross_entropy : softmax_loss {
       ">>> ul.poly_loss_cross_entropy([[2.0, 0.0, 0.0]], [[1.0, 0.0, 0.0]])\n"
       "array([0.66557268])";
   template <class D> static UFL_FN row_result<D, 6> finish(const softmax_row<D>& r, D eps) {
-    const D y = r.weight(), below = r.mixed / r.total();
-    return {r.cost + times_or_zero(y, r.log_total()) + eps * ((r.lower - below) + r.top * r.miss()),
-            {y, r.lower, eps, below + r.top / r.total(), below, y * r.curvature()}};
+    const D y = r.weight();
+    const D hit_below = r.mixed / r.total();                    // sum of y P over the lower elements
+    const D hit = hit_below + r.top / r.total();                // and over all, A
+    const D missed = (r.lower - hit_below) + r.top * r.miss();  // sum of y (1 - P)
+    const D value = r.cost + times_or_zero(y, r.log_total()) + eps * missed;
+    return {value, {y, r.lower, eps, hit, hit_below, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
-    const V away = select(e.top, e.y * e.q - c[4], e.y - c[3]), pull = c[2] * (e.p * away),
-            bend = pull * (e.q - e.p);
-    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y) - pull, c[0] * (e.p * e.q) - bend,
-            c[5] + max(neg(bend), V(0))};
+    const V away = select(e.top, e.y * e.q - c[of_lower], e.y - c[of_all]);  // y - A
+    const V pull = c[strength] * (e.p * away);
+    const V bend = pull * (e.q - e.p);
+    const V grad = weighted_slope(e, c[weight], c[lower]) - pull;
+    return {V(0), grad, c[weight] * (e.p * e.q) - bend, c[bound] + max(neg(bend), V(0))};
   }
 };
 
 /// The entropy of y and the cross-entropy cancel where P is near y: computed in double.
 struct softmax_kl_divergence : softmax_loss {
   static constexpr auto name = "softmax_kl_divergence";
-  static constexpr argument args[] = {
-      row_prediction("logits", domain::real, "Unnormalised log-probabilities of the classes."),
-      row_target("targets", domain::nonnegative, "Target probabilities.")};
+  static constexpr argument args[] = {row_operands::logits, row_operands::target_probabilities};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_value | part_grad | part_grad2, properties = convex;
   static constexpr bool entropy = true, in_double = true;
   static constexpr int coefficients = 5;
+  enum { weight, lower, largest, log_total, bound };
   static constexpr auto summary =
       "Kullback-Leibler divergence of the softmax of logits from target probabilities.";
   static constexpr auto formula = "sum(targets * (log(targets) - log_softmax(logits)))";
@@ -205,13 +212,16 @@ struct softmax_kl_divergence : softmax_loss {
       ">>> ul.softmax_kl_divergence([[0.0, 0.0]], [[0.25, 0.75]])\n"
       "array([0.13081204])";
   template <class D> static UFL_FN row_result<D, 5> finish(const softmax_row<D>& r) {
-    const D y = select(r.entropy == r.entropy, r.weight(), nan<D>()),
-            l = r.log_total();  // a negative target is NaN
-    return {r.entropy + (r.cost + times_or_zero(y, l)), {y, r.lower, r.max, l, y * r.curvature()}};
+    const D y = select(r.entropy == r.entropy, r.weight(), nan<D>());  // a negative target is NaN
+    const D log_total = r.log_total();
+    const D value = r.entropy + (r.cost + times_or_zero(y, log_total));
+    return {value, {y, r.lower, r.max, log_total, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
-    return {V(0), select(e.top, c[1] - c[0] * e.q, c[0] * e.p - e.y), c[0] * (e.p * e.q), c[4],
-            select(e.y == V(0), neg(inf<V>()), ((log(e.y) + (c[2] - e.x)) + c[3]) + V(1))};
+    const V log_ratio = (log(e.y) + (c[largest] - e.x)) + c[log_total];  // log(y/P)
+    const V target_slope = select(e.y == V(0), neg(inf<V>()), log_ratio + V(1));
+    const V hess = c[weight] * (e.p * e.q);
+    return {V(0), weighted_slope(e, c[weight], c[lower]), hess, c[bound], target_slope};
   }
 };
 
