@@ -33,6 +33,12 @@ def poly(x, y, eps):
     return cross_entropy(x, y) + eps * total(b * (1 - exp(a)) for a, b in zip(log_softmax(x), y, strict=True))
 
 
+def focal(x, label, gamma):
+    logs = log_softmax(x)
+    others = total(exp(a) for j, a in enumerate(logs) if j != label)
+    return -(others ** int(gamma.v) if gamma.v == int(gamma.v) else others**gamma) * logs[label]
+
+
 def floored(x, floor):
     return x if x >= floor else jet(floor)
 
@@ -85,6 +91,7 @@ ROW_REFERENCE = {
     "softmax_cross_entropy_with_integer_labels": lambda x, label, s: (
         logsumexp(x) - (1 - s) * x[label] - s * total(x) / len(x)
     ),
+    "softmax_focal_loss": focal,
     "poly_loss_cross_entropy": poly,
     "softmax_kl_divergence": lambda x, y: total(xlogy(b, b) for b in y) + cross_entropy(x, y),
     "kl_divergence": lambda x, y: total(xlogy(b, b) - b * a for a, b in zip(x, y, strict=True)),

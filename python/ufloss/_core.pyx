@@ -1,8 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
 """The registry of the C++ core as numpy.ufunc objects.
 
-Each record of the chosen instruction set becomes one ufunc with loops for float16, float32 and float64 and one promoter; everything else
-about a ufunc comes from NumPy.
+Each record of the chosen instruction set becomes one ufunc with loops for float16, float32 and float64 and
+one promoter; everything else about a ufunc comes from NumPy.
 """
 import os
 
@@ -12,111 +12,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF, PyObject
 from libc.stdint cimport PTRDIFF_MAX
 
-cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
-    enum class role(char):
-        pass
-    enum class domain(int):
-        pass
-    enum class loss_kind(int):
-        pass
-    const char *name_of(loss_kind)
-    ctypedef struct argument:
-        const char *name
-        role kind
-        domain place "in"
-        double fallback
-        const char *doc
-        const char *dims
-    ctypedef struct loss_info:
-        const char *name
-        loss_kind kind
-        const argument *args
-        int nargs
-        unsigned parts, vanishing, properties, checked
-        const char *exponent
-        const char *summary
-        const char *formula
-        const char *notes
-        const char *source
-        const char *example
-    ctypedef struct loss_record:
-        const loss_info *info
-        const char *attribute
-        int nin, nout
-        unsigned parts
-        void *loops[4]
-        const char *signature
-        bint masked
-        const char *roles
-    ctypedef struct line:
-        int inputs
-        char *args[8]
-        ptrdiff_t steps[8]
-        ptrdiff_t n, segment
-        const char *weights
-        ptrdiff_t weight_step
-        char *grad
-        ptrdiff_t grad_step
-        double divisor
-        ptrdiff_t done
-    ctypedef struct kernel_table:
-        const char *isa
-        const loss_record *records
-        int size
-
-cdef extern from "dispatch.hpp" namespace "ufloss::dispatch" nogil:
-    int count()
-    int units()
-    const kernel_table &table(int, int)
-    const char *isa_name "ufloss::dispatch::name"(int)
-    bint supported(int)
-    int best()
-    ptrdiff_t c_past_cache_from "ufloss::dispatch::past_cache_from"()
-
-cdef extern from *:
-    """
-    #include <numpy/arrayobject.h>
-    #include <numpy/dtype_api.h>
-    #include "_vectorcall.hpp"
-    #include "_host.hpp"
-    #include "_lengths.hpp"
-    """
-    ctypedef struct DTypeMeta "PyArray_DTypeMeta"
-    ctypedef int Flags "NPY_ARRAYMETHOD_FLAGS"
-    ctypedef int Casting "NPY_CASTING"
-    ctypedef struct PyType_Slot:
-        int slot
-        void *pfunc
-    ctypedef struct Spec "PyArrayMethod_Spec":
-        const char *name
-        int nin, nout
-        Casting casting
-        Flags flags
-        DTypeMeta **dtypes
-        PyType_Slot *slots
-    enum: NPY_METH_strided_loop, NPY_METH_NO_FLOATINGPOINT_ERRORS, NPY_METH_REQUIRES_PYAPI, NPY_NO_CASTING, PyUFunc_None
-    enum: NPY_HALF, NPY_FLOAT, NPY_DOUBLE, NPY_INT64, NPY_BOOL
-    object PyUFunc_FromFuncAndDataAndSignature(void *, void *, const char *, int, int, int, int, const char *, const char *, int, const char *)
-    int PyUFunc_AddLoopFromSpec(object, Spec *) except -1
-    int PyUFunc_AddPromoter(object, object, object) except -1
-    object descr "(PyObject*)PyArray_DescrFromType"(int)
-    PyObject *PY_INT "(PyObject*)&PyArray_PyLongDType"
-    PyObject *PY_FLOAT "(PyObject*)&PyArray_PyFloatDType"
-    char *start "ufloss::python::start"(object)
-    void run_line "ufloss::python::run_line"(const loss_record *, const loss_record *, int, line *, double *, double *) nogil
-    object common_dtype "(PyObject*)PyArray_CommonDType"(DTypeMeta *, DTypeMeta *)
-    int _import_array() except -1
-    int _import_umath() except -1
-    const char *UFLOSS_VERSION
-    void install "ufloss::python::install"(object, object, object, object, object, object, object, object)
-    void show_types "ufloss::python::show_types"(object, const char *, int)
-    void prepare_rows "ufloss::python::prepare_rows"(object)
-    void attach "ufloss::python::attach"(object, const loss_record *)
-    void *loop_of "ufloss::python::loop_of"(int)
-    void derive_dimension "ufloss::python::derive_dimension"(object, int)
-    void install_explanation "ufloss::python::install_explanation"(object, object)
-    void install_lengths "ufloss::python::install_lengths"(object, object, object)
-    object bind_arguments "ufloss::python::bind_arguments"(str, tuple, tuple, tuple, dict)
+include "_declarations.pxi"
 
 _import_array()
 _import_umath()
@@ -127,63 +23,90 @@ cdef object F64 = type(descr(NPY_DOUBLE))
 cdef object I64 = type(descr(NPY_INT64))
 cdef object BOOL = type(descr(NPY_BOOL))
 cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
-cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64, "H": REAL[0], "S": REAL[1]}      # roles whose type the others do not change
+# Roles whose type the others do not change.
+cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64, "H": REAL[0], "S": REAL[1]}
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
 cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
-cdef dict ROLES = {}           # id of a ufunc, which lives for ever -> role of each operand; an output has the role of a prediction
-cdef set MIXED = set()         # ids of ufuncs that have float16_to_float32_loop
+# Of the id of a ufunc, which lives for ever: the role of each operand; an output has that of a prediction.
+cdef dict ROLES = {}
+cdef set WIDENING = set()      # ids of ufuncs that have float16_to_float32_loop
 cdef list KEPT = []            # NumPy keeps pointers to names and docstrings
 
 
 cdef str describe(object dtype):
     """How a user writes that type."""
     try:
-        return np.dtype(dtype.type).name if dtype.type not in (np.str_, np.bytes_, np.void) else dtype.type.__name__
+        named = dtype.type not in (np.str_, np.bytes_, np.void)
+        return np.dtype(dtype.type).name if named else dtype.type.__name__
     except Exception:
         return dtype.__name__
+
+
+cdef int refuse_type(object ufunc, str role, object dtype) except -1:
+    """Raise where an operand of that role cannot have that type."""
+    name = ufunc.__name__
+    if role in "IN" and (dtype is BOOL or (dtype not in INTEGRAL and dtype is not WEAK[0])):
+        what = "labels" if role == "I" else "lengths and blank"
+        raise TypeError(f"{name}: {what} must be integers, not {describe(dtype)}")
+    if role == "B" and dtype is not BOOL:
+        raise TypeError(f"{name}: where must be bool, not {describe(dtype)}")
+    if dtype not in REAL and dtype not in INTEGRAL and dtype not in WEAK:
+        raise TypeError(
+            f"{name} does not take {describe(dtype)}: it computes in float16, float32 and float64")
+    return 0
 
 
 cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **new) except -1 with gil:
     """Choose the loop's type; NumPy calls this once for each new combination of types.
 
-    Predictions choose it, and targets where they are floating; integer predictions count as float64.  Parameters and integer targets
-    never widen it.  A type given by dtype= or signature= decides alone.
+    Predictions choose it, and targets where they are floating; integer predictions count as float64.
+    Parameters and integer targets never widen it.  A type given by dtype= or signature= decides alone.
     """
     cdef str roles = ROLES[id(ufunc)]
-    cdef object real = None, dtype
+    cdef object real = None, given = None, dtype
     cdef int i
-    cdef object given = None
     for i in range(len(roles)):
         if fixed[i] is not NULL and roles[i] in "FT":
             real = <object><PyObject *>fixed[i]
     if real is not None and real not in REAL:
-        raise TypeError(f"{ufunc.__name__} has no loop for {describe(real)}: it computes in float16, float32 and float64")
+        raise TypeError(
+            f"{ufunc.__name__} has no loop for {describe(real)}: it computes in float16, float32 and float64")
+    for i in range(ufunc.nin):
+        refuse_type(ufunc, roles[i], <object><PyObject *>ops[i])
     for i in range(ufunc.nin):
         dtype = <object><PyObject *>ops[i]
-        if roles[i] in "IN" and (dtype is BOOL or dtype not in INTEGRAL and dtype is not WEAK[0]):
-            raise TypeError(f"{ufunc.__name__}: {'labels' if roles[i] == 'I' else 'lengths and blank'} must be integers, not {describe(dtype)}")
-        if roles[i] == "B" and dtype is not BOOL:
-            raise TypeError(f"{ufunc.__name__}: where must be bool, not {describe(dtype)}")
-        if dtype not in REAL and dtype not in INTEGRAL and dtype not in WEAK:
-            raise TypeError(f"{ufunc.__name__} does not take {describe(dtype)}: it computes in float16, float32 and float64")
-    for i in range(ufunc.nin):
-        dtype = <object><PyObject *>ops[i]
-        if roles[i] in "PWINBDSH" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
+        if roles[i] not in "FT" or dtype in WEAK or (roles[i] == "T" and dtype in INTEGRAL):
             continue
         if dtype in INTEGRAL:
             dtype = F64
-        given = dtype if given is None else common_dtype(<DTypeMeta *><PyObject *>given, <DTypeMeta *><PyObject *>dtype)
+        if given is not None:
+            dtype = common_dtype(<DTypeMeta *><PyObject *>given, <DTypeMeta *><PyObject *>dtype)
+        given = dtype
     if real is None:
         real = F64 if given is None else given
     # float16 rows with results in float32: a loop of its own, so that the rows are not copied
-    cdef bint mixed = id(ufunc) in MIXED and given is REAL[0] and real is REAL[1]
+    cdef bint widens = id(ufunc) in WIDENING and given is REAL[0] and real is REAL[1]
     for i in range(len(roles)):
-        dtype = OWN_TYPE[roles[i]] if roles[i] in OWN_TYPE else <object><PyObject *>fixed[i] if fixed[i] is not NULL else real
-        if mixed and fixed[i] is NULL and i < ufunc.nin and roles[i] in "FTW":
+        if roles[i] in OWN_TYPE:
+            dtype = OWN_TYPE[roles[i]]
+        elif fixed[i] is not NULL:
+            dtype = <object><PyObject *>fixed[i]
+        elif widens and i < ufunc.nin and roles[i] in "FTW":
             dtype = REAL[0]
+        else:
+            dtype = real
         Py_INCREF(dtype)
         new[i] = <DTypeMeta *><PyObject *>dtype
     return 0
+
+
+cdef object type_in_loop(int loop, str role, bint is_input):
+    """The type of an operand of that role in one of the loops of a record."""
+    if role in OWN_TYPE:
+        return OWN_TYPE[role]
+    if loop == float16_to_float32_loop:
+        return REAL[0] if is_input and role in "FTW" else REAL[1]
+    return REAL[loop]
 
 
 cdef object make(const loss_record *r, str name, str doc):
@@ -194,7 +117,8 @@ cdef object make(const loss_record *r, str name, str doc):
     cdef int i, k, n = r.nin + r.nout
     cdef bytes c_name = name.encode(), c_doc = doc.encode(), types = b""
     KEPT.append((c_name, c_doc))
-    ufunc = PyUFunc_FromFuncAndDataAndSignature(NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0, r.signature)
+    ufunc = PyUFunc_FromFuncAndDataAndSignature(
+        NULL, NULL, NULL, 0, r.nin, r.nout, PyUFunc_None, c_name, c_doc, 0, r.signature)
     cdef str roles = r.roles.decode()
     attach(ufunc, r)
     spec.name = c_name
@@ -210,13 +134,13 @@ cdef object make(const loss_record *r, str name, str doc):
     slots[0].slot = NPY_METH_strided_loop
     slots[1].slot = 0
     slots[1].pfunc = NULL
-    for k in range(4):
+    for k in range(loop_types):
         if <size_t>r.loops[k] == 0:
             continue
         for i in range(n):
-            dtypes[i] = <DTypeMeta *><PyObject *>(OWN_TYPE[roles[i]] if roles[i] in OWN_TYPE else REAL[k] if k < 3 else REAL[0] if i < r.nin and roles[i] in "FTW" else REAL[1])
-        if k == 3:
-            MIXED.add(id(ufunc))
+            dtypes[i] = <DTypeMeta *><PyObject *>type_in_loop(k, roles[i], i < r.nin)
+        if k == float16_to_float32_loop:
+            WIDENING.add(id(ufunc))
         slots[0].pfunc = loop_of(k)
         PyUFunc_AddLoopFromSpec(ufunc, &spec)
         types += bytes([np.dtype((<object><PyObject *>dtypes[i]).type).num for i in range(n)])
@@ -230,8 +154,13 @@ cdef object make(const loss_record *r, str name, str doc):
 
 
 cdef dict ROLE_NAMES = {"F": "prediction", "T": "target", "P": "parameter", "I": "label", "N": "length"}
-cdef list DOMAINS = ["real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power", "tweedie_target", "label"]
-cdef dict PARTS = {1: "value", 2: "grad", 16: "grad2", 32: "grad3", 4: "hess", 8: "hess_bound"}      # in the order of the outputs
+cdef list DOMAINS = [
+    "real", "unit", "optional_unit", "nonnegative", "positive", "sign", "truth", "tweedie_power",
+    "tweedie_target", "label"]
+# In the order of the outputs.
+cdef dict PARTS = {
+    part_value: "value", part_grad: "grad", part_grad2: "grad2", part_grad3: "grad3", part_hess: "hess",
+    part_bound: "hess_bound"}
 
 
 cdef tuple part_names(unsigned parts):
@@ -246,25 +175,28 @@ cdef const loss_record *record_at(int which, tuple place):
 cdef dict describe_argument(const loss_info *info, int k):
     cdef const argument *a = &info.args[k]
     return dict(
-        name=a.name.decode(), role=ROLE_NAMES[chr(<char>a.kind)], domain=DOMAINS[<int>a.place], doc=a.doc.decode(),
-        default=None if a.fallback != a.fallback else a.fallback, dims=a.dims.decode(), along=bool(a.dims[0]),
-        checked=bool(info.checked >> k & 1))
+        name=a.name.decode(), role=ROLE_NAMES[chr(<char>a.kind)], domain=DOMAINS[<int>a.place],
+        doc=a.doc.decode(), default=None if a.fallback != a.fallback else a.fallback,
+        dims=a.dims.decode(), along=bool(a.dims[0]), checked=bool(info.checked >> k & 1))
 
 
 cdef dict describe_loss(const loss_info *info):
     """What is known of a loss without its ufuncs."""
     cdef int k
     return dict(
-        name=info.name.decode(), kind=name_of(info.kind).decode(), summary=info.summary.decode(), formula=info.formula.decode(),
-        notes=info.notes.decode(), source=info.source.decode(), example=info.example.decode(), exponent=info.exponent.decode(),
-        parts=part_names(info.parts), vanishing=part_names(info.vanishing), convex=bool(info.properties & 1),
-        nonnegative=bool(info.properties & 2), row_value=bool(info.properties & 8),
+        name=info.name.decode(), kind=name_of(info.kind).decode(), exponent=info.exponent.decode(),
+        summary=info.summary.decode(), formula=info.formula.decode(), notes=info.notes.decode(),
+        source=info.source.decode(), example=info.example.decode(),
+        parts=part_names(info.parts), vanishing=part_names(info.vanishing),
+        convex=bool(info.properties & convex), nonnegative=bool(info.properties & nonnegative_value),
+        row_value=bool(info.properties & row_value),
         args=[describe_argument(info, k) for k in range(info.nargs)], outputs={}, masked={})
 
 
 def read_registry(int which):
-    """The losses of one instruction set, kind by kind: dicts, with their ufuncs under "outputs" and "masked", attribute -> (place of the
-    record, parts)."""
+    """The losses of one instruction set, kind by kind: dicts, with their ufuncs under "outputs" and "masked":
+    attribute -> (place of the record, parts).
+    """
     cdef const loss_record *r
     cdef int unit, row
     losses = {}
@@ -274,9 +206,9 @@ def read_registry(int which):
             loss = losses.get(r.info.name)
             if loss is None:
                 loss = losses[r.info.name] = describe_loss(r.info)
-            loss["masked" if r.masked else "outputs"][r.attribute.decode()] = ((unit, row), part_names(r.parts))
-    kinds = [name_of(<loss_kind>k).decode() for k in range(5)]
-    return sorted(losses.values(), key=lambda loss: kinds.index(loss["kind"]))
+            ufuncs = loss["masked" if r.masked else "outputs"]
+            ufuncs[r.attribute.decode()] = ((unit, row), part_names(r.parts))
+    return list(losses.values())
 
 
 def make_helper(int which, dict helper):
@@ -288,17 +220,24 @@ def make_helper(int which, dict helper):
 cdef tuple typed(tuple defaults, str code):
     """Those defaults as 0-d arrays."""
     # Over immutable bytes nobody can make them writeable again: they are shared by all calls.
-    return tuple([d if d is ... or d is None else np.frombuffer(np.array(d, code).tobytes(), code).reshape(()) for d in defaults])
+    def fixed(d):
+        return d if d is ... or d is None else np.frombuffer(np.array(d, code).tobytes(), code).reshape(())
+    return tuple([fixed(d) for d in defaults])
 
 
-def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain=None, masked=None):
-    """The ufunc of one record, with named arguments (Ellipsis among the defaults: required; None: left to `slow`).
+def make_ufunc(
+        int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain=None,
+        masked=None):
+    """The ufunc of one record, with named arguments (Ellipsis among the defaults: required; None: left to
+    `slow`).
 
-    `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what NumPy's gufuncs do not have, unless
-    `masked`, the twin with a mask as its last input, can be called at once.
+    `slow`, unless it is None, is called with the ufunc and its arguments where a keyword asks for what
+    NumPy's gufuncs do not have, unless `masked`, the twin with a mask as its last input, can be called at
+    once.
     """
     ufunc = make(record_at(which, record), name, doc)
-    install(ufunc, names, defaults, typed(defaults, "e"), typed(defaults, "f"), typed(defaults, "d"), slow, masked)
+    of_types = [typed(defaults, code) for code in "efd"]
+    install(ufunc, names, defaults, of_types[0], of_types[1], of_types[2], slow, masked)
     if explain is not None:
         install_explanation(ufunc, explain)
     return ufunc
@@ -307,8 +246,8 @@ def make_ufunc(int which, tuple record, str name, str doc, tuple names, tuple de
 def bind(str name, tuple names, tuple defaults, tuple args, dict kwargs):
     """The inputs of a call in order, None for those not given, and what was given by position after them.
 
-    Names of inputs are taken out of `kwargs`; a default of Ellipsis: the input is required.  `name` is that of the function, for the
-    TypeError where an input is missing, given twice, or None and required.
+    Names of inputs are taken out of `kwargs`; a default of Ellipsis: the input is required.  `name` is that
+    of the function, for the TypeError where an input is missing, given twice, or None and required.
     """
     return bind_arguments(name, names, defaults, args, kwargs)
 
@@ -318,13 +257,15 @@ def make_masked(int which, tuple record, str name):
     return make(record_at(which, record), name, "")
 
 
-def add_line(int which, tuple adder, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
+def add_line(
+        int which, tuple adder, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin,
+        ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
     """A loss added up along a line from an element on, to a sum and that of the weights; and where it ended.
 
     That is n, or the begin of a segment whose sum is not finite in float32 and may be in float64.
 
-    Operands are those of the loss, of the loop's type, then float64 weights and the gradient, each an array or None; each step is the
-    distance of two elements in bytes.
+    Operands are those of the loss, of the loop's type, then float64 weights and the gradient, each an array
+    or None; each step is the distance of two elements in bytes.
     """
     cdef line l
     cdef int i
@@ -348,8 +289,12 @@ def add_line(int which, tuple adder, tuple record, int loop_type, list operands,
     return total, weight, begin + l.done
 
 
-def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, measure, int states):
-    """The ufunc of one record of CTC; `states`: 1 or 2 where its last dimension is so many times the labels plus 1."""
+def make_ctc(
+        int which, tuple record, str name, str doc, tuple names, tuple defaults, slow, explain, measure,
+        int states):
+    """The ufunc of one record of CTC; `states`: 1 or 2 where its last dimension is so many times the labels
+    plus 1.
+    """
     ufunc = make(record_at(which, record), name, doc)
     if states:
         derive_dimension(ufunc, states)
@@ -361,7 +306,8 @@ def make_ctc(int which, tuple record, str name, str doc, tuple names, tuple defa
 
 def isa_names():
     """Instruction sets built in, lowest first, and whether this processor runs them."""
-    return {isa_name(i).decode().removeprefix("isa_").replace("x86_64_", "x86-64-"): supported(i) for i in range(count())}
+    names = [isa_name(i).decode().removeprefix("isa_").replace("x86_64_", "x86-64-") for i in range(count())]
+    return {name: supported(i) for i, name in enumerate(names)}
 
 
 def past_cache_from():
@@ -370,14 +316,20 @@ def past_cache_from():
 
 
 def index_of_isa(str wanted, dict names, int usual):
-    """Index of the instruction set to use among isa_names(): the one that is wanted, or the usual one, which is negative if there is none."""
+    """Index of the instruction set to use among isa_names(): the one that is wanted, or the usual one, which
+    is negative if there is none.
+    """
     if wanted and not names.get(wanted):
         usable = ", ".join(name for name, runs in names.items() if runs) or "there is none"
-        raise ImportError(f"UFLOSS_ISA={wanted!r} is not an instruction set that this build has and this processor runs ({usable})")
+        raise ImportError(
+            f"UFLOSS_ISA={wanted!r} is not an instruction set that this build has and this processor runs "
+            f"({usable})")
     if wanted:
         return list(names).index(wanted)
     if usual < 0:
-        raise ImportError(f"ufloss is built for {' and '.join(names)}, and this processor lacks what that needs: install a build for this processor")
+        raise ImportError(
+            f"ufloss is built for {' and '.join(names)}, and this processor lacks what that needs: "
+            "install a build for this processor")
     return usual
 
 

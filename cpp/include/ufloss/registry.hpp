@@ -25,8 +25,11 @@ using binary_losses = loss_list<
     struct logistic_loss,
     struct sigmoid_binary_cross_entropy,
     struct binary_cross_entropy,
-    struct sigmoid_focal_loss,
     struct sparsemax_loss>;
+
+using focal_losses = loss_list<
+    struct sigmoid_focal_loss,
+    struct softmax_focal_loss>;
 
 using deviance_losses = loss_list<
     struct poisson_nll_loss,

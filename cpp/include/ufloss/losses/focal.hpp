@@ -1,5 +1,6 @@
-// The focal loss: binary cross-entropy with less weight for what is classified well.
+// Focal losses: cross-entropy with less weight for what is classified well.
 #pragma once
+#include "ufloss/kinds/row/loss.hpp"
 #include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
@@ -180,6 +181,53 @@ struct sigmoid_focal_loss {
     const D bound = ce2 + max(mixed, D(0)) + times_or_zero(max(bend, D(0)) + max(w2, D(0)), g_ce);
     return {scale_by(scale * ce, power.n), scale_by(scale * grad, power.n),
             scale_by(scale * hess, power.n) * down, scale_by(scale * bound, power.n) * down};
+  }
+};
+
+/// With p the label's probability, q = 1 - p and l = -log p:
+///   value = q^gamma l,
+///   grad  = c P, and at the label -c q, where c = q^gamma (1 + gamma p l/q).
+/// l/q is 1 at q = 0, so c has no pole where gamma < 1.  What is left of a confident label's q is R/(1 + R),
+/// so nothing cancels; all of it comes once a row, in double.
+struct softmax_focal_loss : softmax_loss {
+  static constexpr auto name = "softmax_focal_loss";
+  static constexpr argument args[] = {
+      row_operands::logits, row_operands::true_class,
+      parameter("gamma", domain::nonnegative, 2.0, "Exponent that takes weight from well-classified rows.")};
+  static constexpr unsigned parts = part_value | part_grad, vanishing = 0, properties = nonnegative_value;
+  static constexpr bool labelled = true;
+  static constexpr unsigned at_label = part_grad;
+  static constexpr int coefficients = 1;
+  static constexpr auto exponent = "gamma";
+  static constexpr auto summary =
+      "Focal loss of an integer label: softmax cross-entropy, less of confident rows.";
+  static constexpr auto formula = "-(1 - p)**gamma * log(p),  p = softmax(logits)[labels]";
+  static constexpr auto notes =
+      "gamma = 0 is `softmax_cross_entropy_with_integer_labels`; of two classes, whose logits are 0 and x, "
+      "the loss "
+      "is `sigmoid_focal_loss` of x. Where the label's class cannot be, its logit -inf, the loss is inf.";
+  static constexpr auto source = "Lin et al., Focal loss for dense object detection, 2017, for many classes.";
+  static constexpr auto example =
+      ">>> ul.softmax_focal_loss([[5.0, 0.0, 0.0], [1.0, 2.0, 3.0]], [0, 0]).round(6)\n"
+      "array([2.000000e-06, 1.992853e+00])";
+  template <class D> static UFL_FN row_result<D, 1> finish(const softmax_row<D>& r, D gamma) {
+    const D behind = r.max - r.label;
+    const D p = exp_nonpositive(neg(behind)) / r.total();
+    const auto is_single_largest = (r.ties == D(1)) & (behind == D(0));
+    const D q = select(is_single_largest, r.miss(), D(1) - p);
+    const D l = behind + r.log_total();
+
+    const D power = focus(q, gamma);
+    const D ratio = select(q == D(0), D(1), l / q);
+    const D c = power * (D(1) + gamma * times_or_zero(p, ratio));
+    return {times_or_zero(power, l), {c}, neg(c * q)};
+  }
+  template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
+    return {V(0), c[0] * e.p};
+  }
+  /// q^gamma
+  template <class D> static UFL_FN D focus(D q, D gamma) {
+    return ufloss::in_double([](auto a, auto b) UFL_INLINE { return value(pow_parts(a, b)); }, q, gamma);
   }
 };
 
