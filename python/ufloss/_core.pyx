@@ -79,9 +79,10 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
             continue
         if dtype in INTEGRAL:
             dtype = F64
-        if given is not None:
-            dtype = common_dtype(<DTypeMeta *><PyObject *>given, <DTypeMeta *><PyObject *>dtype)
-        given = dtype
+        if given is None:
+            given = dtype
+        else:
+            given = common_dtype(<DTypeMeta *><PyObject *>given, <DTypeMeta *><PyObject *>dtype)
     if real is None:
         real = F64 if given is None else given
     # float16 rows with results in float32: a loop of its own, so that the rows are not copied
@@ -138,7 +139,8 @@ cdef object make(const loss_record *r, str name, str doc):
         if <size_t>r.loops[k] == 0:
             continue
         for i in range(n):
-            dtypes[i] = <DTypeMeta *><PyObject *>type_in_loop(k, roles[i], i < r.nin)
+            dtype = type_in_loop(k, roles[i], i < r.nin)
+            dtypes[i] = <DTypeMeta *><PyObject *>dtype      # NumPy's types live for ever
         if k == float16_to_float32_loop:
             WIDENING.add(id(ufunc))
         slots[0].pfunc = loop_of(k)
