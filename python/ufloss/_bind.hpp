@@ -86,7 +86,7 @@ struct binding {
 
   /// Says which required inputs are missing, as Python words it: 'a', 'a' and 'b', 'a', 'b', and 'c'.
   void refuse_missing(const parameters& p) const {
-    Py_ssize_t at[most], n = 0;
+    Py_ssize_t at[most] = {}, n = 0;
     for (Py_ssize_t i = 0; i < p.count; ++i)
       if (!values[i] && p.is_required(i)) at[n++] = i;
     PyObject* text = PyUnicode_FromFormat("%R", p.name(at[0]));

@@ -38,9 +38,7 @@ def signature(loss):
 def make_loss(loss):
     """The ufunc of a loss; its derivatives, ufuncs too, are its attributes."""
     names = tuple(a["name"] for a in loss["args"])
-    defaults = tuple(
-        ... if a["default"] is None else None if a["along"] else a["default"] for a in loss["args"]
-    )
+    defaults = tuple(... if a["default"] is None else a["default"] for a in loss["args"])
     shown = signature(loss)
     value = None
     for attribute, (record, parts) in loss["outputs"].items():

@@ -87,6 +87,15 @@ inline PyObject* view_without_axis(PyArrayObject* a, int at) {
   return view(a, PyArray_NDIM(a) - 1, lengths, steps);
 }
 
+/// A number along rows of that length, whose axis an operand counts as others do.
+inline PyObject* view_along(PyArrayObject* number, long axis, npy_intp length) {
+  npy_intp lengths[NPY_MAXDIMS], steps[NPY_MAXDIMS] = {};
+  const int ndim = int(axis < 0 ? -axis : axis + 1);
+  for (int i = 0; i < ndim; ++i) lengths[i] = 1;
+  lengths[axis < 0 ? 0 : axis] = length;
+  return view(number, ndim, lengths, steps);
+}
+
 /// One call of a loss over rows or over a batch that has a twin with a mask.
 class row_call {
  public:
@@ -175,15 +184,28 @@ class row_call {
   bool read_inputs(const binding& b) {
     PyObject* const defaults = defaults_for(front_, b, ufunc_->nin);
     for (int i = 0; i < ufunc_->nin; ++i) {
-      PyObject* const x = b.values[i] ? b.values[i] : PyTuple_GetItem(defaults, i);
-      if (!b.values[i] && PyFloat_CheckExact(x)) {
-        inputs_[i] = x;
+      if (!b.values[i]) {
+        inputs_[i] = default_of(i, PyTuple_GetItem(defaults, i));
+        if (!inputs_[i]) return false;
         continue;
       }
-      inputs_[i] = as_plain_array(x, made_);
+      inputs_[i] = as_plain_array(b.values[i], made_);
       if (!inputs_[i] || PyArray_NDIM(as_array(inputs_[i])) < ufunc_->core_num_dims[i]) return false;
     }
     return true;
+  }
+
+  /// Null: the argument is required, or only Python can bring its default into shape.  One along the rows has
+  /// the type of the first operand.
+  PyObject* default_of(int i, PyObject* value) {
+    if (value == Py_Ellipsis || value == Py_None || !lies_along(0)) return nullptr;
+    if (!lies_along(i)) return value;
+    PyArrayObject* const first = as_array(inputs_[0]);
+    const int at = axis_of(axis_, PyArray_NDIM(first));
+    const int type = PyArray_TYPE(first);
+    PyObject* const typed = front_.typed[type == NPY_HALF ? 0 : type == NPY_FLOAT ? 1 : 2];
+    if (at < 0) return nullptr;
+    return made_.hold(view_along(as_array(PyTuple_GetItem(typed, i)), axis_, PyArray_DIM(first, at)));
   }
 
   bool lay_mask() {

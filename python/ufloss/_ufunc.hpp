@@ -23,7 +23,8 @@ struct front {
   // What a call goes to that asks for more than NumPy's gufuncs have (a tuple of axes, where, keepdims) and
   // cannot be served here; null: never.
   PyObject* slow = nullptr;
-  PyObject* masked = nullptr;   // the ufunc with a mask as its last input; null: there is none
+  PyObject* masked = nullptr;     // the ufunc with a mask as its last input; null: there is none
+  Py_ssize_t along_default = -1;  // the input with a default along the rows; -1: there is none
   PyObject* explain = nullptr;  // asked after a ValueError whether it knows more; null: nobody is
 };
 
@@ -44,6 +45,15 @@ inline void attach(PyObject* ufunc, const loss_record* record) {
 inline parameters parameters_of(PyObject* ufunc) {
   const front& f = front_of(ufunc);
   return {as_ufunc(ufunc)->name, f.names, f.defaults, as_ufunc(ufunc)->nin};
+}
+
+/// The input that lies along the rows and has a default, which takes the shape of rows in each call; -1: none
+/// does.
+inline Py_ssize_t find_along_default(PyObject* ufunc, PyObject* defaults) {
+  const PyUFuncObject* const u = as_ufunc(ufunc);
+  for (Py_ssize_t i = 0; u->core_num_dim_ix == 1 && i < u->nin; ++i)
+    if (u->core_num_dims[i] > 0 && PyTuple_GetItem(defaults, i) != Py_Ellipsis) return i;
+  return -1;
 }
 
 /// The type that the inputs choose for the loop, where all that are given are plain arrays: predictions do,

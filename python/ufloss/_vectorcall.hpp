@@ -86,7 +86,9 @@ inline bool refuse_masked_where(PyObject* self, const binding& b) {
 inline PyObject* call_bound(PyObject* self, binding& b, const arguments& given) {
   const front& f = front_of(self);
   const Py_ssize_t inputs = as_ufunc(self)->nin;
-  if (f.slow && asks_for_more(b)) return call_special(self, b, given);
+  const bool lacks_rows = f.along_default >= 0 && !b.values[f.along_default];
+  if (f.slow && (asks_for_more(b) || (lacks_rows && !b.lacks_required(parameters_of(self)))))
+    return call_special(self, b, given);
   if (!refuse_masked_where(self, b)) return nullptr;
   PyObject* defaults = nullptr;
   for (Py_ssize_t i = given.n; i < inputs; ++i) {
@@ -152,6 +154,7 @@ inline void install(PyObject* ufunc, PyObject* names, PyObject* defaults, PyObje
   f.typed[2] = f64;
   f.slow = slow == Py_None ? nullptr : slow;
   f.masked = masked == Py_None ? nullptr : masked;
+  f.along_default = find_along_default(ufunc, defaults);
   numpy_call = reinterpret_cast<vectorcall>(as_ufunc(ufunc)->vectorcall);
   set_call(ufunc, call);
 }
