@@ -35,7 +35,7 @@ inline npy_intp length_from_end(PyObject* a, int from_end) {
 
 /// A call in which each of the five inputs has a value.
 class call_with_lengths {
-  enum : Py_ssize_t { logits, labels, logit_length, label_length, blank, inputs };
+  enum : Py_ssize_t { logits, labels, logit_length, label_length, blank };
 
   PyObject* self_;
   binding bound_;

@@ -30,7 +30,7 @@ class references {
 
 /// A number of NumPy's own types; those derived from them may handle ufuncs themselves.
 inline bool is_numpy_number(PyObject* o) {
-  if (!PyArray_CheckScalar(o)) return false;
+  if (!PyArray_IsScalar(o, Generic)) return false;
   PyArray_Descr* const type = PyArray_DescrFromScalar(o);
   const bool own = type && type->typeobj == Py_TYPE(o);
   Py_XDECREF(reinterpret_cast<PyObject*>(type));
@@ -107,7 +107,7 @@ class row_call {
     if (mask_ && !lay_mask()) return nullptr;
     if (keeps_axis_ && !lay_outputs()) return nullptr;
     PyObject* const result = invoke();
-    return result && keeps_axis_ ? put_back_axis(result) : result;
+    return result && keeps_axis_ ? put_back_axis(made_.hold(result)) : result;
   }
 
  private:
@@ -202,9 +202,9 @@ class row_call {
     if (!lies_along(i)) return value;
     PyArrayObject* const first = as_array(inputs_[0]);
     const int at = axis_of(axis_, PyArray_NDIM(first));
+    if (at < 0) return nullptr;
     const int type = PyArray_TYPE(first);
     PyObject* const typed = front_.typed[type == NPY_HALF ? 0 : type == NPY_FLOAT ? 1 : 2];
-    if (at < 0) return nullptr;
     return made_.hold(view_along(as_array(PyTuple_GetItem(typed, i)), axis_, PyArray_DIM(first, at)));
   }
 
@@ -275,39 +275,31 @@ class row_call {
     return numpy_call(mask_ ? front_.masked : self_, values, size_t(n), names);
   }
 
-  /// Takes the reference to the results.
   PyObject* put_back_axis(PyObject* results) {
-    if (ufunc_->nout == 1) return put_back_axis(results, 0);
+    if (ufunc_->nout == 1) return shape(results, 0);
     PyObject* const all = PyTuple_New(ufunc_->nout);
     for (int i = 0; all && i < ufunc_->nout; ++i) {
-      PyObject* const result = PyTuple_GetItem(results, i);
-      Py_INCREF(result);
-      PyObject* const shaped = put_back_axis(result, i);
+      PyObject* const shaped = shape(PyTuple_GetItem(results, i), i);
       if (!shaped) {
         Py_DECREF(all);
-        Py_DECREF(results);
         return nullptr;
       }
       PyTuple_SetItem(all, i, shaped);
     }
-    Py_DECREF(results);
     return all;
   }
 
-  /// Takes the reference to one result.
-  PyObject* put_back_axis(PyObject* result, int i) {
-    if (lies_along(ufunc_->nin + i)) return result;
-    PyObject* const a = outputs_[i] ? nullptr : PyArray_FromAny(result, nullptr, 0, 0, 0, nullptr);
-    Py_DECREF(result);
-    if (outputs_[i]) {
-      Py_INCREF(outputs_[i]);
-      return outputs_[i];
+  /// One result as the caller gets it.
+  PyObject* shape(PyObject* result, int i) {
+    PyObject* const as_it_is = lies_along(ufunc_->nin + i) ? result : outputs_[i];
+    if (as_it_is) {
+      Py_INCREF(as_it_is);
+      return as_it_is;
     }
+    PyObject* const a = made_.hold(PyArray_FromAny(result, nullptr, 0, 0, 0, nullptr));
     if (!a) return nullptr;
     const int at = axis_of(axis_, PyArray_NDIM(as_array(a)) + 1);
-    PyObject* const shaped = at < 0 ? nullptr : view_with_axis(as_array(a), at, 1);
-    Py_DECREF(a);
-    return shaped;
+    return at < 0 ? nullptr : view_with_axis(as_array(a), at, 1);
   }
 };
 
