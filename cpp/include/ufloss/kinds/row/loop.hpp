@@ -1,7 +1,7 @@
 // Row losses over strided arrays: the operands of a gufunc's loop, tile by tile.
 #pragma once
 #include <cstdlib>
-#include "ufloss/kinds/row/fetch.hpp"
+#include "ufloss/kinds/row/columns.hpp"
 #include "ufloss/kinds/row/shape.hpp"
 #include "ufloss/kinds/row/softmax_rows.hpp"
 #include "ufloss/kinds/row/sum_rows.hpp"
@@ -17,15 +17,19 @@ constexpr std::ptrdiff_t row_stack = 32 * 1024;
 template <class S, class O, class T> struct row_loop {
   const row_shape& shape;
   const row_kernel<T>& kernel;
-  row_operand in[max_along + max_scalars + 1], out[max_row_outputs], mask_storage;
+  row_operand in[max_along + max_scalars + 1];
+  row_operand out[max_row_outputs];
+  row_operand mask_storage;
   const row_operand* mask = nullptr;
   std::ptrdiff_t rows, n;
   bool varies = false;    ///< a scalar differs from row to row
   bool went_bad = false;  ///< a label became none after it was checked: another thread wrote to it
   bad_label late;         ///< which
   static constexpr bool rounds = sizeof(O) < sizeof(T);
-  T *copies[max_along], *terms = nullptr,
-                        *results[max_row_outputs];  ///< places for what cannot be used as it lies
+  /// Places for what cannot be used as it lies.
+  T* copies[max_along];
+  T* results[max_row_outputs];
+  T* terms = nullptr;
 
   /// args, dims, steps as NumPy hands them to the loop of a gufunc; the mask is the last input.
   row_loop(const row_shape& sh, const row_kernel<T>& k, char* const* args, const std::ptrdiff_t* dims,
@@ -79,7 +83,9 @@ template <class S, class O, class T> struct row_loop {
   /// A block of a long row, and how many rows are worked on together.
   std::ptrdiff_t in_block() const { return n < block_length<T> ? n : block_length<T>; }
   std::ptrdiff_t rows_together() const {
-    return n > block_length<T> ? 1 : 4 * block_length<T> / n < 16 ? 4 * block_length<T> / n : 16;
+    if (n > block_length<T>) return 1;
+    const std::ptrdiff_t in_four_blocks = 4 * block_length<T> / n;
+    return in_four_blocks < 16 ? in_four_blocks : 16;
   }
   bool keeps_terms_in_result() const { return shape.keeps_terms && lies_ready<O, T>(row_out(0)); }
   /// Takes the memory that the call needs beside its operands.
@@ -95,9 +101,8 @@ template <class S, class O, class T> struct row_loop {
     } else {
       for (int k = 0; k < shape.lying; ++k) copies[k] = a.template take<T>(n * tile);
       for (int k = 0; k < shape.outputs; ++k) results[k] = a.template take<T>(n * tile);
-      terms = shape.outputs > 0
-                  ? results[0]
-                  : a.template take<T>(n * tile);  // an element's term is read before its results are written
+      // An element's term is read before its results are written.
+      terms = shape.outputs > 0 ? results[0] : a.template take<T>(n * tile);
     }
     return memory;
   }
@@ -199,84 +204,123 @@ template <class S, class O, class T> struct row_loop {
     if (shape.label_grad_output >= 0) put_own(shape.label_grad_output, t.grad_at_label);
     if (shape.label_hess_output >= 0) put_own(shape.label_hess_output, t.hess_at_label);
   }
-  /// Can rows be brought into columns, and back, a square of numbers at a time?
-  template <class X> bool in_squares(const row_operand& a) const {
-    return lanes<T> > 1 && lies_ready<X, T>(a) && n >= lanes<T>;
-  }
-  /// f(j) for the first columns of squares that cover a row; the last may overlap the one before.
-  template <class F> void each_square(F f) const {
-    for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>);
-  }
-  /// Rows [r0, r0 + m) of an operand down the columns of the tile, the last again in columns up to `padded`.
-  UFL_NOINLINE void place(const row_operand& a, std::ptrdiff_t r0, int m, int padded, T* columns) const {
-    const auto row = [&](int i) { return r0 + (i < m ? i : m - 1); };
-    if (in_squares<S>(a)) {
-      for (int i = 0; i < padded; i += lanes<T>)
-        each_square([&](std::ptrdiff_t j) UFL_INLINE {
-          native<T> square[lanes<T>];
-          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(a.template at<T>(row(i + k), j));
-          transpose(square);
-          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], columns + (j + k) * tile + i);
-        });
-      return;
-    }
-    for (int i = 0; i < padded; ++i) {
-      const char* p = a.data + row(i) * a.outer;
-      for (std::ptrdiff_t j = 0; j < n; ++j)
-        columns[j * tile + i] = T(storage<S>::get(*reinterpret_cast<const S*>(p + j * a.core)));
-    }
-  }
-  /// Columns of the tile as rows [r0, r0 + m) of a result.
-  UFL_NOINLINE void put_columns(const row_operand& a, std::ptrdiff_t r0, int m, const T* columns) const {
-    int i = 0;
-    if (in_squares<O>(a))
-      for (; i + lanes<T> <= m; i += lanes<T>)
-        each_square([&](std::ptrdiff_t j) UFL_INLINE {
-          native<T> square[lanes<T>];
-          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(columns + (j + k) * tile + i);
-          transpose(square);
-          UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], a.template at<T>(r0 + i + k, j));
-        });
-    for (; i < m; ++i)
-      for (std::ptrdiff_t j = 0; j < n; ++j) put(a, r0 + i, j, columns[j * tile + i]);
-  }
-  /// What is masked out of rows [r0, r0 + m), in columns up to `padded`, becomes `pad`.
-  UFL_NOINLINE void blank_columns(std::ptrdiff_t r0, int m, int padded, T pad, T* columns) const {
-    for (int i = 0; i < padded; ++i) {
-      const char* keep = mask->template at<char>(r0 + (i < m ? i : m - 1), 0);
-      for (std::ptrdiff_t j = 0; j < n; ++j, keep += mask->core) {
-        T& x = columns[j * tile + i];
-        const T both[] = {pad, x};
-        x = both[*keep != 0];  // no branch: nobody could foresee it
-      }
-    }
-  }
   void run_short(tile_base<T>& t) {
     const T* from[max_along];
     for (int a = 0; a < shape.lying; ++a) from[a] = copies[a];
-    prepare(t, rows < tile ? int(rows + lanes<T> - 1) / lanes<T> * lanes<T> : tile);
+    const auto to_packs = [](std::ptrdiff_t m) { return int((m + lanes<T> - 1) / lanes<T> * lanes<T>); };
+    prepare(t, rows < tile ? to_packs(rows) : tile);
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += tile) {
-      const int m = int(rows - r0 < tile ? rows - r0 : tile),
-                padded = (m + lanes<T> - 1) / lanes<T> * lanes<T>;
+      const int m = int(rows - r0 < tile ? rows - r0 : tile);
+      const int padded = to_packs(m);
+      const rows_of_tile some = {r0, n, m, padded};
       for (int a = 0; a < shape.lying; ++a) {
-        place(in[shape.along[a]], r0, m, padded, copies[a]);
-        if (mask) blank_columns(r0, m, padded, neutral(a), copies[a]);
+        place_columns<S>(in[shape.along[a]], some, copies[a]);
+        if (mask) blank_columns(*mask, some, padded, neutral(a), copies[a]);
       }
       set_all_scalars(t, r0, m, padded);  // looks at rows that are in the cache by now
-      kernel.fold_short(t, padded, from, n, terms);
-      while (kernel.next_pass && kernel.next_pass(t, padded)) kernel.fold_next_short(t, padded, from, n);
-      kernel.finish_short(t, padded);
+      t.fold_short(padded, from, n, terms);
+      while (t.next_pass(padded)) t.fold_next_short(padded, from, n);
+      t.finish_short(padded);
       if (shape.outputs > 0) {
-        kernel.spread_short(t, padded, from, n, terms, results);
-        for (int k = 0; k < shape.outputs; ++k) {
-          if (rounds && k == shape.bound_at)
-            for (std::ptrdiff_t j = 0; j < n; ++j) keep_positive<O>(results[k] + j * tile, m);
-          if (mask) blank_columns(r0, m, m, T(shape.masked), results[k]);
-          put_columns(row_out(k), r0, m, results[k]);
-        }
+        t.spread_short(padded, from, n, terms, results);
+        for (int k = 0; k < shape.outputs; ++k) put_short(k, some);
       }
       put_all_rest(t, r0, m);
     }
+  }
+  void put_short(int k, const rows_of_tile& some) const {
+    if (rounds && k == shape.bound_at)
+      for (std::ptrdiff_t j = 0; j < n; ++j) keep_positive<O>(results[k] + j * tile, some.count);
+    if (mask) blank_columns(*mask, some, some.count, T(shape.masked), results[k]);
+    put_columns<O>(row_out(k), some, results[k]);
+  }
+
+  // --- long rows, block by block -----
+  static constexpr std::ptrdiff_t most = block_length<T>;
+  std::ptrdiff_t length(std::ptrdiff_t b) const { return n - b < most ? n - b : most; }
+  bool masked_out(const tile_base<T>& t, int i) const { return mask && t.count[i] == 0; }
+  /// Elements [b, b + k) of row r, which has place i of the tile: where they lie, or copies.
+  void fetch_all(const tile_base<T>& t, int i, std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k,
+                 const T** from) const {
+    const row_operand* const some = mask && t.count[i] != double(n) ? mask : nullptr;
+    for (int a = 0; a < shape.lying; ++a)
+      from[a] = fetch<S, T>(in[shape.along[a]], some, r, b, k, copies[a], neutral(a));
+  }
+  /// Where the terms of a block from b on are kept, of the i-th of the rows from r0 on; null: nowhere.
+  T* place_of_terms(std::ptrdiff_t r0, int i, std::ptrdiff_t b) const {
+    if (!shape.keeps_terms) return nullptr;
+    if (keeps_terms_in_result()) return row_out(0).template at<T>(r0 + i, b);
+    return n <= most ? terms + i * n : terms;
+  }
+  void run_long(tile_base<T>& t) {
+    const std::ptrdiff_t together = rows_together();
+    // A row of many blocks needs a place beside its own for the block that is added next.
+    prepare(t, int(rows < together ? rows : together) + 1);
+    for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += together) {
+      const int m = int(rows - r0 < together ? rows - r0 : together);
+      fold_long(t, r0, m);
+      while (t.next_pass(m))
+        for (int i = 0; i < m; ++i)
+          if (t.wants_next_pass[i]) fold_next_long(t, r0, i);
+      t.finish(m);
+      if (shape.outputs > 0)
+        for (int i = 0; i < m; ++i) {
+          if (masked_out(t, i)) put_masked(r0 + i);
+          else
+            for (std::ptrdiff_t b = 0; b < n; b += most) spread_block(t, r0, i, b);
+        }
+      put_all_rest(t, r0, m);
+    }
+  }
+  /// Sums of rows [r0, r0 + m); m is 1 where rows have many blocks.
+  void fold_long(tile_base<T>& t, std::ptrdiff_t r0, int m) {
+    const T* from[max_along];
+    for (int i = 0; i < m; ++i) {
+      set_scalars(t, i, r0 + i);
+      const std::ptrdiff_t k = masked_out(t, i) ? 0 : length(0);
+      fetch_all(t, i, r0 + i, 0, k, from);
+      t.fold(i, from, 0, k, place_of_terms(r0, i, 0));
+    }
+    t.settle(m);
+    if (n <= most) return;
+    copy_scalars(t, 1, 0);
+    if (masked_out(t, 0)) return;
+    const bool direct = keeps_terms_in_result();
+    for (std::ptrdiff_t b = most; b < n; b += most) {
+      fetch_all(t, 0, r0, b, length(b), from);
+      t.fold(1, from, b, length(b), direct ? place_of_terms(r0, 0, b) : nullptr);
+      t.add_block(0, 1);
+    }
+  }
+  void fold_next_long(tile_base<T>& t, std::ptrdiff_t r0, int i) const {
+    const T* from[max_along];
+    for (std::ptrdiff_t b = 0; b < n; b += most) {
+      fetch_all(t, i, r0 + i, b, length(b), from);
+      t.fold_next(i, from, b, length(b));
+    }
+  }
+  void put_masked(std::ptrdiff_t r) const {
+    for (int k = 0; k < shape.outputs; ++k)
+      for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r, j, T(shape.masked));
+  }
+  /// Derivatives of the block from b on of the i-th of the rows from r0 on.
+  void spread_block(tile_base<T>& t, std::ptrdiff_t r0, int i, std::ptrdiff_t b) const {
+    const bool one_block = n <= most;
+    const std::ptrdiff_t k = length(b), r = r0 + i;
+    const T* from[max_along];
+    fetch_all(t, i, r, b, k, from);
+    T* const e = place_of_terms(r0, i, b);
+    // Terms of a row of many blocks are kept in its result or not at all.
+    if (shape.keeps_terms && !one_block && !keeps_terms_in_result()) t.fold(i, from, b, k, e);
+    T* to[max_row_outputs];
+    for (int o = 0; o < shape.outputs; ++o) to[o] = results[o] ? results[o] : row_out(o).template at<T>(r, b);
+    t.spread(i, from, b, k, e, to, one_block);
+    if (rounds && shape.bound_at >= 0) keep_positive<O>(to[shape.bound_at], k);
+    if (mask && t.count[i] != double(n))
+      for (int o = 0; o < shape.outputs; ++o) blank(to[o], r, b, k);
+    for (int o = 0; o < shape.outputs; ++o)
+      if (to[o] == results[o])
+        scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)), row_out(o).core, k);
   }
   /// Puts what a masked result is to elements [from, from + k) of row r, which lie at `to`.
   void blank(T* to, std::ptrdiff_t r, std::ptrdiff_t from, std::ptrdiff_t k) const {
@@ -284,74 +328,6 @@ template <class S, class O, class T> struct row_loop {
     if (is_dense(mask)) copy_selected(to, to, mask->template at<char>(r, from), k, pad);
     else
       for (std::ptrdiff_t i = 0; i < k; ++i) to[i] = selected(r, from + i) ? to[i] : pad;
-  }
-  void run_long(tile_base<T>& t) {
-    constexpr std::ptrdiff_t most = block_length<T>;
-    const bool one_block = n <= most;
-    const std::ptrdiff_t side_by_side = rows_together();
-    const bool direct = keeps_terms_in_result();
-    const T* from[max_along];
-    const auto fetch_all = [&](int i, std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k) {
-      const row_operand* const some = mask && t.count[i] != double(n) ? mask : nullptr;
-      for (int a = 0; a < shape.lying; ++a)
-        from[a] = fetch<S, T>(in[shape.along[a]], some, r, b, k, copies[a], neutral(a));
-    };
-    const auto masked_out = [&](int i) { return mask && t.count[i] == 0; };
-    const auto length = [&](std::ptrdiff_t b) { return n - b < most ? n - b : most; };
-    prepare(t, int(rows < side_by_side ? rows : side_by_side) +
-                   1);  // a long row needs a place beside its own for the block that is added next
-    for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += side_by_side) {
-      const int m = int(rows - r0 < side_by_side ? rows - r0 : side_by_side);
-      const auto place_of_terms = [&](int i, std::ptrdiff_t b) -> T* {
-        if (!shape.keeps_terms) return nullptr;
-        return direct ? row_out(0).template at<T>(r0 + i, b) : one_block ? terms + i * n : terms;
-      };
-      for (int i = 0; i < m; ++i) {
-        set_scalars(t, i, r0 + i);
-        const std::ptrdiff_t k = masked_out(i) ? 0 : length(0);
-        fetch_all(i, r0 + i, 0, k);
-        kernel.fold(t, i, from, 0, k, place_of_terms(i, 0));
-      }
-      kernel.settle(t, m);
-      if (!one_block) copy_scalars(t, 1, 0);  // one row: the others of the tile are free
-      for (std::ptrdiff_t b = most; b < n && !masked_out(0); b += most) {
-        fetch_all(0, r0, b, length(b));
-        kernel.fold(t, 1, from, b, length(b), direct ? place_of_terms(0, b) : nullptr);
-        kernel.add_block(t, 0, 1);
-      }
-      while (kernel.next_pass && kernel.next_pass(t, m))
-        for (int i = 0; i < m; ++i)
-          for (std::ptrdiff_t b = 0; t.wants_next_pass[i] && b < n; b += most) {
-            fetch_all(i, r0 + i, b, length(b));
-            kernel.fold_next(t, i, from, b, length(b));
-          }
-      kernel.finish(t, m);
-      if (shape.outputs > 0)
-        for (int i = 0; i < m; ++i)
-          for (std::ptrdiff_t b = 0; b < n; b += most) {
-            const std::ptrdiff_t k = length(b), r = r0 + i;
-            if (masked_out(i)) {
-              for (int o = 0; o < shape.outputs; ++o)
-                for (std::ptrdiff_t j = b; j < b + k; ++j) put(row_out(o), r, j, T(shape.masked));
-              continue;
-            }
-            fetch_all(i, r, b, k);
-            T* const e = place_of_terms(i, b);
-            if (shape.keeps_terms && !one_block && !direct) kernel.fold(t, i, from, b, k, e);
-            T* to[max_row_outputs];
-            for (int o = 0; o < shape.outputs; ++o)
-              to[o] = results[o] ? results[o] : row_out(o).template at<T>(r, b);
-            kernel.spread(t, i, from, b, k, e, to, one_block);
-            if (rounds && shape.bound_at >= 0) keep_positive<O>(to[shape.bound_at], k);
-            if (mask && t.count[i] != double(n))
-              for (int o = 0; o < shape.outputs; ++o) blank(to[o], r, b, k);
-            for (int o = 0; o < shape.outputs; ++o)
-              if (to[o] == results[o])
-                scatter<O>(results[o], reinterpret_cast<char*>(row_out(o).template at<O>(r, b)),
-                           row_out(o).core, k);
-          }
-      put_all_rest(t, r0, m);
-    }
   }
 };
 template <class S, class O, class T>
@@ -396,7 +372,7 @@ UFL_FN bool rows(char* const* args, const std::ptrdiff_t* dims, const std::ptrdi
   static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
   using T = std::conditional_t<L::in_double, double, typename storage<O>::compute>;
   static constexpr row_shape shape = make_shape<L, Parts>();
-  return run_rows<S, O, T>(shape, kernel_of<L, Parts, (shape.outputs > 0), T>::value, args, dims, steps,
+  return run_rows<S, O, T>(shape, kernel_of<L, Parts, (shape.outputs > 0), T>::value(), args, dims, steps,
                            masked, bad);
 }
 

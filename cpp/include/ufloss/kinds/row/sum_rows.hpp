@@ -18,21 +18,24 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   using D = wide_t<V>;
   using C = chunks<T, 16>;
   static constexpr bool sums_wider_than_data = sizeof(T) < sizeof(double);
-  static constexpr int sums = sums_wider_than_data ? L::sums : L::sums - L::guards, lying = count_along<L>(),
-                       scalars = count_scalars<L>();
+  static constexpr int sums = sums_wider_than_data ? L::sums : L::sums - L::guards;
+  static constexpr int lying = count_along<L>();
+  static constexpr int scalars = count_scalars<L>();
   static constexpr bool keeps_terms = false, needs_elements = false,
                         gives_factors = std::is_base_of_v<product_loss, L>;
   static constexpr bool has_next_pass = L::next_sums > 0 && (sums_wider_than_data || L::guards == 0);
   using E = std::conditional_t<gives_factors, V, D>;  // in which elements are looked at
-  static constexpr int ahead = 2048;  // bytes; softmax rows look farther, but sums are often of short vectors
+  /// Bytes; softmax rows look farther ahead, but sums are often of short vectors.
+  static constexpr int ahead = 2048;
   static constexpr double neutral(int k) { return L::neutral[k]; }
-  alignas(64) double row[sums][tile],
-      lost[sums][tile];  // lost: what the rounding of the sums over blocks lost
-  alignas(64) double more[has_next_pass ? L::next_sums : 1][tile], state[has_next_pass ? L::states : 1][tile],
-      wants[tile];
-  alignas(64) double best[tile], winner[tile];
+  alignas(64) double row[sums][tile];
+  alignas(64) double lost[sums][tile];  ///< what the rounding of the sums over blocks lost
+  alignas(64) double next[has_next_pass ? L::next_sums : 1][tile];  ///< sums of the last further pass
+  alignas(64) double state[has_next_pass ? L::states : 1][tile];
+  alignas(64) double asks[tile];                ///< 1 where a row asks for another pass
+  alignas(64) double best[tile], winner[tile];  ///< the largest candidate, and where it stands
   alignas(64) double coefficient[L::coefficients ? L::coefficients : 1][tile];
-  alignas(64) T sound[tile];  // 0, or NaN where the row's value is: added to every result
+  alignas(64) T sound[tile];  ///< 0, or NaN where the row's value is: added to every result
 
   static UFL_FN D wide(const double* a, int r) { return doubles<D>::load(a + r); }
   template <int N> static UFL_FN void wide(const double (*a)[tile], int r, D* to) {
@@ -63,8 +66,10 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     return sum_of_doubles(sum[0][s]);
   }
 
-  UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T*) {
-    D sum[C::packs][sums], low[C::packs][sums], p[scalars ? scalars : 1], top[C::packs], top_at[C::packs];
+  UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T*) override {
+    D sum[C::packs][sums], low[C::packs][sums];
+    D top[C::packs], top_at[C::packs];
+    D p[scalars ? scalars : 1];
     C::each([&](int i) UFL_INLINE {
       for (int s = 0; s < sums; ++s) sum[i][s] = low[i][s] = D(0);
       top[i] = neg(inf<D>());
@@ -80,7 +85,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
         E x[lying];
         columns(x, at, i * lanes<T>);
         if constexpr (sums_wider_than_data) add_terms(sum[i], x, p);
-        else {  // what sums of no more digits than the data lose is kept
+        else {  // sums no wider than the data lose digits, which are kept
           D term[sums];
           for (int s = 0; s < sums; ++s) term[s] = D(0);
           add_terms(term, x, p);
@@ -99,30 +104,35 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       const double rest = sums_wider_than_data ? 0.0 : sum_packs<sums>(low, s);
       lost[s][r] = rest == rest ? rest : 0;  // of an infinite sum it is NaN
     }
-    if constexpr (L::needs_argmax) {
-      constexpr int width = int(sizeof(D) / sizeof(double));
-      double most[C::packs * width], at[C::packs * width];
-      C::each([&](int i) UFL_INLINE {
-        doubles<D>::store(top[i], most + i * width);
-        doubles<D>::store(top_at[i], at + i * width);
-      });
-      int first = 0;
-      for (int i = 1; i < C::packs * width; ++i)
-        if (most[i] > most[first] ||
-            (most[i] == most[first] && at[i] >= 0 && (at[i] < at[first] || at[first] < 0)))
-          first = i;
-      best[r] = most[first];
-      winner[r] = at[first];
-    }
+    if constexpr (L::needs_argmax) put_best(r, top, top_at);
   }
+  /// Of the largest candidates of all lanes the largest, and of equals the first in the row.
+  UFL_FN void put_best(int r, const D* top, const D* top_at) {
+    constexpr int width = int(sizeof(D) / sizeof(double));
+    constexpr int all_lanes = C::packs * width;
+    double most[all_lanes], at[all_lanes];
+    C::each([&](int i) UFL_INLINE {
+      doubles<D>::store(top[i], most + i * width);
+      doubles<D>::store(top_at[i], at + i * width);
+    });
+    int first = 0;
+    for (int i = 1; i < all_lanes; ++i) {
+      const bool earlier = at[i] >= 0 && (at[i] < at[first] || at[first] < 0);
+      if (most[i] > most[first] || (most[i] == most[first] && earlier)) first = i;
+    }
+    best[r] = most[first];
+    winner[r] = at[first];
+  }
+  /// x, which stands at `at`, against the largest so far; the label takes no part.
   static UFL_FN void compete(D x, D at, D label, D& top, D& top_at) {
     const auto ahead = (x > top) & !(at == label);
     top = select(ahead, x, top);
     top_at = select(ahead, at, top_at);
   }
-  UFL_NOINLINE void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T*) {
+  UFL_NOINLINE void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T*) override {
     for (int r = 0; r < rows; r += lanes<T>) {
-      D sum[sums], p[scalars ? scalars : 1], top = neg(inf<D>()), top_at = D(-1);
+      D sum[sums], p[scalars ? scalars : 1];
+      D top = neg(inf<D>()), top_at = D(-1);
       for (int s = 0; s < sums; ++s) sum[s] = D(0);
       wide<scalars>(this->scalar, r, p);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
@@ -141,7 +151,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     }
     settle(rows);
   }
-  void settle(int rows) {
+  void settle(int rows) override {
     if constexpr (has_next_pass)
       for (int k = 0; k < L::states; ++k)
         for (int r = 0; r < rows; ++r) state[k][r] = 0;
@@ -151,7 +161,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     sum = t.hi;
     rest += t.lo == t.lo ? t.lo : 0;
   }
-  void add_block(int a, int b) {
+  void add_block(int a, int b) override {
     for (int s = 0; s < sums; ++s) {
       add(row[s][a], lost[s][a], row[s][b]);
       lost[s][a] += lost[s][b];
@@ -166,30 +176,41 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   UFL_FN sum_row<D> sums_of(int r, D* sum, D* last, D* kept) const {
     for (int k = 0; k < sums; ++k) sum[k] = wide(row[k], r) + wide(lost[k], r);
     if constexpr (has_next_pass) {
-      wide<L::next_sums>(more, r, last);
+      wide<L::next_sums>(next, r, last);
       wide<L::states>(state, r, kept);
     }
     return {sum, last, kept, wide(best, r), wide(this->count, r), wide(this->label, r), sums_wider_than_data};
   }
-  bool next_pass(int rows) {
-    bool any = false;
+  bool next_pass(int rows) override {
+    if constexpr (has_next_pass) return ask_all(rows);
+    else return false;
+  }
+  bool ask_all(int rows) {
     for (int r = 0; r < rows; r += lanes<T>) {
-      D sum[sums], last[L::next_sums], kept[L::states], next[L::states], p[scalars ? scalars : 1];
+      D sum[sums], last[L::next_sums], kept[L::states], changed[L::states], p[scalars ? scalars : 1];
       auto s = sums_of(r, sum, last, kept);
       wide<scalars>(this->scalar, r, p);
       s.parameter = p;
-      for (int k = 0; k < L::states; ++k) next[k] = kept[k];
-      doubles<D>::store(select(L::next_pass(s, next), D(1), D(0)), wants + r);
-      for (int k = 0; k < L::states; ++k) doubles<D>::store(next[k], state[k] + r);
+      for (int k = 0; k < L::states; ++k) changed[k] = kept[k];
+      doubles<D>::store(select(L::next_pass(s, changed), D(1), D(0)), asks + r);
+      for (int k = 0; k < L::states; ++k) doubles<D>::store(changed[k], state[k] + r);
     }
+    bool any = false;
     for (int r = 0; r < rows; ++r) {
-      any |= this->wants_next_pass[r] = wants[r] != 0;
+      this->wants_next_pass[r] = asks[r] != 0;
+      any |= this->wants_next_pass[r];
       if (this->wants_next_pass[r])
-        for (int s = 0; s < L::next_sums; ++s) more[s][r] = 0;
+        for (int s = 0; s < L::next_sums; ++s) next[s][r] = 0;
     }
     return any;
   }
-  UFL_NOINLINE void fold_next(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
+  void fold_next(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) override {
+    if constexpr (has_next_pass) fold_next_block(r, in, from, n);
+  }
+  void fold_next_short(int rows, const T* const* in, std::ptrdiff_t n) override {
+    if constexpr (has_next_pass) fold_next_rows(rows, in, n);
+  }
+  UFL_NOINLINE void fold_next_block(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
     D sum[C::packs][L::next_sums], st[L::states];
     C::each([&](int i) UFL_INLINE {
       for (int s = 0; s < L::next_sums; ++s) sum[i][s] = D(0);
@@ -200,20 +221,21 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       C::each([&](int i) UFL_INLINE {
         D x[lying];
         columns(x, at, i * lanes<T>);
-        L::fold_next(sum[i], x, st, places(from + j + i * lanes<T>) == label);
+        const D at_pack = places(from + j + i * lanes<T>);
+        L::fold_next(sum[i], x, st, at_pack == label);
       });
     });
-    for (int s = 0; s < L::next_sums - L::maxima; ++s) more[s][r] += sum_packs<L::next_sums>(sum, s);
+    for (int s = 0; s < L::next_sums - L::maxima; ++s) next[s][r] += sum_packs<L::next_sums>(sum, s);
     for (int s = L::next_sums - L::maxima; s < L::next_sums; ++s) {
       constexpr int width = int(sizeof(D) / sizeof(double));
       double lane[width];
       for (int i = 1; i < C::packs; ++i) sum[0][s] = max(sum[0][s], sum[i][s]);
       doubles<D>::store(sum[0][s], lane);
-      for (double x : lane) more[s][r] = more[s][r] > x ? more[s][r] : x;
+      for (double x : lane) next[s][r] = next[s][r] > x ? next[s][r] : x;
     }
   }
   /// All rows, also those that did not ask: nothing of theirs has changed.
-  UFL_NOINLINE void fold_next_short(int rows, const T* const* in, std::ptrdiff_t n) {
+  UFL_NOINLINE void fold_next_rows(int rows, const T* const* in, std::ptrdiff_t n) {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[L::next_sums], st[L::states];
       for (int s = 0; s < L::next_sums; ++s) sum[s] = D(0);
@@ -223,11 +245,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
         columns(x, in, j * tile + r);
         L::fold_next(sum, x, st, D(double(j)) == wide(this->label_at, r));
       }
-      for (int s = 0; s < L::next_sums; ++s) doubles<D>::store(sum[s], more[s] + r);
+      for (int s = 0; s < L::next_sums; ++s) doubles<D>::store(sum[s], next[s] + r);
     }
   }
 
-  template <bool WithRows, std::size_t... I> UFL_FN void finish_rows(int rows, std::index_sequence<I...>) {
+  template <bool WithRows, std::size_t... I> UFL_FN void finish_all(int rows, std::index_sequence<I...>) {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[sums], last[has_next_pass ? L::next_sums : 1], kept[has_next_pass ? L::states : 1];
       const auto result = L::finish(sums_of(r, sum, last, kept), wide(this->scalar[I], r)...);
@@ -243,10 +265,10 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       }
     }
   }
-  template <bool WithRows> UFL_NOINLINE void finish(int rows) {
-    finish_rows<WithRows>(rows, std::make_index_sequence<std::size_t(scalars)>{});
+  template <bool WithRows> UFL_NOINLINE void finish_rows(int rows) {
+    finish_all<WithRows>(rows, std::make_index_sequence<std::size_t(scalars)>{});
   }
-  template <bool WithRows> UFL_FN void finish_short(int rows) { finish<WithRows>(rows); }
+  template <bool WithRows> UFL_FN void finish_short_rows(int rows) { finish_rows<WithRows>(rows); }
 
   template <unsigned Parts, class Put>
   static UFL_FN void put_jet(const E* x, const E* c, row_marks<D> marks, V sound, Put put) {
@@ -262,8 +284,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (Parts & part_bound) put(positive_bound(narrowed(j.hess_bound)));
   }
   template <unsigned Parts>
-  UFL_NOINLINE void spread(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T*,
-                           T* const* out, bool) const {
+  UFL_NOINLINE void spread_row(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T*,
+                               T* const* out, bool) const {
     E c[L::coefficients ? L::coefficients : 1];
     if constexpr (L::coefficients > 0) same<L::coefficients>(coefficient, r, c);
     const D first = D(winner[r]), label = D(this->label_at[r]);
@@ -272,13 +294,13 @@ template <class L, class T> struct sum_tile : tile_base<T> {
           E x[lying];
           columns(x, p, 0);
           const D at = places(from + j);
-          put_jet<Parts>(x, c, {at == first, at == label}, V(sound[r]),
-                         row_writer<T>{out, j, int(n - j < lanes<T> ? n - j : lanes<T>)});
+          const int left = int(n - j < lanes<T> ? n - j : lanes<T>);
+          put_jet<Parts>(x, c, {at == first, at == label}, V(sound[r]), row_writer<T>{out, j, left});
         });
   }
   template <unsigned Parts>
-  UFL_NOINLINE void spread_short(int rows, const T* const* in, std::ptrdiff_t n, const T*,
-                                 T* const* out) const {
+  UFL_NOINLINE void spread_short_rows(int rows, const T* const* in, std::ptrdiff_t n, const T*,
+                                      T* const* out) const {
     for (int r = 0; r < rows; r += lanes<T>) {
       E c[L::coefficients ? L::coefficients : 1];
       if constexpr (L::coefficients > 0) wide<L::coefficients>(coefficient, r, c);

@@ -1,11 +1,10 @@
-// What the loops over rows have in common.
+// A tile: up to 64 rows that are worked on together, and what the loop over rows asks of it.
 //
 // - Rows of short_row elements and more are summed along the row, in virtual lanes that every instruction set
 //   adds in the same tree; shorter ones lie side by side, a row in each lane.  Only the length chooses, so
 //   bits do not depend on layout, batch or registers.
 // - A long row is read in blocks that stay in the first-level cache.  Each block has its own reference;
-// blocks
-//   are merged in double.
+//   blocks are merged in double.
 // - What cannot be used as it lies (strides, float16, masks) is brought into a buffer one block at a time: no
 //   copy of the input.
 // - Masked elements are never looked at: a loss's neutral elements stand for them.
@@ -39,98 +38,82 @@ template <class T> struct row_writer {
     else store(v, to + at);
   }
 };
-/// What every tile has: what comes with a row beside its elements, and what comes out beside the spread.
+/// What comes with the rows of a tile beside their elements, what comes out beside their spread, and what is
+/// done with them: so there is one loop over rows for all losses.
+///
+/// Each kind of row says how its sums are taken (softmax_sums.hpp, sum_rows.hpp).  Long rows come one block
+/// at a time, short ones all at once, element j of row r at [j * tile + r].
 template <class T> struct tile_base {
-  alignas(64) double label[tile], label_at[tile], count[tile],
-      scalar[max_scalars][tile];  // label: the element at the label
+  alignas(64) double label[tile];  ///< the element at the label
+  double label_at[tile], count[tile], scalar[max_scalars][tile];
   alignas(64) T value[tile], grad_at_label[tile], hess_at_label[tile];
-  bool invalid[tile];          // a scalar lies outside its domain: the row is NaN
-  bool wants_next_pass[tile];  // the row asks for another pass
+  bool invalid[tile];          ///< a scalar lies outside its domain: the row is NaN
+  bool wants_next_pass[tile];  ///< the row asks for another pass
+
+  /// The sums of elements [from, from + n) of a row to place r; terms go to `terms`, unless it is null.
+  virtual void fold(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms) = 0;
+  virtual void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T* terms) = 0;
+  /// What fold() left of one block of each row becomes the sums of those rows.
+  virtual void settle(int rows) = 0;
+  /// Adds the block that was folded into place b to row a, which is settled.
+  virtual void add_block(int a, int b) = 0;
+  /// Does any row ask for another pass?  fold_next() takes it.
+  virtual bool next_pass(int) { return false; }
+  virtual void fold_next(int, const T* const*, std::ptrdiff_t, std::ptrdiff_t) {}
+  virtual void fold_next_short(int, const T* const*, std::ptrdiff_t) {}
+  /// Values of rows whose sums are complete, and what their spread needs.
+  virtual void finish(int rows) = 0;
+  virtual void finish_short(int rows) = 0;
+  /// Derivatives of elements [from, from + n) of row r; `whole`: that is all of it.
+  virtual void spread(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T* terms,
+                      T* const* out, bool whole) const = 0;
+  virtual void spread_short(int rows, const T* const* in, std::ptrdiff_t n, const T* terms,
+                            T* const* out) const = 0;
+
+ protected:
+  tile_base() = default;
+  ~tile_base() = default;
 };
 
-/// A loss and some of its parts, computed in T, as a loop over rows sees it: so that there is one such loop
-/// for all losses.  `from` is where a block begins in its row.
+/// How a loop over rows comes by the tile of a loss.
 template <class T> struct row_kernel {
-  std::size_t size;  ///< of a tile
+  std::size_t size;
   tile_base<T>* (*make)(void* memory);
-  void (*fold)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T* terms);
-  void (*fold_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n, T* terms);
-  void (*settle)(tile_base<T>&, int rows);
-  void (*add_block)(tile_base<T>&, int a, int b);
-  bool (*next_pass)(tile_base<T>&,
-                    int rows);  // does any row ask for another pass?  Null: the loss never does
-  void (*fold_next)(tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n);
-  void (*fold_next_short)(tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n);
-  void (*finish)(tile_base<T>&, int rows);
-  void (*finish_short)(tile_base<T>&, int rows);
-  void (*spread)(const tile_base<T>&, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n,
-                 const T* terms, T* const* out, bool whole);
-  void (*spread_short)(const tile_base<T>&, int rows, const T* const* in, std::ptrdiff_t n, const T* terms,
-                       T* const* out);
 };
+
 /// The sums of up to `tile` rows of loss L computed in T; each kind of row has its own.
 template <class Kind, class L, class T> struct tile_of;
 template <class L, class T> using row_tile = typename tile_of<typename L::form, L, T>::type;
 
-template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of {
-  using Tile = row_tile<L, T>;
-  /// What spread() computes: second derivatives always with the gradient, which is not stored where nobody
-  /// asked: fewer loops to compile.
-  static constexpr unsigned along = Parts & ~(L::properties & row_value ? 0u : unsigned(part_value)),
-                            lead = along == part_hess || along == part_bound;
-  static constexpr unsigned spread_parts = along | (lead ? unsigned(part_grad) : 0u);
+/// Loss L and some of its parts, computed in T; WithRows: some of them have an entry for each element.
+template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of final : row_tile<L, T> {
+  /// Second derivatives are always computed with the gradient, which is not stored where nobody asked: fewer
+  /// loops to compile.
+  static constexpr unsigned not_along = L::properties & row_value ? 0u : unsigned(part_value);
+  static constexpr unsigned along = Parts & ~not_along;
+  static constexpr bool unasked_grad = along == part_hess || along == part_bound;
+  static constexpr unsigned computed = along | (unasked_grad ? unsigned(part_grad) : 0u);
+
+  /// Where computed parts go; null: nowhere.
   struct places {
     T* to[max_row_outputs + 1];
     explicit places(T* const* out) : to{} {
-      for (int k = 0; k < count_parts(along); ++k) to[k + int(lead)] = out[k];
+      for (int k = 0; k < count_parts(along); ++k) to[k + int(unasked_grad)] = out[k];
     }
   };
-  static tile_base<T>* make(void* memory) { return new (memory) Tile{}; }
-  static Tile& own(tile_base<T>& t) { return static_cast<Tile&>(t); }
-  static void fold(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n,
-                   T* terms) {
-    own(t).fold(r, in, from, n, terms);
+  void finish(int rows) override { this->template finish_rows<WithRows>(rows); }
+  void finish_short(int rows) override { this->template finish_short_rows<WithRows>(rows); }
+  void spread(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T* terms, T* const* out,
+              bool whole) const override {
+    if constexpr (WithRows) this->template spread_row<computed>(r, in, from, n, terms, places(out).to, whole);
   }
-  static void fold_short(tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n, T* terms) {
-    own(t).fold_short(rows, in, n, terms);
+  void spread_short(int rows, const T* const* in, std::ptrdiff_t n, const T* terms,
+                    T* const* out) const override {
+    if constexpr (WithRows) this->template spread_short_rows<computed>(rows, in, n, terms, places(out).to);
   }
-  static void settle(tile_base<T>& t, int rows) { own(t).settle(rows); }
-  static void add_block(tile_base<T>& t, int a, int b) { own(t).add_block(a, b); }
-  static bool next_pass(tile_base<T>& t, int rows) {
-    if constexpr (Tile::has_next_pass) return own(t).next_pass(rows);
-    else return false;
-  }
-  static void fold_next(tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
-    if constexpr (Tile::has_next_pass) own(t).fold_next(r, in, from, n);
-  }
-  static void fold_next_short(tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n) {
-    if constexpr (Tile::has_next_pass) own(t).fold_next_short(rows, in, n);
-  }
-  static void finish(tile_base<T>& t, int rows) { own(t).template finish<WithRows>(rows); }
-  static void finish_short(tile_base<T>& t, int rows) { own(t).template finish_short<WithRows>(rows); }
-  static void spread(const tile_base<T>& t, int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n,
-                     const T* terms, T* const* out, bool whole) {
-    if constexpr (WithRows)
-      static_cast<const Tile&>(t).template spread<spread_parts>(r, in, from, n, terms, places(out).to, whole);
-  }
-  static void spread_short(const tile_base<T>& t, int rows, const T* const* in, std::ptrdiff_t n,
-                           const T* terms, T* const* out) {
-    if constexpr (WithRows)
-      static_cast<const Tile&>(t).template spread_short<spread_parts>(rows, in, n, terms, places(out).to);
-  }
-  static constexpr row_kernel<T> value = {sizeof(Tile),
-                                          make,
-                                          fold,
-                                          fold_short,
-                                          settle,
-                                          add_block,
-                                          Tile::has_next_pass ? next_pass : nullptr,
-                                          fold_next,
-                                          fold_next_short,
-                                          finish,
-                                          finish_short,
-                                          spread,
-                                          spread_short};
+
+  static tile_base<T>* make(void* memory) { return new (memory) kernel_of{}; }
+  static constexpr row_kernel<T> value() { return {sizeof(kernel_of), make}; }
 };
 
 UFL_END

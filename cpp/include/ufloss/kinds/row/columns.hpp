@@ -1,0 +1,75 @@
+// Short rows side by side: rows of an operand down the columns of a tile, and back.
+#pragma once
+#include "ufloss/kinds/row/fetch.hpp"
+#include "ufloss/kinds/row/tile.hpp"
+
+UFL_BEGIN
+
+/// Rows [first, first + count) of n elements; columns up to `padded` repeat the last one.
+struct rows_of_tile {
+  std::ptrdiff_t first, n;
+  int count, padded;
+  std::ptrdiff_t row(int column) const { return first + (column < count ? column : count - 1); }
+};
+
+/// Can rows of an operand of storage type X be turned a square of numbers at a time?
+template <class X, class T> bool in_squares(const row_operand& a, std::ptrdiff_t n) {
+  return lanes<T> > 1 && lies_ready<X, T>(a) && n >= lanes<T>;
+}
+/// f(j) for the first columns of squares that cover a row; the last may overlap the one before.
+template <class T, class F> void each_square(std::ptrdiff_t n, F f) {
+  for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>);
+}
+
+/// Rows of an operand of storage type S down the columns of a tile.
+template <class S, class T>
+UFL_NOINLINE void place_columns(const row_operand& a, const rows_of_tile& rows, T* columns) {
+  if (in_squares<S, T>(a, rows.n)) {
+    for (int i = 0; i < rows.padded; i += lanes<T>)
+      each_square<T>(rows.n, [&](std::ptrdiff_t j) UFL_INLINE {
+        native<T> square[lanes<T>];
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(a.at<T>(rows.row(i + k), j));
+        transpose(square);
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], columns + (j + k) * tile + i);
+      });
+    return;
+  }
+  for (int i = 0; i < rows.padded; ++i) {
+    const char* p = a.data + rows.row(i) * a.outer;
+    for (std::ptrdiff_t j = 0; j < rows.n; ++j)
+      columns[j * tile + i] = T(storage<S>::get(*reinterpret_cast<const S*>(p + j * a.core)));
+  }
+}
+
+/// Columns of a tile as rows of a result of storage type O.
+template <class O, class T>
+UFL_NOINLINE void put_columns(const row_operand& a, const rows_of_tile& rows, const T* columns) {
+  int i = 0;
+  if (in_squares<O, T>(a, rows.n))
+    for (; i + lanes<T> <= rows.count; i += lanes<T>)
+      each_square<T>(rows.n, [&](std::ptrdiff_t j) UFL_INLINE {
+        native<T> square[lanes<T>];
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(columns + (j + k) * tile + i);
+        transpose(square);
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], a.at<T>(rows.first + i + k, j));
+      });
+  for (; i < rows.count; ++i)
+    for (std::ptrdiff_t j = 0; j < rows.n; ++j)
+      *a.at<O>(rows.first + i, j) = storage<O>::put(typename storage<O>::compute(columns[j * tile + i]));
+}
+
+/// What is masked out of the first `columns_used` rows becomes `pad`.
+template <class T>
+UFL_NOINLINE void blank_columns(const row_operand& mask, const rows_of_tile& rows, int columns_used, T pad,
+                                T* columns) {
+  for (int i = 0; i < columns_used; ++i) {
+    const char* keep = mask.at<char>(rows.row(i), 0);
+    for (std::ptrdiff_t j = 0; j < rows.n; ++j, keep += mask.core) {
+      T& x = columns[j * tile + i];
+      const T both[] = {pad, x};
+      x = both[*keep != 0];  // no branch: nobody could foresee it
+    }
+  }
+}
+
+UFL_END
