@@ -101,28 +101,27 @@ struct logistic_loss {
       "array([0.12692801, 2.12692801])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const two<V> u = two_product(x, y);
-    const V low = copysign(V(1), u.hi) * finite_low(u);
-    const two<V> exponent = {neg(abs(u.hi)), neg(low)};
-    const auto right = u.hi >= V(0);
+    const V exponent = neg(abs(u.hi));
+    const V exponent_low = neg(copysign(V(1), u.hi) * finite_low(u));
     const auto jet_of = [&](auto e) UFL_INLINE {
       const auto sigma = sigmoids(e);
+      const auto right = u.hi >= V(0);
       const V miss = select(right, sigma.small, sigma.large);  // sigma(-u)
-      const V value = max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e));
-      const V grad = rescaled_product(right, e, neg(y), miss);
-      const V hess = rescaled_square(e, y, sigma.product(e));
-      const V bound = (V(0.5) * y) * (V(0.5) * y);
-      return jet<V>{value, grad, hess, select(u.hi == u.hi, bound, u.hi)};
+      const V half_y = V(0.5) * y;
+      return jet<V>{max(neg(u.hi), V(0)) + rescale(e, log1p_tail(e)),
+                    rescaled_product(right, e, neg(y), miss), rescaled_square(e, y, sigma.product(e)),
+                    select(u.hi == u.hi, half_y * half_y, u.hi)};
     };
-    if (UFL_UNLIKELY(!all(is_near(exponent.hi)))) {
-      jet<V> j = jet_of(exp_tail(exponent));
+    if (UFL_UNLIKELY(!all(is_near(exponent)))) {
+      jet<V> j = jet_of(exp_tail(two<V>{exponent, exponent_low}));
       if constexpr (!is_double<V>) {
         // y may lift what the tail takes for 0
-        const mask_t<V> lost = (exponent.hi < V(exp_of<V>::floor)) & (abs(y) > V(0x1p30f));
+        const mask_t<V> lost = (exponent < V(exp_of<V>::floor)) & (abs(y) > V(0x1p30f));
         if (UFL_UNLIKELY(!all(!lost))) j = select(lost, by_double(x, y), j);
       }
       return j;
     }
-    return jet_of(plain_tail<V>{exp_near(exponent)});
+    return jet_of(plain_tail<V>{exp_near(two<V>{exponent, exponent_low})});
   }
   /// Apart from the loop, whose registers its constants would take.
   template <class V> static UFL_FN_NOINLINE jet<V> by_double(V x, V y) {

@@ -209,25 +209,22 @@ template <bool Raise = true, class V> UFL_FN V exp_shifted(V x, V base, V lowest
 #endif
 }
 template <class V> UFL_FN mask_t<V> is_near(V x) { return x >= V(exp_of<V>::far); }
-/// What exp_tail() reduces x to, and where it is scaled.
-template <class V> struct tail_argument {
-  reduced<V> at;
-  V down;
-};
-template <class V> UFL_FN tail_argument<V> reduce_tail(V x) {
-  const auto far = x < V(exp_of<V>::far);
-  const V shift = select(far, magic<format_of<V>::far_shift, V>(), magic<0, V>());
-  return {reduce(max(x, V(exp_of<V>::floor)), shift), select(far, V(format_of<V>::far_down), V(1))};
+/// What exp_tail() adds to leave 2^n in the low bits: scaled up where it is far.
+template <class V> UFL_FN V tail_magic(mask_t<V> far) {
+  return select(far, magic<format_of<V>::far_shift, V>(), magic<0, V>());
 }
 /// exp(hi + lo) for hi <= 0, as a tail.
 template <class V> UFL_FN scaled_tail<V> exp_tail(two<V> x) {
-  const tail_argument<V> a = reduce_tail(x.hi);
-  const V e = exp_reduced(a.at.r + (a.at.low + x.lo)) * a.at.scale;
-  return {select(x.hi < V(exp_of<V>::floor), V(0), e), a.down};
+  const auto far = x.hi < V(exp_of<V>::far);
+  const auto a = reduce(max(x.hi, V(exp_of<V>::floor)), tail_magic<V>(far));
+  const V e = exp_reduced(a.r + (a.low + x.lo)) * a.scale;
+  return {select(x.hi < V(exp_of<V>::floor), V(0), e), select(far, V(format_of<V>::far_down), V(1))};
 }
 template <class V> UFL_FN scaled_tail<V> exp_tail(V x) {
-  const tail_argument<V> a = reduce_tail(x);
-  return {select(x < V(exp_of<V>::floor), V(0), exp_reduced(a.at.r) * a.at.scale), a.down};
+  const auto far = x < V(exp_of<V>::far);
+  const auto a = reduce(max(x, V(exp_of<V>::floor)), tail_magic<V>(far));
+  const V e = exp_reduced(a.r) * a.scale;
+  return {select(x < V(exp_of<V>::floor), V(0), e), select(far, V(format_of<V>::far_down), V(1))};
 }
 /// f(tail of x), x <= 0.  The plain way is taken when every lane may take it; where it applies both give the
 /// same bits.
