@@ -58,29 +58,41 @@ template <class P> struct traits<twin<P>> {
   using wide = twin<P>;
 };
 
-#define UFL_BINARY(op)                                                                       \
-  template <class T> UFL_FN pack<T> operator op(pack<T> a, pack<T> b) { return a.v op b.v; } \
-  template <class P> UFL_FN twin<P> operator op(twin<P> a, twin<P> b) { return {a.lo op b.lo, a.hi op b.hi}; }
-UFL_BINARY(+)
-UFL_BINARY(-)
-UFL_BINARY(*)
-UFL_BINARY(/)
-UFL_BINARY(&)
-UFL_BINARY(|)
-UFL_BINARY(^)
-#undef UFL_BINARY
-#define UFL_COMPARE(op)                                                                             \
-  template <class T> UFL_FN pack_mask<T> operator op(pack<T> a, pack<T> b) { return {a.v op b.v}; } \
-  template <class P> UFL_FN twin<mask_t<P>> operator op(twin<P> a, twin<P> b) {                     \
-    return {a.lo op b.lo, a.hi op b.hi};                                                            \
-  }
-UFL_COMPARE(<)
-UFL_COMPARE(>)
-UFL_COMPARE(<=)
-UFL_COMPARE(>=)
-UFL_COMPARE(==)
-UFL_COMPARE(!=)
-#undef UFL_COMPARE
+template <class T> UFL_FN pack<T> operator+(pack<T> a, pack<T> b) { return a.v + b.v; }
+template <class T> UFL_FN pack<T> operator-(pack<T> a, pack<T> b) { return a.v - b.v; }
+template <class T> UFL_FN pack<T> operator*(pack<T> a, pack<T> b) { return a.v * b.v; }
+template <class T> UFL_FN pack<T> operator/(pack<T> a, pack<T> b) { return a.v / b.v; }
+template <class T> UFL_FN pack<T> operator&(pack<T> a, pack<T> b) { return a.v & b.v; }
+template <class T> UFL_FN pack<T> operator|(pack<T> a, pack<T> b) { return a.v | b.v; }
+template <class T> UFL_FN pack<T> operator^(pack<T> a, pack<T> b) { return a.v ^ b.v; }
+template <class P> UFL_FN twin<P> operator+(twin<P> a, twin<P> b) { return {a.lo + b.lo, a.hi + b.hi}; }
+template <class P> UFL_FN twin<P> operator-(twin<P> a, twin<P> b) { return {a.lo - b.lo, a.hi - b.hi}; }
+template <class P> UFL_FN twin<P> operator*(twin<P> a, twin<P> b) { return {a.lo * b.lo, a.hi * b.hi}; }
+template <class P> UFL_FN twin<P> operator/(twin<P> a, twin<P> b) { return {a.lo / b.lo, a.hi / b.hi}; }
+template <class P> UFL_FN twin<P> operator&(twin<P> a, twin<P> b) { return {a.lo & b.lo, a.hi & b.hi}; }
+template <class P> UFL_FN twin<P> operator|(twin<P> a, twin<P> b) { return {a.lo | b.lo, a.hi | b.hi}; }
+template <class P> UFL_FN twin<P> operator^(twin<P> a, twin<P> b) { return {a.lo ^ b.lo, a.hi ^ b.hi}; }
+template <class T> UFL_FN pack_mask<T> operator<(pack<T> a, pack<T> b) { return {a.v < b.v}; }
+template <class T> UFL_FN pack_mask<T> operator>(pack<T> a, pack<T> b) { return {a.v > b.v}; }
+template <class T> UFL_FN pack_mask<T> operator<=(pack<T> a, pack<T> b) { return {a.v <= b.v}; }
+template <class T> UFL_FN pack_mask<T> operator>=(pack<T> a, pack<T> b) { return {a.v >= b.v}; }
+template <class T> UFL_FN pack_mask<T> operator==(pack<T> a, pack<T> b) { return {a.v == b.v}; }
+template <class T> UFL_FN pack_mask<T> operator!=(pack<T> a, pack<T> b) { return {a.v != b.v}; }
+template <class P> using twin_mask = twin<mask_t<P>>;
+template <class P> UFL_FN twin_mask<P> operator<(twin<P> a, twin<P> b) { return {a.lo < b.lo, a.hi < b.hi}; }
+template <class P> UFL_FN twin_mask<P> operator>(twin<P> a, twin<P> b) { return {a.lo > b.lo, a.hi > b.hi}; }
+template <class P> UFL_FN twin_mask<P> operator<=(twin<P> a, twin<P> b) {
+  return {a.lo <= b.lo, a.hi <= b.hi};
+}
+template <class P> UFL_FN twin_mask<P> operator>=(twin<P> a, twin<P> b) {
+  return {a.lo >= b.lo, a.hi >= b.hi};
+}
+template <class P> UFL_FN twin_mask<P> operator==(twin<P> a, twin<P> b) {
+  return {a.lo == b.lo, a.hi == b.hi};
+}
+template <class P> UFL_FN twin_mask<P> operator!=(twin<P> a, twin<P> b) {
+  return {a.lo != b.lo, a.hi != b.hi};
+}
 template <class T> UFL_FN pack<T> operator~(pack<T> a) { return ~a.v; }
 template <class P> UFL_FN twin<P> operator~(twin<P> a) { return {~a.lo, ~a.hi}; }
 template <class T> UFL_FN pack_mask<T> operator&(pack_mask<T> a, pack_mask<T> b) { return {a.v & b.v}; }

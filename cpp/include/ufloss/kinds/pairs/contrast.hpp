@@ -3,26 +3,25 @@
 // With S[i, j] the products of the vectors' directions over the temperature, and rows of one label
 // "together", the loss is
 //
-//   sum over pairs i != j together of share[i] f(N[i] - S[i, j]),   N[i] = log(sum over the k that i is held
-//   against of exp(S[i, k])),
+//   sum over pairs i != j together of share[i] f(N[i] - S[i, j]),
+//   N[i] = log(sum over the k that i is held against of exp(S[i, k])),
 //
 // and with W[i] = sum over j together with i of share[i] f'(N[i] - S[i, j]) its slope in S, both ways of a
 // pair added, is
 //
-//   exp(S[i, j]) (W[i] / exp(N[i]) + W[j] / exp(N[j])) - [together] (share[i] f'(N[i] - S[i, j]) + share[j]
-//   f'(N[j] - S[i, j])).
+//   exp(S[i, j]) (W[i] / exp(N[i]) + W[j] / exp(N[j]))
+//   - [together] (share[i] f'(N[i] - S[i, j]) + share[j] f'(N[j] - S[i, j])).
 //
 // Design:
 // a) Rows are brought into the order of their labels.  What is together then lies beside the diagonal, every
-// tile but the few at the edge
-//    of a group is of one kind, and nobody looks at labels any more.
+//    tile but the few at the edge of a group is of one kind, and nobody looks at labels any more.
 // b) S is symmetric: only columns j > i are computed, and each tile serves both of its sides.
 // c) |S| <= 1 / temperature: one power of two is the reference of all exponentials, and no row has to look
-// for its largest.  Temperatures
-//    below 0.013 (0.0015 in double) would leave the range of exponents: there each row has its own reference,
-//    from a sweep of maxima.
+//    for its largest.  Temperatures below 0.013 (0.0015 in double) would leave the range of exponents: there
+//    each row has its own reference, from a sweep of maxima.
 // d) Terms are added in lanes and in an order that do not depend on the registers: a few thousand at most in
-// T, then in double. e) Small losses keep their digits: N - S is formed in double, and f sees it as it is.
+//    T, then in double.
+// e) Small losses keep their digits: N - S is formed in double, and f sees it as it is.
 #pragma once
 #include "ufloss/kinds/pairs/gram.hpp"
 #include "ufloss/vocabulary/elementary.hpp"
@@ -36,8 +35,8 @@ template <class Pairs, class T> class contrast {
   using W = native<double>;
   static constexpr int lanes_of_sum = virtual_lanes<T>, wide = tile_columns<T>;
   static constexpr std::ptrdiff_t block = batch_block, sum_length = 64 * lanes_of_sum;
-  static constexpr int shift =
-      int(pick<V>(100, 900));  // binary places that the exponentials are raised by: the smallest stay normal
+  /// Binary places that the exponentials are raised by: the smallest stay normal.
+  static constexpr int shift = int(pick<V>(100, 900));
   static constexpr double ln2 = 0.693147180559945309, log2e = 1.44269504088896341;
   static_assert(lanes_of_sum % wide == 0 && wide % lanes<double> == 0 && block % lanes_of_sum == 0 &&
                     block % tile_rows == 0,
@@ -159,8 +158,8 @@ template <class Pairs, class T> class contrast {
     V base;
     explicit exponential(T reference) : base(exp_param<T>::round + T(shift) - (Shared ? reference : T(0))) {}
     UFL_FN V operator()(V s, V of_row) const {
-      if constexpr (Shared)
-        return exp_shifted<false>(s, base, base);  // above any lowest: the reference is that far
+      // Shared: above any lowest, since the reference is that far.
+      if constexpr (Shared) return exp_shifted<false>(s, base, base);
       else return exp_shifted(s - of_row, base, V(T(-ln2 * (shift + format<T>::bias - 3))));
     }
   };
@@ -263,9 +262,8 @@ template <class Pairs, class T> class contrast {
         tails[k] = 0;
       }
     };
-    constexpr int most_tails = 1000,
-                  tails_of_tile =
-                      2 * tile_rows;  // factors up to 2 that a lane holds, and that one tile brings
+    constexpr int most_tails = 1000;              // factors up to 2 that a lane holds
+    constexpr int tails_of_tile = 2 * tile_rows;  // those that one tile brings
     int room = most_tails;
     if constexpr (Pull)
       for (std::ptrdiff_t i = 0; i < u.columns + tile_rows; ++i) pull[i] = 0;
@@ -287,13 +285,14 @@ template <class Pairs, class T> class contrast {
         u.products(i, j, c);
         each_pair(i, j, c, [&](std::ptrdiff_t r, std::ptrdiff_t k, auto pairs, auto x, auto y) UFL_INLINE {
           const int at = int(k % lanes_of_sum);
-          const W own(share[r]), other = load(share + k), none(0.0);
-          const W p = load(tails + at), e = select(pairs, fma(x.tail, y.tail, x.tail + y.tail), none);
-          add(ramps + at, select(pairs, own * x.ramp + other * y.ramp, none));
+          const W of_row(share[r]), of_column = load(share + k), none(0.0);
+          const W p = load(tails + at);
+          const W e = select(pairs, fma(x.tail, y.tail, x.tail + y.tail), none);
+          add(ramps + at, select(pairs, of_row * x.ramp + of_column * y.ramp, none));
           store(fma(p, e, p + e), tails + at);
           if constexpr (Pull) {
-            add(pulls[r - i] + at, select(pairs, own * x.slope, none));
-            add(pull + k, select(pairs, other * y.slope, none));
+            add(pulls[r - i] + at, select(pairs, of_row * x.slope, none));
+            add(pull + k, select(pairs, of_column * y.slope, none));
           }
         });
       }
