@@ -88,11 +88,14 @@ template <class L, class V, class... W> UFL_FN jet<V> evaluate(V x, W... rest) {
 
 /// a/b^2 for a >= 0, b > 0, also where a/b is subnormal and the result need not be.
 template <class V> UFL_FN V over_square(V a, V b) {
-  const V q = a / b, up = V(pick<V>(0x1p30, 0x1p60));
-  V r = q / b;
-  const mask_t<V> tiny = (q < V(pick<V>(0x1p-100, 0x1p-960))) & (a > V(0));
-  if (UFL_UNLIKELY(!all(!tiny))) r = select(tiny, (((a * up) / b) / b) * (V(1) / up), r);
-  return r;
+  const V quotient = a / b;
+  V result = quotient / b;
+  const mask_t<V> tiny = (quotient < V(pick<V>(0x1p-100, 0x1p-960))) & (a > V(0));
+  if (UFL_UNLIKELY(!all(!tiny))) {
+    const V up = V(pick<V>(0x1p30, 0x1p60));
+    result = select(tiny, (((a * up) / b) / b) * (V(1) / up), result);
+  }
+  return result;
 }
 
 /// The kind that the loss's base names; elementwise losses have none.

@@ -87,8 +87,8 @@ struct poisson_nll_loss {
 };
 
 /// With s = x + eps: value = x - y log s, grad = 1 - y/s, hess = y/s^2.  The expected second derivative is
-/// 1/s (the target's mean is the rate), which bounds y/s^2 where y < s.  At x = 0, y = 0 and eps = 0: [0, 1,
-/// 0].
+/// 1/s (the target's mean is the rate), which bounds y/s^2 where y < s.
+/// At x = 0, y = 0 and eps = 0: [0, 1, 0].
 struct poisson_loss {
   static constexpr auto name = "poisson_loss";
   static constexpr argument args[] = {
@@ -209,8 +209,8 @@ struct half_gamma_deviance {
 ///   the same near power 2      (exp(bx) (E(b) + 1) - y exp(ax)) / a,
 ///   elsewhere                  (y^b/b - y exp(ax)) / a + exp(bx)/b.
 /// grad = exp(bx) - y exp(ax), hess = b exp(bx) - a y exp(ax).  Both exponents, and their products with x,
-/// take two words.  p = 0, 1, 2 are the squared error of exp(x), Poisson and gamma.  At x = log y: [0, 0,
-/// y^b].
+/// take two words.  p = 0, 1, 2 are the squared error of exp(x), Poisson and gamma.
+/// At x = log y: [0, 0, y^b].
 struct half_tweedie_deviance {
   static constexpr auto name = "half_tweedie_deviance";
   static constexpr argument args[] = {

@@ -24,10 +24,11 @@ template <class V> UFL_FN V clamp(V x, V lo, V hi) { return min(max(x, lo), hi);
 template <class V> struct two {
   V hi, lo;
 };
+/// For |a| >= |b|.
 template <class V> UFL_FN two<V> fast_two_sum(V a, V b) {
   const V s = a + b;
   return {s, (a - s) + b};
-}  // |a| >= |b|
+}
 template <class V> UFL_FN two<V> two_sum(V a, V b) {
   const V s = a + b, t = s - a;
   return {s, (a - (s - t)) + (b - t)};

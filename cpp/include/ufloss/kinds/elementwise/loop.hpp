@@ -30,6 +30,7 @@ template <class L, unsigned Parts, class T> struct elementwise_kernel {
   template <std::size_t... I>
   static UFL_FN void loop(const T* const* in, const std::ptrdiff_t* step, T* const* out, std::ptrdiff_t n,
                           bool past_cache, std::index_sequence<I...>) {
+    // Copies that no store of a pack can change, so that they stay in registers.
     const T* p[] = {in[I]...};
     const std::ptrdiff_t s[] = {step[I]...};
     T* o[count_parts(Parts)];
@@ -63,13 +64,14 @@ template <class S>
 UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, int nout, char* const* args,
                                const std::ptrdiff_t* steps, std::ptrdiff_t n, bool ends_in_bound) {
   using T = typename storage<S>::compute;
-  constexpr std::ptrdiff_t width = lanes<T>, most = 4096 / sizeof(T), whole = gathered_bytes / sizeof(T);
+  constexpr std::ptrdiff_t width = lanes<T>;
+  constexpr std::ptrdiff_t most = 4096 / sizeof(T);
+  constexpr std::ptrdiff_t whole = gathered_bytes / sizeof(T);
   alignas(64) T room[whole];
-  const std::ptrdiff_t share = whole / (nin + nout) / width * width - width,
-                       block = share < most ? share : most;
-  const auto buffer = [&](int a) UFL_INLINE {
-    return room + a * (block + width);
-  };  // not a page apart, where addresses would look alike to the processor
+  const std::ptrdiff_t share = whole / (nin + nout) / width * width - width;
+  const std::ptrdiff_t block = share < most ? share : most;
+  // Not a page apart, where addresses would look alike to the processor.
+  const auto buffer = [&](int a) UFL_INLINE { return room + a * (block + width); };
   const T* in[max_operands];
   T* out[max_operands];
   std::ptrdiff_t step[max_operands];
@@ -84,9 +86,8 @@ UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, 
     for (int a = 0; a < nin; ++a) {
       if (steps[a] == 0) continue;
       const char* p = args[a] + i * steps[a];
-      if (padded > m)
-        store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(p))),
-              buffer(a) + padded - width);  // pad with a valid element
+      if (padded > m)  // pad with a valid element
+        store(native<T>(storage<S>::get(*reinterpret_cast<const S*>(p))), buffer(a) + padded - width);
       gather<S>(buffer(a), p, steps[a], m);
     }
     f(in, step, out, padded, false);
@@ -110,8 +111,8 @@ UFL_NOINLINE void run_strided(kernel<typename storage<S>::compute> f, int nin, i
   for (int a = nin; a < operands; ++a) in_place &= steps[a] == size;
   if (!in_place) return run_gathered<S>(f, nin, nout, args, steps, n, ends_in_bound);
   if constexpr (sizeof(S) == sizeof(T)) {
-    alignas(64)
-        T edge[max_operands][width];  // one pack of each operand: broadcast ones, and what fills no pack
+    // One pack of each operand: broadcast ones, and what fills no pack.
+    alignas(64) T edge[max_operands][width];
     const T* in[max_operands];
     T* out[max_operands];
     std::ptrdiff_t step[max_operands];

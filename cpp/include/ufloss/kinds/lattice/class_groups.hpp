@@ -4,6 +4,8 @@
 
 UFL_BEGIN
 
+/// The groups of one label.  The gradient of a class is the sum over its pairs, taken in their order, so that
+/// bits depend on the label alone.
 struct class_groups {
   std::ptrdiff_t count = 0;             ///< classes that the label names
   std::ptrdiff_t* class_of;             ///< of each group
@@ -19,6 +21,7 @@ struct class_groups {
     live_to = a.take<std::ptrdiff_t>(most_pairs);
     group_of = a.take<std::ptrdiff_t>(classes);
   }
+  /// No room: where no rows are wanted.
   class_groups() : class_of{}, pairs{}, first{}, live_from{}, live_to{}, group_of{} {}
 
   /// Groups are numbered as their classes occur; a counting sort.

@@ -17,8 +17,17 @@ template <class T> struct exact_ctc {
   const sequence<T> s;
   std::ptrdiff_t width;  ///< from one array of a row of cells to the next
   held_rows held;
-  double *x, *pm, *pe, *sums, *tops, *state, *next, *rows, *kept, *taken, *gamma;
+  double* x;        ///< logits of the labels, that of the blank behind them
+  double *pm, *pe;  ///< their emissions, mantissas and exponents
+  double* state;    ///< a row of alphas
   T* buffer;
+  // Where rows are wanted:
+  double *sums, *tops;               ///< of each frame
+  double* next;                      ///< a row of betas, times emissions
+  double* rows;                      ///< alphas of all frames, or from one checkpoint to the next
+  double* kept;                      ///< alphas of the checkpoints
+  double* taken;                     ///< posteriors of each class in one frame
+  double* gamma;                     ///< and of each pair: blanks, then labels
   bool ranked = false, far = false;  ///< how exponents are counted (see exp_cell), and whether it mattered
 
   /// Room for what is wanted; the same text counts it and deals it out.

@@ -36,6 +36,8 @@ template <> struct emission_pack<float> {
 
 UFL_FN double binary_exponent(double v) { return double(int(to_bits(v) >> 52)) - 1023; }  // v > 0
 
+/// The emissions of one sequence, an epoch at a time.  What a frame's emissions are divided by is told to a
+/// log_product; what they may cost the recursion is counted on the way.
 template <class T, class E> struct fast_emissions {
   using D = native<double>;
   static constexpr int step = lanes<double>;
@@ -74,6 +76,7 @@ template <class T, class E> struct fast_emissions {
     sums = backward ? a.template take<double>(s.frames) : nullptr;
     tops = backward && !in_float ? a.template take<double>(s.frames) : nullptr;
   }
+  /// Places of frame t: without rows those of an epoch are written over by the next.
   std::ptrdiff_t slot(std::ptrdiff_t t) const { return wanted != ctc_rows::none ? t : t % fast_epoch; }
   double blank(std::ptrdiff_t t) const { return blanks[slot(t)]; }
   E* emission(std::ptrdiff_t t) const { return of_labels + (t & frame_mask) * s.pairs; }
@@ -219,7 +222,7 @@ template <class T, class E> struct fast_emissions {
     return all.sum;
   }
   static UFL_FN void put_emission(D v, double* to) { store(v, to); }
-  static UFL_FN void put_emission(D, float*) {}
+  static UFL_FN void put_emission(D, float*) {}  // compiled, never called
 };
 
 UFL_END

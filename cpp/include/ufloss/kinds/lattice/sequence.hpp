@@ -66,8 +66,8 @@ template <class T> struct sequence {
   std::ptrdiff_t frames, classes, labels, pairs, blank;
   bool log_probs;               ///< used as they are; else a softmax normalises each frame
   const std::ptrdiff_t* label;  ///< the class of each pair's label; the blank beyond the last
-  const double* skip;  ///< 1 where a pair's label may follow that of the pair before at once; room for one
-                       ///< block at both ends
+  /// 1 where a pair's label may follow that of the pair before at once; room for one block at both ends.
+  const double* skip;
   bool all_states = false;  ///< also those from which the end is out of reach
 
   /// Pairs from which the end can be reached within the frames left, before frame t; and those that frame t
@@ -90,8 +90,9 @@ template <class T> struct sequence {
 struct held_rows {
   static constexpr std::ptrdiff_t checkpoint = 32, most_checkpoints = 1024, whole_bytes = 1 << 20;
   bool whole;
-  std::ptrdiff_t chunk, room,
-      checkpoints;  ///< frames; numbers that the rows take, each of `row`; checkpoints there may be
+  std::ptrdiff_t chunk;        ///< frames from one checkpoint to the next
+  std::ptrdiff_t room;         ///< numbers that the rows take, each of `row`
+  std::ptrdiff_t checkpoints;  ///< as many as there may be
   held_rows(std::ptrdiff_t frames, std::ptrdiff_t row)
       : whole(size_product(frames, row) <= whole_bytes / 8),
         chunk(!whole   ? between_checkpoints(frames)
@@ -180,9 +181,10 @@ template <int Packs, class T> UFL_FN range_of_row<T> range_in(const T* x, std::p
   }
   return {max_of_lanes(top[0]), -max_of_lanes(low[0])};
 }
+/// No order matters: as many packs as hide the latency.
 template <class T> UFL_FN range_of_row<T> range_of(const T* x, std::ptrdiff_t n) {
   return n < 256 ? range_in<2>(x, n) : range_in<8>(x, n);
-}  // no order matters: as many packs as hide the latency
+}
 /// exp(x - top), or the smallest normal number where that is less: subnormal ones take several times as long,
 /// and count for nothing beside 1.
 template <class T> UFL_FN native<T> exp_below(native<T> x, T top) {

@@ -51,8 +51,8 @@ struct sum_rows;
 /// What row losses have in common; a loss says what it does otherwise.
 struct row_loss {
   static constexpr loss_kind kind = loss_kind::row;
-  static constexpr unsigned at_label =
-      0;  ///< derivatives that have an entry of their own at the label, from finish()
+  /// Derivatives that have an entry of their own at the label, from finish().
+  static constexpr unsigned at_label = 0;
   static constexpr bool labelled = false;   ///< one argument is an integer label
   static constexpr bool in_double = false;  ///< float32 data are computed in double
   static constexpr double masked = 0;       ///< results where the mask is false
@@ -61,21 +61,23 @@ struct row_loss {
 struct softmax_loss : row_loss {
   using form = softmax_rows;
   static constexpr bool mixed = false, entropy = false;  ///< these sums are needed too
-  static constexpr bool uniform =
-      false;  ///< the weight of each possible class is 1 where the first parameter is not 0
+  /// The weight of each possible class is 1 where the first parameter is not 0.
+  static constexpr bool uniform = false;
 };
 /// Rows of sums.
 struct sum_loss : row_loss {
   using form = sum_rows;
   static constexpr int coefficients = 0;
-  static constexpr bool needs_argmax =
-      false;  ///< candidate() gives what the largest is asked of; the label takes no part
-  static constexpr int states = 0,
-                       next_sums = 0;  ///< of further passes: next_pass() asks for one, fold_next() adds up
-  static constexpr int maxima =
-      0;  ///< the last of next_sums, which are the largest terms and not sums; 0 at least
-  static constexpr int guards = 0;  ///< the last of its sums, which with its further passes serve float32
-                                    ///< alone: they say what its rounding may have done
+  /// The loss needs the largest of candidate(), and where it stands; the label takes no part.
+  static constexpr bool needs_argmax = false;
+  /// Of further passes over the row: next_pass() asks for one, fold_next() adds up its sums, states go from
+  /// one to the next.
+  static constexpr int states = 0, next_sums = 0;
+  /// The last of next_sums, which are the largest terms and not sums; 0 at least.
+  static constexpr int maxima = 0;
+  /// The last of its sums, which with its further passes serve float32 alone: they say what its rounding may
+  /// have done.
+  static constexpr int guards = 0;
 };
 /// Rows of a sum of products whose factors are found in the data's own type, which is enough for logarithms
 /// of probabilities; the products of float32 factors are exact in double.  add() has elements of that type

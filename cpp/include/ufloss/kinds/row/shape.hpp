@@ -5,16 +5,26 @@
 
 UFL_BEGIN
 
-/// What a loop over rows must know of a loss and some of its parts, beside its kernel.
+/// What a loop over rows must know of a loss and some of its parts, beside its kernel: plain data, so that
+/// the loop is compiled once for all losses.
 struct row_shape {
-  int nin, nout, lying, scalars, outputs;            ///< outputs: those along the row
-  int along[max_along], label, scalar[max_scalars];  ///< which inputs they are; label -1: none
-  int label_grad_output,
-      label_hess_output;  ///< which row outputs have an entry of their own at the label; -1: none
-  int bound_at;           ///< which row output is divided by, and stays positive when it is rounded; -1: none
-  bool has_value, keeps_terms, needs_elements;
+  int nin, nout;
+  int lying;    ///< inputs that lie along the row
+  int scalars;  ///< inputs that come once a row, the label apart
+  int outputs;  ///< those along the row
+  // Which inputs they are.
+  int along[max_along];
+  int scalar[max_scalars];
+  int label;  ///< -1: none
+  // Which of the outputs along the row; -1: none.
+  int label_grad_output, label_hess_output;  ///< has an entry of its own at the label
+  int bound_at;                              ///< is divided by, and stays positive when it is rounded
+  bool has_value;                            ///< the first output is one number a row
+  bool keeps_terms;                          ///< the spread needs what the fold computed for each element
+  bool needs_elements;                       ///< an empty row is an error
   domain scalar_in[max_scalars];
-  double neutral[max_along], masked;  ///< what stands for a masked element; what a masked result is
+  double neutral[max_along];  ///< what stands for a masked element
+  double masked;              ///< what a masked result is
 };
 template <class L, unsigned Parts> constexpr row_shape make_shape() {
   using Tile = row_tile<L, float>;

@@ -4,6 +4,8 @@
 
 UFL_BEGIN
 
+/// Up to `tile` rows of a loss of logits: what differs between losses stands here, apart from the sums, which
+/// are compiled once for all with as many operands.
 template <class L, class T>
 struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entropy, L::uniform> {
   using sums = softmax_tile_sums<T, count_along<L>(), L::mixed, L::entropy, L::uniform>;
@@ -86,6 +88,8 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
     V scale, max, miss;
     V c[L::coefficients ? L::coefficients : 1];
   };
+  /// The jet of an element: its probability is its term times the row's scale, its complement that of the
+  /// single largest element where it is that one, since 1 - P would lose the digits of a confident row.
   template <unsigned Parts, class Put>
   UFL_FN void put_jet(V x, V y, V exponential, const row_of_tile& row, Put put) const {
     const mask_t<V> top = (x == row.max) & (row.miss == row.miss);

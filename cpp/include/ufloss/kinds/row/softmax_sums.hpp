@@ -54,6 +54,7 @@ struct softmax_tile_sums : tile_base<T> {
   }
   /// Uniform weights count for nothing where the first scalar is 0.
   UFL_FN bool wants_weights(int r) const { return !Uniform || this->scalar[0][r] != 0; }
+  /// In packs that hide each other's latency; no order matters to a maximum.
   static UFL_FN T largest(const T* x, std::ptrdiff_t n) {
     using C = chunks<T>;
     V top[C::packs];

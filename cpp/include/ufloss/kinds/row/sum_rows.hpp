@@ -13,10 +13,13 @@ template <class L, int A, class D> UFL_FN D checked_element(D x) {
   else return x;
 }
 
+/// Up to `tile` rows of a loss of sums.  A long row is summed in 16 virtual lanes of doubles whatever the
+/// registers, so that no width decides an order; blocks are added with what their rounding lost.
 template <class L, class T> struct sum_tile : tile_base<T> {
   using V = native<T>;
   using D = wide_t<V>;
   using C = chunks<T, 16>;
+  /// Sums of float data are exact enough as they are; those of doubles keep what they lose beside them.
   static constexpr bool sums_wider_than_data = sizeof(T) < sizeof(double);
   static constexpr int sums = sums_wider_than_data ? L::sums : L::sums - L::guards;
   static constexpr int lying = count_along<L>();
@@ -24,7 +27,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   static constexpr bool keeps_terms = false, needs_elements = false,
                         gives_factors = std::is_base_of_v<product_loss, L>;
   static constexpr bool has_next_pass = L::next_sums > 0 && (sums_wider_than_data || L::guards == 0);
-  using E = std::conditional_t<gives_factors, V, D>;  // in which elements are looked at
+  using E = std::conditional_t<gives_factors, V, D>;  ///< in which elements are looked at
   /// Bytes; softmax rows look farther ahead, but sums are often of short vectors.
   static constexpr int ahead = 2048;
   static constexpr double neutral(int k) { return L::neutral[k]; }
@@ -37,6 +40,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   alignas(64) double coefficient[L::coefficients ? L::coefficients : 1][tile];
   alignas(64) T sound[tile];  ///< 0, or NaN where the row's value is: added to every result
 
+  // Numbers of one place for all lanes (same), or of a place for each lane (wide).
   static UFL_FN D wide(const double* a, int r) { return doubles<D>::load(a + r); }
   template <int N> static UFL_FN void wide(const double (*a)[tile], int r, D* to) {
     for (int k = 0; k < N; ++k) to[k] = wide(a[k], r);
@@ -59,6 +63,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (gives_factors) L::add(sum, x);
     else L::fold(sum, x, p);
   }
+  /// Where the lanes of a pack that begins at element j stand in the row, in double.
   static UFL_FN D places(std::ptrdiff_t j) { return widen(iota<T>()) + D(double(j)); }
   template <int N> static UFL_FN double sum_packs(D (*sum)[N], int s) {
     UFL_UNROLL for (int w = C::packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) sum[i][s] =
@@ -156,6 +161,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       for (int k = 0; k < L::states; ++k)
         for (int r = 0; r < rows; ++r) state[k][r] = 0;
   }
+  /// What an infinite sum loses is NaN, and counts nothing.
   static void add(double& sum, double& rest, double x) {
     const auto t = two_sum(sum, x);
     sum = t.hi;
@@ -185,6 +191,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (has_next_pass) return ask_all(rows);
     else return false;
   }
+  /// L::next_pass() of each row; sums of the pass to come begin at 0 where it is asked for, and stay where
+  /// not.
   bool ask_all(int rows) {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[sums], last[L::next_sums], kept[L::states], changed[L::states], p[scalars ? scalars : 1];
@@ -270,6 +278,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   }
   template <bool WithRows> UFL_FN void finish_short_rows(int rows) { finish_rows<WithRows>(rows); }
 
+  /// Hands on the parts of an element's jet in their order.  `sound` brings the NaN of a row's value to all
+  /// of its derivatives, which need not see what made it.
   template <unsigned Parts, class Put>
   static UFL_FN void put_jet(const E* x, const E* c, row_marks<D> marks, V sound, Put put) {
     jet<E> j;
