@@ -46,6 +46,7 @@ import numpy as np
 from measure import aligned, measure
 from memory_limits import limit_calls, limit_library, memory_limits
 from plots import plot
+from registry import LOSSES, UFUNCS
 from small_calls import small
 
 OUTPUTS = ["value", "value_and_grad", "grad_and_hess"]
@@ -118,8 +119,6 @@ def differs(found, expected, dtype):
 
 def bench(loss, output, arguments, library, peers, skipped):
     """One row of the table: a loss, an output, all contenders."""
-    from ufloss._registry import UFUNCS
-
     dtype = np.dtype(arguments.dtype)
     inputs, data = draw(loss, arguments.size, dtype, arguments.soft_labels, np.random.default_rng(1))
     ufunc = UFUNCS[loss["name"]] if output == "value" else getattr(UFUNCS[loss["name"]], output)
@@ -256,8 +255,6 @@ def main():
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     core = pin()
-    from ufloss._registry import LOSSES
-
     env = environment(arguments, core)
     print(
         f"ufloss {env['config']['ufloss']} ({env['config']['instruction set']}), {env['cpu']}, one "

@@ -5,6 +5,8 @@ import timeit
 
 import numpy as np
 
+from registry import UFUNCS
+
 SMALL = {
     "np.add(a, b)": (np.add, "f(a, b)"),
     "np.add(a, 1.0)": (np.add, "f(a, 1.0)"),
@@ -19,8 +21,6 @@ SMALL = {
 
 def small(arguments):
     """What a call costs where the arithmetic costs nothing: 3 elements, beside np.add."""
-    from ufloss._registry import UFUNCS
-
     dtype = np.dtype(arguments.dtype)
     operands = {
         "a": np.array([0.5, -1.0, 2.0], dtype),
