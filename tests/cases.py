@@ -1,5 +1,6 @@
 """Every ufunc of every elementwise loss, and ways to run a test over those that something applies to."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,16 @@ import pytest
 
 from internals import LOSSES, UFUNCS
 from points import draw
+
+
+@functools.lru_cache(maxsize=128)
+def drawn(name, n, dtype, seed):
+    """Arguments of a loss, which all of its ufuncs share: to draw them takes longer than to compute."""
+    loss = next(loss for loss in LOSSES if loss["name"] == name)
+    if dtype is not np.float16:
+        return draw(loss, n, dtype, seed)
+    with np.errstate(over="ignore", under="ignore"):
+        return [a.astype(dtype) for a in draw(loss, n, np.float32, seed)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,11 +57,7 @@ class Case:
 
     def draw(self, n, dtype="f4", seed=0):
         """One array of `n` for each argument, from its domain."""
-        dtype = np.dtype(dtype).type
-        if dtype is not np.float16:
-            return draw(self.loss, n, dtype, seed)
-        with np.errstate(over="ignore", under="ignore"):
-            return [a.astype(dtype) for a in draw(self.loss, n, np.float32, seed)]
+        return [a.copy() for a in drawn(self.loss["name"], n, np.dtype(dtype).type, seed)]
 
     def specials(self, dtype):
         """All combinations of special values over the arguments."""

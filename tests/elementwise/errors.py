@@ -38,6 +38,12 @@ def ulp_error(got, exact, term, dtype):
     return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - info.nmant))
 
 
+def ulps_of_result(got, exact, dtype):
+    """Distance in units in the last place of the exact result, whatever its terms."""
+    exponent = max(mpmath.frexp(exact)[1] - 1, np.finfo(dtype).minexp)
+    return float(abs(mpf(float(got)) - exact) / mpf(2) ** (exponent - np.finfo(dtype).nmant))
+
+
 @functools.lru_cache(maxsize=4)
 def exact_jets(name, dtype, n, seed, wrt):
     """The jets of n points, which hold the exact value of every part: a loss in both types at a time."""
