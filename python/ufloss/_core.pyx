@@ -9,7 +9,7 @@ import os
 import numpy as np
 
 from cpython.pycapsule cimport PyCapsule_New
-from cpython.ref cimport Py_INCREF, PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport PTRDIFF_MAX
 
 include "_declarations.pxi"
@@ -213,10 +213,9 @@ def read_registry(int which):
     return list(losses.values())
 
 
-def make_helper(int which, dict helper):
+def make_helper(int which, tuple place, str name):
     """The ufunc behind others."""
-    place, _ = helper["outputs"][""]
-    return make(record_at(which, place), helper["name"], "")
+    return make(record_at(which, place), name, "")
 
 
 cdef tuple typed(tuple defaults, str code):
@@ -259,36 +258,7 @@ def make_masked(int which, tuple record, str name):
     return make(record_at(which, record), name, "")
 
 
-def add_line(
-        int which, tuple adder, tuple record, int loop_type, list operands, list steps, ptrdiff_t begin,
-        ptrdiff_t n, ptrdiff_t segment, double divisor, double total, double weight):
-    """A loss added up along a line from an element on, to a sum and that of the weights; and where it ended.
-
-    That is n, or the begin of a segment whose sum is not finite in float32 and may be in float64.
-
-    Operands are those of the loss, of the loop's type, then float64 weights and the gradient, each an array
-    or None; each step is the distance of two elements in bytes.
-    """
-    cdef line l
-    cdef int i
-    l.inputs = len(operands) - 2
-    if l.inputs > 8:
-        raise ValueError("too many operands")
-    for i in range(l.inputs):
-        l.args[i], l.steps[i] = start(operands[i]) + begin * <ptrdiff_t>steps[i], steps[i]
-    weights, grad = operands[-2], operands[-1]
-    l.weight_step, l.grad_step = steps[l.inputs], steps[l.inputs + 1]
-    l.weights, l.grad = start(weights), start(grad)
-    if weights is not None:
-        l.weights += begin * l.weight_step
-    if grad is not None:
-        l.grad += begin * l.grad_step
-    l.n, l.segment, l.divisor = n - begin, segment, divisor
-    cdef const loss_record *by = record_at(which, adder)
-    cdef const loss_record *of = record_at(which, record)
-    with nogil:
-        run_line(by, of, loop_type, &l, &total, &weight)
-    return total, weight, begin + l.done
+include "_reduce.pxi"
 
 
 def make_ctc(

@@ -38,17 +38,6 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         const char *signature
         bint masked
         const char *roles
-    ctypedef struct line:
-        int inputs
-        char *args[8]
-        ptrdiff_t steps[8]
-        ptrdiff_t n, segment
-        const char *weights
-        ptrdiff_t weight_step
-        char *grad
-        ptrdiff_t grad_step
-        double divisor
-        ptrdiff_t done
     ctypedef struct kernel_table:
         const char *isa
         const loss_record *records
@@ -69,6 +58,7 @@ cdef extern from *:
     #include <numpy/dtype_api.h>
     #include "_vectorcall.hpp"
     #include "_host.hpp"
+    #include "_reduce.hpp"
     #include "_lengths.hpp"
     """
     ctypedef struct DTypeMeta "PyArray_DTypeMeta"
@@ -94,9 +84,6 @@ cdef extern from *:
     object descr "(PyObject*)PyArray_DescrFromType"(int)
     PyObject *PY_INT "(PyObject*)&PyArray_PyLongDType"
     PyObject *PY_FLOAT "(PyObject*)&PyArray_PyFloatDType"
-    char *start "ufloss::python::start"(object)
-    void run_line "ufloss::python::run_line"(
-        const loss_record *, const loss_record *, int, line *, double *, double *) nogil
     object common_dtype "(PyObject*)PyArray_CommonDType"(DTypeMeta *, DTypeMeta *)
     int _import_array() except -1
     int _import_umath() except -1

@@ -7,28 +7,28 @@
 #include <Python.h>
 #include "_ufunc.hpp"
 #include "dispatch.hpp"
-#include "line.hpp"
 
 namespace ufloss::python {
 
 inline void* release() { return PyEval_SaveThread(); }
 inline void restore(void* thread) { PyEval_RestoreThread(static_cast<PyThreadState*>(thread)); }
 /// Raises what a loop reports.
-inline void report(const char* loss, const fault& found) {
-  const auto raise = [&](const char* format) {
+inline void raise(const char* loss, const fault& found) {
+  const auto say = [&](const char* format) {
     PyErr_Format(PyExc_ValueError, format, loss, found.value, found.limit);
   };
   switch (found.kind) {
     case fault_kind::none: return;
     case fault_kind::no_memory: PyErr_NoMemory(); return;
-    case fault_kind::empty_axis: return raise("%s: the class axis is empty");
-    case fault_kind::label: return raise("%s: label %lld is out of range for %lld classes");
-    case fault_kind::label_is_blank: return raise("%s: label %lld is the blank");
-    case fault_kind::blank: return raise("%s: blank %lld is out of range for %lld classes");
-    case fault_kind::logit_length: return raise("%s: logit_length %lld is out of range for %lld frames");
-    case fault_kind::label_length: return raise("%s: label_length %lld is out of range for %lld labels");
+    case fault_kind::empty_axis: return say("%s: the class axis is empty");
+    case fault_kind::label: return say("%s: label %lld is out of range for %lld classes");
+    case fault_kind::label_is_blank: return say("%s: label %lld is the blank");
+    case fault_kind::blank: return say("%s: blank %lld is out of range for %lld classes");
+    case fault_kind::logit_length: return say("%s: logit_length %lld is out of range for %lld frames");
+    case fault_kind::label_length: return say("%s: label_length %lld is out of range for %lld labels");
   }
 }
+inline void report(const context&, const char* loss, const fault& found) { raise(loss, found); }
 /// What every loop is told of Python.
 inline const context python_context = {&serial, {release, restore}, report, dispatch::past_cache_from()};
 
@@ -54,18 +54,6 @@ inline void prepare_rows(PyObject* ufunc) {
   for (int i = u->nin; i < u->nargs; ++i)
     u->op_flags[i] = NPY_ITER_WRITEONLY | NPY_ITER_UPDATEIFCOPY | NPY_ITER_ALIGNED | NPY_ITER_ALLOCATE |
                      NPY_ITER_NO_BROADCAST | NPY_ITER_NO_SUBTYPE;
-}
-
-inline char* start(PyObject* array) {
-  return array == Py_None ? nullptr : PyArray_BYTES(reinterpret_cast<PyArrayObject*>(array));
-}
-/// A loss added up along a line, by the helper `sum`.
-inline void run_line(const loss_record* sum, const loss_record* loss, int type, line* l, double* total,
-                     double* weight) {
-  l->loop = loss->loops[type == float16_loop ? float32_loop : type];
-  char* const args[] = {reinterpret_cast<char*>(l), reinterpret_cast<char*>(total),
-                        reinterpret_cast<char*>(weight)};
-  sum->loops[type](python_context, args, nullptr, nullptr);
 }
 
 /// Core dimensions that follow from n, the third: the last one is p = n + 1 or s = 2 n + 1.

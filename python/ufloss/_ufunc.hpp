@@ -25,7 +25,7 @@ struct front {
   PyObject* slow = nullptr;
   PyObject* masked = nullptr;     // the ufunc with a mask as its last input; null: there is none
   Py_ssize_t along_default = -1;  // the input with a default along the rows; -1: there is none
-  PyObject* explain = nullptr;  // asked after a ValueError whether it knows more; null: nobody is
+  PyObject* explain = nullptr;    // asked after a ValueError whether it knows more; null: nobody is
 };
 
 inline const PyUFuncObject* as_ufunc(PyObject* o) { return reinterpret_cast<const PyUFuncObject*>(o); }

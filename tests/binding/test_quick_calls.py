@@ -13,7 +13,7 @@ from binding.quick_cases import draw, masks, operands_of, words_of
 from ufloss import _core
 from ufloss._front import BatchCall, RowCall
 from ufloss._labels import make_explain
-from ufloss._registry import PAIR_LOSSES, ISA, ROW_LOSSES, UFUNCS
+from ufloss._registry import ISA, PAIR_LOSSES, ROW_LOSSES, UFUNCS
 
 KEPT = []  # ufuncs live for ever
 

@@ -1,4 +1,4 @@
-"""The same bits from every layout; blocks and lines; memory of one block."""
+"""The same bits from every layout; arrays that are not aligned; memory of one block."""
 
 import itertools
 import tracemalloc
@@ -8,7 +8,6 @@ import pytest
 
 import ufloss as ul
 from common import unaligned
-from internals import _reduce
 
 
 def test_bits_do_not_depend_on_the_layout():
@@ -42,66 +41,16 @@ def test_memory_is_that_of_a_block():
     assert peak < 2_000_000
 
 
-def test_blocks_cover_an_array_once():
-    for shape in [(), (5,), (3, 4, 5), (1, 1, 7), (40, 1, 3)]:
-        for limit in (1, 2, 5, 7, 20, 1000):
-            seen = np.zeros(shape, int)
-            for block in _reduce.blocks(shape, limit):
-                seen[block] += 1
-                assert seen[block].size <= limit
-            assert (seen == 1).all()
-
-
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("shape", [(200_001,), (3, 100_000), (700, 300), (2, 3, 70_001)])
-def test_lines_and_blocks_give_the_same_bits(shape, dtype, monkeypatch):
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, *shape)).astype(dtype)
-    weights = rng.random(shape)
-    took = []
-    by_lines = _reduce.Pass.by_lines
-    for loss in (ul.huber_loss, ul.sigmoid_binary_cross_entropy, ul.stirling_term):
-        args = (abs(x),) if loss is ul.stirling_term else (x, (y > 0).astype(dtype))
-        for axis in (None, -1, 0):
-            for w in (None, weights):
-                words = {"axis": axis, "weights": w, "returned": True}
-                for f in (
-                    loss.sum,
-                    loss.mean,
-                    *[g.value_and_grad for g in (loss.sum, loss.mean) if hasattr(g, "value_and_grad")],
-                ):
-                    monkeypatch.setattr(
-                        _reduce.Pass, "by_lines", lambda *a: took.append(by_lines(*a)) or took[-1]
-                    )
-                    one = f(*args, **words)
-                    monkeypatch.setattr(_reduce.Pass, "by_lines", lambda *a: False)
-                    for a, b in zip(one, f(*args, **words), strict=True):
-                        np.testing.assert_array_equal(a, b)
-    assert sum(took) > 10
-
-
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 @pytest.mark.parametrize("shape", [(5,), (100_003,), (3, 70_001)])
-def test_lines_are_of_aligned_arrays_only(shape, dtype, monkeypatch):
+def test_arrays_need_not_be_aligned(shape, dtype):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, *shape)).astype(dtype)
     weights = rng.random(shape)
-    lines = []
-    add_line = _reduce._core.add_line
-
-    def watched(which, adder, record, of, operands, *rest):
-        # else the core would read at wrong addresses
-        assert all(a.flags.aligned for a in operands if a is not None)
-        lines.append(operands)
-        return add_line(which, adder, record, of, operands, *rest)
-
-    monkeypatch.setattr(_reduce._core, "add_line", watched)
     for f, axis in itertools.product((ul.huber_loss.sum, ul.huber_loss.mean), (None, -1)):
         for w in (None, weights):
             out = np.empty(shape, dtype)
             want = f.value_and_grad(x, y, weights=w, axis=axis, returned=True, out=(None, out))
-            assert lines
-            lines.clear()
             odd = unaligned(np.zeros(shape, dtype))
             variants = [(unaligned(x), y, w, None), (x, unaligned(y), w, None), (x, y, w, odd)]
             if w is not None:
@@ -112,4 +61,3 @@ def test_lines_are_of_aligned_arrays_only(shape, dtype, monkeypatch):
                 for g, e in zip(got, want, strict=True):
                     np.testing.assert_array_equal(g, e)
                 assert f(a, b, weights=c, axis=axis).tobytes() == want[0].tobytes()
-            lines.clear()

@@ -43,7 +43,8 @@ constexpr executor serial{run_at_once};
 struct context {
   const executor* workers = &serial;
   lock python{};
-  void (*report)(const char* loss, const fault&) = nullptr;  ///< of a call that failed; null: nobody asks
+  void (*report)(const context&, const char* loss,
+                 const fault&) = nullptr;        ///< of a call that failed; null: nobody asks
   std::ptrdiff_t past_cache_from = PTRDIFF_MAX;  ///< bytes of operands from which results go past the cache
 
   /// fault f(from, to), over all of [0, n).
@@ -56,7 +57,7 @@ struct context {
   /// What a loop returns; a fault is reported.
   int outcome(const char* loss, const fault& found) const {
     if (found.kind == fault_kind::none) return 0;
-    if (report) report(loss, found);
+    if (report) report(*this, loss, found);
     return -1;
   }
 };

@@ -6,7 +6,7 @@ namespace {
 
 // --- what a loop says of a failure -----
 int said = 0;
-void record_fault(const char*, const fault&) { ++said; }
+void record_fault(const context&, const char*, const fault&) { ++said; }
 int released = 0;
 void* record_release() {
   ++released;
@@ -26,7 +26,7 @@ group group_of(const loss_info& about) {
     case loss_kind::lattice: return sequences;
     case loss_kind::helper: break;
   }
-  for (const char* const name : {"weighted_sum", "line", "to_half"})
+  for (const char* const name : {"weighted_sum", "reduction"})
     if (!std::strcmp(about.name, name)) return sums;
   return regions;
 }
@@ -137,8 +137,7 @@ struct fuzz_case {
   std::vector<ptrdiff_t> lengths;  ///< as a loop gets them
   std::vector<operand> operands;
   int nin = 0;
-  ptrdiff_t segment = 1;
-  double divisor = 1;
+  bool divides = false;  // a mean
   bool has_weights = false, has_grad = false;
   bool fails = false, may_fail = false;
 };
@@ -155,10 +154,16 @@ const char* program = "test_fuzz_loops";
 std::string isa_option;  // what a replay needs too
 
 const loss_record& record_of(int isa, const fuzz_case& c) { return record_at(isa, c.kind, c.record); }
+/// A loss added up along a line: args[0] of the record is a reduction.
 bool is_line(const fuzz_case& c) {
-  return c.kind == sums && !std::strcmp(record_of(0, c).info->name, "line");
+  return c.kind == sums && !std::strcmp(record_of(0, c).info->name, "reduction");
 }
 
+/// The record of the value of the loss that a record belongs to.
+int value_of(int loss) {
+  while (*record_at(0, elements, loss).attribute) --loss;
+  return loss;
+}
 /// One call; `byte`: what lies where nobody has written.
 outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory = false) {
   outcome o;
@@ -199,29 +204,37 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
     }
   };
   const loss_record& r = record_of(isa, c);
-  line l{};
+  reduction whole;
   double both_sums[2] = {0, 0};
-  char* of_line[] = {reinterpret_cast<char*>(&l), reinterpret_cast<char*>(both_sums),
-                     reinterpret_cast<char*>(both_sums + 1)};
+  ptrdiff_t along[reduce_inputs + 2];
+  bool reduced = true;
+  char* line_args[] = {reinterpret_cast<char*>(&whole)};
   if (is_line(c)) {
     const loss_record& loss = record_at(isa, elements, c.loss);
-    l.loop = loss.loops[c.type == float16_loop ? float32_loop : c.type];
-    l.inputs = loss.nin;
-    for (int k = 0; k < loss.nin; ++k) {
-      l.args[k] = args[k];
-      l.steps[k] = steps[size_t(k)];
+    const number_type type = number_type(int(number_type::float16) + int(c.type));
+    whole.axes = 1;
+    whole.shape = const_cast<ptrdiff_t*>(c.lengths.data());
+    whole.reduced = &reduced;
+    whole.kind = int(c.type);
+    whole.inputs = loss.nin;
+    whole.mean = c.divides;
+    whole.total = both_sums;
+    whole.weight = both_sums + 1;
+    whole.caller = &called_by;
+    const auto set = [&](reduce_operand& x, int k, int place, number_type of) {
+      along[place] = steps[size_t(k)];
+      x.data = args[k];
+      x.type = of;
+      x.steps = along + place;
+    };
+    for (int k = 0; k < loss.nin; ++k) set(whole.in[k], k, k, type);
+    if (c.has_weights) set(whole.weights, loss.nin, reduce_inputs, number_type::float64);
+    if (c.has_grad) set(whole.grad, n - 1, reduce_inputs + 1, type);
+    const loss_record& value = record_at(isa, elements, value_of(c.loss));
+    for (int k = 0; k < loop_types; ++k) {
+      whole.loops[k] = loss.loops[k];
+      whole.values[k] = value.loops[k];
     }
-    l.n = c.lengths[0];
-    l.segment = c.segment;
-    if (c.has_weights) {
-      l.weights = args[loss.nin];
-      l.weight_step = steps[size_t(loss.nin)];
-    }
-    if (c.has_grad) {
-      l.grad = args[n - 1];
-      l.grad_step = steps[size_t(n - 1)];
-    }
-    l.divisor = c.divisor;
   }
   protect(PROT_READ);
   said = released = 0;
@@ -232,7 +245,8 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
   dirty_stack(static_cast<unsigned char>(byte ^ 0x55));
   std::feclearexcept(FE_ALL_EXCEPT);
   in_call = true;
-  o.result = r.loops[c.type](called_by, is_line(c) ? of_line : args, c.lengths.data(), steps.data());
+  o.result = is_line(c) ? r.loops[0](called_by, line_args, nullptr, nullptr)
+                        : r.loops[c.type](called_by, args, c.lengths.data(), steps.data());
   in_call = false;
   o.flags_kept = std::fetestexcept(FE_ALL_EXCEPT) == 0 && std::fegetround() == FE_TONEAREST;
   std::feclearexcept(FE_ALL_EXCEPT);
@@ -256,8 +270,6 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
       const unsigned char* const from = place.at_end ? b - margin : b;
       for (size_t i = 0; x.alias < 0 && i < x.extent + size_t(margin); ++i) o.rest_kept &= from[i] == byte;
     }
-    if (is_line(c) && x.role == 'F')  // behind a sum that overflows the caller goes on by itself
-      std::fill(found.begin() + std::min(l.done, l.n) * x.size, found.end(), static_cast<unsigned char>(0));
     o.out.push_back(found);
   }
   if (without_memory && refused == 0) o.result = 1;  // nothing was asked for

@@ -12,7 +12,7 @@ bool is_replay = false;
 std::string describe(const fuzz_case& c) {
   std::string s = "  lengths";
   for (const ptrdiff_t n : c.lengths) s += " " + std::to_string(n);
-  if (is_line(c)) s += ", segment " + std::to_string(c.segment) + ", divisor " + std::to_string(c.divisor);
+  if (is_line(c)) s += c.divides ? ", a mean" : ", a sum";
   for (const operand& x : c.operands) {
     s += std::string("\n  ") + (x.output ? "output " : "input ") + x.role + std::to_string(x.size) + " steps";
     for (int a = 0; a < x.rank; ++a)

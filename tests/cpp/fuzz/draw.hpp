@@ -127,7 +127,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
   c.record = int(d.below(ptrdiff_t(places_of(c.kind).size())));
   c.type = loop_type(d.below(loop_types));
   const loss_record& r = record_of(isa, c);
-  if (!r.loops[c.type]) return false;
+  if (!r.loops[is_line(c) ? 0 : c.type]) return false;
   const loss_record* shown = &r;
   if (is_line(c)) {
     c.loss = int(d.below(ptrdiff_t(places_of(elements).size())));
@@ -231,8 +231,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     x.lay(d, plain);
   }
   if (is_line(c)) {
-    c.segment = d.chance(0.5) ? d.between(1, c.lengths[0] + 3) : d.one_of<ptrdiff_t>({1, 16, 1024, 1 << 20});
-    c.divisor = d.one_of({1.0, 3.0, 0.0, double(c.lengths[0])});
+    c.divides = d.chance(0.5);
   }
   if (c.kind == sequences) draw_sequence(c, d, r.masked);
   if (!std::strcmp(r.info->name, "softmax_with_complement")) c.may_fail = c.lengths[1] == 0;

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 #include "dispatch.hpp"
-#include "line.hpp"
+#include "ufloss/reduce/reduction.hpp"
 #include "ufloss/vocabulary/half.hpp"
 
 using namespace ufloss;

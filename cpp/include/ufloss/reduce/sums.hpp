@@ -63,6 +63,53 @@ template <class T> struct weighted_lanes {
   }
 };
 
+/// The same of at most `Lanes` numbers.  Lanes beyond hold 0, which changes no sum.
+template <int Lanes, class T>
+UFL_FN void add_few(std::ptrdiff_t n, const T* x, const double* weights, double* sum, double* weight) {
+  double s[Lanes], t[Lanes];
+  UFL_UNROLL for (int i = 0; i < Lanes; ++i) {
+    const double by = i >= n ? 0 : weights ? weights[i] : 1;
+    s[i] = by == 0 ? 0 : 0 + double(x[i]) * by;
+    t[i] = by;
+  }
+  UFL_UNROLL for (int k = Lanes / 2; k >= 1; k /= 2) UFL_UNROLL for (int i = 0; i < k; ++i) {
+    s[i] = s[i] + s[i + k];
+    t[i] = t[i] + t[i + k];
+  }
+  *sum = s[0];
+  *weight = t[0];
+}
+/// The sums of n numbers times weights, and of weights; no weights: all are 1.
+template <class T>
+UFL_FN void add_up(std::ptrdiff_t n, const T* x, const double* weights, double* sum, double* weight) {
+  if (n <= 2) return add_few<2>(n, x, weights, sum, weight);
+  if (n <= 4) return add_few<4>(n, x, weights, sum, weight);
+  if (n <= 8) return add_few<8>(n, x, weights, sum, weight);
+  weighted_lanes<T> all;
+  all.add(n, x, weights);
+  all.fold(sum, weight);
+  if (!weights) *weight = double(n);
+}
+
+/// Adds n numbers, each to its own sum, and their weights; no sums of weights: all weights are 1.
+template <class T>
+UFL_NOINLINE void add_to(double* sums, const T* x, std::ptrdiff_t n, double* weight_sums, const double* y) {
+  using W = wide_t<native<T>>;
+  std::ptrdiff_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) {
+    const W number = widen(load(x + i));
+    const W by = weight_sums ? doubles<W>::load(y + i) : W(1);
+    const W term = weight_sums ? select(by == W(0), W(0), number * by) : number;
+    doubles<W>::store(doubles<W>::load(sums + i) + term, sums + i);
+    if (weight_sums) doubles<W>::store(doubles<W>::load(weight_sums + i) + by, weight_sums + i);
+  }
+  for (; i < n; ++i) {
+    const double by = weight_sums ? y[i] : 1;
+    sums[i] = sums[i] + (by == 0 ? 0 : double(x[i]) * by);
+    if (weight_sums) weight_sums[i] = weight_sums[i] + by;
+  }
+}
+
 /// The sums of weights[i] values[i] and of weights[i], for those i where the mask is not 0; steps in bytes.
 /// What is masked out is not looked at, and a weight of 0 leaves its number out.
 template <class S>

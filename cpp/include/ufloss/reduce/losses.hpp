@@ -1,0 +1,360 @@
+// A loss's values a chunk at a time, with the weights that count, from operands over a space; and its
+// gradient, scaled.
+#pragma once
+#include <cstdlib>
+#include "ufloss/memory/arena.hpp"
+#include "ufloss/reduce/numbers.hpp"
+#include "ufloss/reduce/plan.hpp"
+
+UFL_BEGIN
+
+/// Losses that are computed by one call of a loop: their values stay in the first-level cache.
+constexpr std::ptrdiff_t reduce_chunk = 1024;
+/// Runs of fewer elements are brought side by side before the loop is called.
+constexpr std::ptrdiff_t short_run = 64;
+
+/// Asks for n elements that come next; those further apart than a cache line are left to the processor.
+UFL_FN void ask_for(const char* at, std::ptrdiff_t n, std::ptrdiff_t step) {
+  if (step < 0) {
+    at += (n - 1) * step;
+    step = -step;
+  }
+  if (step <= 64)
+    for (std::ptrdiff_t i = 0; i < n * step; i += 64) UFL_PREFETCH(at + i);
+}
+
+/// What of a reduction a pass computes.
+struct task {
+  bool loses = true;  ///< values are computed; else weights alone are added up
+  bool grad = false;
+  double divisor = 1;                ///< of the gradient, where it is the same for all results
+  const double* divisors = nullptr;  ///< else of each result
+  const int* exponents = nullptr;  ///< weights count times 2 to the power of minus that, one for each result
+};
+
+/// T: what losses are computed in, at least as wide as their type.
+template <class T> struct losses {
+  const reduction& r;
+  const plan& p;
+  const task& what;
+  std::ptrdiff_t chunk;    ///< a multiple of the lanes
+  std::ptrdiff_t at_once;  ///< losses that one call computes
+  T* values = nullptr;
+  const double* factors = nullptr;  ///< weights of what counts; null: all are 1
+  std::ptrdiff_t rows_ahead = 0;    ///< of the innermost reduced axis: where the next operands are asked for
+
+  losses(const reduction& asked, const plan& planned, const task& part)
+      : r(asked),
+        p(planned),
+        what(part),
+        chunk(longest_chunk()),
+        at_once(r.rows && p.limit < chunk ? p.limit : chunk) {
+    as_stored = r.rows && r.kind == 0 && sizeof(T) == sizeof(float) && all_halves();
+    loop = (what.grad ? r.loops : r.values)[as_stored ? 3 : sizeof(T) == sizeof(float) ? 1 : 2];
+    for (int k = 0; k < r.inputs; ++k) {
+      const reduce_operand& x = r.in[k];
+      constant[k] = !x.along && !x.is_label && is_constant(x);
+      ready[k] = x.is_label || (!constant[k] && lies_ready(x, as_stored && x.along));
+      gather[k] = gather_of<T>(r.kind, x.type);
+    }
+    grad_ready = what.grad && lies_ready(r.grad, false);
+  }
+  /// Takes the memory that it needs beside the operands.
+  void take_memory(arena& a) {
+    if (has_factors()) own_factors = a.template take<double>(chunk);
+    values = a.template take<T>(chunk);
+    if (!what.loses) return;
+    for (int k = 0; k < r.inputs; ++k)
+      if (!r.in[k].is_label && !(r.in[k].along && ready[k]))
+        copies[k] = a.template take<T>(constant[k] ? 1 : r.in[k].along ? at_once * r.width : chunk);
+    if (what.grad && !(r.rows && grad_ready)) slopes = a.template take<T>(r.rows ? at_once * r.width : chunk);
+  }
+  /// Before the first call of next().
+  void prepare() {
+    factors = own_factors;
+    for (std::ptrdiff_t i = 0; i < chunk; ++i) values[i] = T(0);
+    if (what.loses)
+      for (int k = 0; k < r.inputs; ++k)
+        if (constant[k]) gather[k](copies[k], r.in[k].data, 0, 1);
+  }
+  bool has_factors() const { return r.weights.data || r.mask.data || what.exponents; }
+
+  /// Values and factors of the next m <= chunk elements, and their gradient to its place.  False: the loop
+  /// has refused.
+  bool next(cursor& c, std::ptrdiff_t m) {
+    use_weights_in_place(c, m);
+    for (std::ptrdiff_t i = 0; i < m;) {
+      const std::ptrdiff_t run = c.run();
+      std::ptrdiff_t n = m - i;
+      if (r.rows || run >= short_run) n = run < n ? run : n;
+      if (n > at_once) n = at_once;
+      if (!what.loses) weigh_runs(c, n, i);
+      else if (r.rows ? !compute_rows(c, n, i) : !compute_elements(c, n, i)) return false;
+      i += n;
+    }
+    return true;
+  }
+  /// Asks for what the next chunk reads of elements [i, i + n), where the last was one run.
+  UFL_FN void ask_ahead(std::ptrdiff_t i, std::ptrdiff_t n) const {
+    for (int k = 0; k < asked; ++k) ask_for(ahead[k] + i * ahead_steps[k], n, ahead_steps[k]);
+  }
+
+ private:
+  strided_loop* loop;
+  bool as_stored;  ///< rows in float16 are read as they lie
+  bool constant[reduce_inputs], ready[reduce_inputs], grad_ready;
+  gather_numbers* gather[reduce_inputs];
+  T *copies[reduce_inputs] = {}, *slopes = nullptr;
+  const char* ahead[reduce_inputs];
+  std::ptrdiff_t ahead_steps[reduce_inputs];
+  int asked = 0;
+  double* own_factors = nullptr;
+  bool weights_in_place = false;
+
+  void use_weights_in_place(const cursor& c, std::ptrdiff_t m) {
+    if (!own_factors) return;
+    weights_in_place = !r.mask.data && !what.exponents && r.weights.aligned &&
+                       r.weights.type == number_type::float64 && c.run() >= m &&
+                       c.over->inner().steps[weights_stream] == std::ptrdiff_t(sizeof(double));
+    factors = weights_in_place ? reinterpret_cast<const double*>(r.weights.data + c.at[weights_stream])
+                               : own_factors;
+  }
+  std::ptrdiff_t longest_chunk() const {
+    const std::ptrdiff_t all = size_product(p.results, p.terms);
+    return all < reduce_chunk ? (all + 15) / 16 * 16 : reduce_chunk;
+  }
+  bool all_halves() const {
+    for (int k = 0; k < r.inputs; ++k)
+      if (r.in[k].along && (r.in[k].type != number_type::float16 || !r.in[k].aligned)) return false;
+    return true;
+  }
+  bool is_constant(const reduce_operand& x) const {
+    for (int i = 0; i < r.axes; ++i)
+      if (x.steps[i] != 0 && r.shape[i] > 1) return false;
+    return true;
+  }
+  bool lies_ready(const reduce_operand& x, bool halves) const {
+    constexpr int own = sizeof(T) == sizeof(float) ? 1 : 2;
+    const bool computed_so = halves || r.kind == own;
+    return x.aligned && computed_so && x.type == stored_type(r.kind);
+  }
+  /// f(i, n): n elements lie in a run, where c is; the first is the i-th of m.
+  template <class F> static void walk(cursor& c, std::ptrdiff_t m, F f) {
+    for (std::ptrdiff_t i = 0; i < m;) {
+      const std::ptrdiff_t run = c.run(), n = run < m - i ? run : m - i;
+      f(i, n);
+      c.advance(n);
+      i += n;
+    }
+  }
+  const char* place(const cursor& c, int k) const { return r.in[k].data + c.at[k]; }
+
+  bool compute_elements(cursor& c, std::ptrdiff_t m, std::ptrdiff_t at) {
+    const bool one_run = c.run() >= m;
+    char* args[reduce_inputs + 2];
+    std::ptrdiff_t steps[reduce_inputs + 2];
+    if (!one_run) gather_runs(c, m);
+    asked = 0;
+    for (int k = 0; k < r.inputs; ++k) {
+      const std::ptrdiff_t step = c.over->inner().steps[k];
+      args[k] = reinterpret_cast<char*>(copies[k]);
+      steps[k] = constant[k] ? 0 : sizeof(T);
+      if (constant[k] || !one_run) continue;
+      if (ready[k]) {
+        args[k] = const_cast<char*>(place(c, k));
+        steps[k] = step;
+        look_ahead(k, args[k], step, m);
+      } else {
+        gather[k](copies[k], place(c, k), step, step == 0 ? 1 : m);
+        if (step == 0) steps[k] = 0;
+      }
+    }
+    const bool in_place = one_run && grad_ready;
+    const std::ptrdiff_t grad_step = in_place ? c.over->inner().steps[grad_stream] : sizeof(T);
+    char* const grad = in_place ? r.grad.data + c.at[grad_stream] : reinterpret_cast<char*>(slopes);
+    args[r.inputs] = reinterpret_cast<char*>(values + at);
+    steps[r.inputs] = sizeof(T);
+    args[r.inputs + 1] = grad;
+    steps[r.inputs + 1] = grad_step;
+    call(m, args, steps);
+    walk(c, m, [&](std::ptrdiff_t i, std::ptrdiff_t n) {
+      if (factors) weigh(c, at + i, n);
+      if (what.grad) put_slopes(c, grad + i * grad_step, grad_step, factors + at + i, n, in_place);
+    });
+    return true;
+  }
+  void gather_runs(const cursor& from, std::ptrdiff_t m) {
+    cursor c = from;
+    walk(c, m, [&](std::ptrdiff_t i, std::ptrdiff_t n) {
+      for (int k = 0; k < r.inputs; ++k)
+        if (!constant[k]) gather[k](copies[k] + i, place(c, k), c.over->inner().steps[k], n);
+    });
+  }
+  /// Asks for the same elements some rows on, or keeps where the next chunk is.
+  void look_ahead(int k, const char* at, std::ptrdiff_t step, std::ptrdiff_t m) {
+    if (rows_ahead) ask_for(at + rows_ahead * p.reduced.inner().steps[k], m, step);
+    else {
+      ahead[asked] = at + chunk * step;
+      ahead_steps[asked++] = step;
+    }
+  }
+  void weigh_runs(cursor& c, std::ptrdiff_t m, std::ptrdiff_t at) {
+    walk(c, m, [&](std::ptrdiff_t i, std::ptrdiff_t n) { weigh(c, at + i, n); });
+  }
+
+  /// Weights of the n losses of a run; 0 of those that are masked out.
+  void weigh(const cursor& c, std::ptrdiff_t from, std::ptrdiff_t n) const {
+    if (weights_in_place) return;
+    double* const to = own_factors + from;
+    const axis& inner = c.over->inner();
+    if (r.weights.data)
+      gather_of<double>(2, r.weights.type)(to, r.weights.data + c.at[weights_stream],
+                                           inner.steps[weights_stream], n);
+    else
+      for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = 1;
+    if (what.exponents)
+      for (std::ptrdiff_t i = 0; i < n; ++i)
+        to[i] = __builtin_ldexp(to[i], -what.exponents[c.at[result_stream] + i * inner.steps[result_stream]]);
+    if (!r.mask.data) return;
+    const char* const mask = r.mask.data + c.at[mask_stream];
+    const std::ptrdiff_t step = inner.steps[mask_stream];
+    if (r.rows)
+      for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = has_elements(mask + i * step) ? to[i] : 0;
+    else
+      for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = mask[i * step] != 0 ? to[i] : 0;
+  }
+  /// Has a row elements that take part?
+  bool has_elements(const char* mask) const {
+    for (std::ptrdiff_t j = 0; j < r.width; ++j)
+      if (mask[j * r.mask.core] != 0) return true;
+    return false;
+  }
+
+  template <class F> static void each_number(char* grad, std::ptrdiff_t step, std::ptrdiff_t n, F f) {
+    if (step == std::ptrdiff_t(sizeof(T)))
+      for (std::ptrdiff_t i = 0; i < n; ++i) f(reinterpret_cast<T*>(grad)[i], i);  // in packs
+    else
+      for (std::ptrdiff_t i = 0; i < n; ++i) f(*reinterpret_cast<T*>(grad + i * step), i);
+  }
+  /// The gradient of n losses of a run, times their weights over the divisor, to its place.
+  void put_slopes(const cursor& c, char* grad, std::ptrdiff_t step, const double* weights, std::ptrdiff_t n,
+                  bool in_place) const {
+    const std::ptrdiff_t apart = c.over->inner().steps[result_stream];
+    const double* const by = what.divisors ? what.divisors + c.at[result_stream] : &what.divisor;
+    if (!what.divisors || apart == 0)
+      scale(grad, step, n, weights, [d = *by](std::ptrdiff_t) UFL_INLINE { return d; });
+    else scale(grad, step, n, weights, [by, apart](std::ptrdiff_t i) UFL_INLINE { return by[i * apart]; });
+    if (!in_place)
+      scatter_of<T>(r.kind)(grad, r.grad.data + c.at[grad_stream], c.over->inner().steps[grad_stream], n);
+  }
+  /// A weight of 0 gives 0, also of NaN.
+  template <class By>
+  void scale(char* grad, std::ptrdiff_t step, std::ptrdiff_t n, const double* weights, By by) const {
+    if (r.weights.data)
+      each_number(grad, step, n, [&](T& g, std::ptrdiff_t i) UFL_INLINE {
+        const T product = T(double(g) * (weights[i] / by(i)));
+        g = weights[i] == 0 ? T(0) : product;
+      });
+    else if (what.divisors || what.divisor != 1)
+      each_number(grad, step, n, [&](T& g, std::ptrdiff_t i) UFL_INLINE { g = g / T(by(i)); });
+    if (r.mask.data && !r.weights.data)
+      each_number(grad, step, n, [&](T& g, std::ptrdiff_t i) UFL_INLINE { g = weights[i] == 0 ? T(0) : g; });
+  }
+
+  /// Operands of a call for rows: inputs, mask, value, gradient; steps from row to row, then along them.
+  struct row_call {
+    char* args[reduce_inputs + 3];
+    std::ptrdiff_t steps[2 * (reduce_inputs + 3)];
+    int operands = 0, cores = 0;
+    std::ptrdiff_t core[reduce_inputs + 2];
+    void add(const void* data, std::ptrdiff_t step) {
+      args[operands] = const_cast<char*>(static_cast<const char*>(data));
+      steps[operands++] = step;
+    }
+    void add(const void* data, std::ptrdiff_t step, std::ptrdiff_t along) {
+      add(data, step);
+      core[cores++] = along;
+    }
+    void close() {
+      for (int k = 0; k < cores; ++k) steps[operands + k] = core[k];
+    }
+  };
+  bool compute_rows(cursor& c, std::ptrdiff_t m, std::ptrdiff_t at) {
+    const axis& inner = c.over->inner();
+    if (factors) weigh(c, at, m);
+    row_call rows;
+    for (int k = 0; k < r.inputs; ++k) add_row_operand(rows, c, k, m);
+    if (r.mask.data) rows.add(r.mask.data + c.at[mask_stream], inner.steps[mask_stream], r.mask.core);
+    rows.add(values + at, sizeof(T));
+    const std::ptrdiff_t grad_step = grad_ready ? inner.steps[grad_stream] : r.width * sizeof(T);
+    const std::ptrdiff_t grad_core = grad_ready ? r.grad.core : sizeof(T);
+    char* const grad = grad_ready ? r.grad.data + c.at[grad_stream] : reinterpret_cast<char*>(slopes);
+    if (what.grad) rows.add(grad, grad_step, grad_core);
+    rows.close();
+    if (!call(m, rows.args, rows.steps) && !call_for_weighted(rows, m, factors + at)) return false;
+    if (what.grad)
+      for (std::ptrdiff_t i = 0; i < m; ++i) put_row(c, i, grad + i * grad_step, grad_core, factors + at);
+    c.advance(m);
+    return true;
+  }
+  void add_row_operand(row_call& rows, const cursor& c, int k, std::ptrdiff_t m) {
+    const reduce_operand& x = r.in[k];
+    const std::ptrdiff_t step = c.over->inner().steps[k];
+    const std::ptrdiff_t own = step == 0 ? 1 : m;  // rows of its own
+    if (x.along) {
+      if (ready[k]) return rows.add(place(c, k), step, x.core);
+      for (std::ptrdiff_t i = 0; i < own; ++i)
+        gather[k](copies[k] + i * r.width, place(c, k) + i * step, x.core, r.width);
+      return rows.add(copies[k], step == 0 ? 0 : r.width * sizeof(T), sizeof(T));
+    }
+    if (ready[k]) return rows.add(place(c, k), step);
+    if (!constant[k]) gather[k](copies[k], place(c, k), step, own);
+    rows.add(copies[k], step == 0 ? 0 : sizeof(T));
+  }
+  /// After a refusal, row by row: a label that is no class is not asked for where it weighs nothing.
+  bool call_for_weighted(const row_call& rows, std::ptrdiff_t m, const double* weights) const {
+    if (!r.weights.data || r.width == 0) return false;
+    for (std::ptrdiff_t i = 0; i < m; ++i) {
+      if (weights[i] == 0) continue;  // what is there is never looked at
+      row_call one = rows;
+      for (int k = 0; k < rows.operands; ++k) one.args[k] += i * rows.steps[k];
+      if (!call(1, one.args, rows.steps)) return false;
+    }
+    return true;
+  }
+  /// The gradient of row i of a run, as put_slopes() has it for elements.
+  void put_row(const cursor& c, std::ptrdiff_t i, char* grad, std::ptrdiff_t step,
+               const double* weights) const {
+    const axis& inner = c.over->inner();
+    const double by =
+        what.divisors ? what.divisors[c.at[result_stream] + i * inner.steps[result_stream]] : what.divisor;
+    if (r.weights.data) {
+      const double factor = weights[i] / by;
+      const bool counts = weights[i] != 0;
+      each_number(grad, step, r.width, [=](T& g, std::ptrdiff_t) UFL_INLINE {
+        const T product = T(double(g) * factor);
+        g = counts ? product : T(0);
+      });
+    } else if (what.divisors || what.divisor != 1) {
+      const T divisor = T(by);
+      each_number(grad, step, r.width, [=](T& g, std::ptrdiff_t) UFL_INLINE { g = g / divisor; });
+    }
+    if (r.mask.data) {
+      const char* const mask = r.mask.data + c.at[mask_stream] + i * inner.steps[mask_stream];
+      const std::ptrdiff_t apart = r.mask.core;
+      each_number(grad, step, r.width,
+                  [=](T& g, std::ptrdiff_t j) UFL_INLINE { g = mask[j * apart] != 0 ? g : T(0); });
+    }
+    if (!grad_ready)
+      scatter_of<T>(r.kind)(grad, r.grad.data + c.at[grad_stream] + i * inner.steps[grad_stream], r.grad.core,
+                            r.width);
+  }
+
+  /// The one place where a loop is called.  False: it has refused.
+  bool call(std::ptrdiff_t m, char* const* args, const std::ptrdiff_t* steps) const {
+    const std::ptrdiff_t n[] = {m, r.width};
+    return loop(*r.caller, args, n, steps) == 0;
+  }
+};
+
+UFL_END

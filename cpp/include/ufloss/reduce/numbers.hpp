@@ -1,0 +1,86 @@
+// Numbers of any type as those of a loss: rounded as NumPy casts them, then as wide as they are computed in.
+#pragma once
+#include <type_traits>
+#include "ufloss/memory/strided.hpp"
+#include "ufloss/reduce/reduction.hpp"
+
+UFL_BEGIN
+
+/// Rounded once: to odd in float, which keeps what the second rounding needs to know of the first.
+inline half to_half(double x) {
+  float f = float(x);
+  if (double(f) != x && f - f == 0) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &f, sizeof bits);
+    const bool beyond = (double(f) > x) == (x > 0) && f != 0;
+    bits = (bits - beyond) | 1u;
+    __builtin_memcpy(&f, &bits, sizeof bits);
+  }
+  return to_half(f);
+}
+/// A number in the type of a loss, as that computes it.
+template <class Kind, class From> typename storage<Kind>::compute as_kind(From x) {
+  if constexpr (std::is_same_v<From, half>) return typename storage<Kind>::compute(to_float(x));
+  else if constexpr (!std::is_same_v<Kind, half>) return Kind(x);
+  else if constexpr (std::is_same_v<From, double>) return to_float(to_half(x));
+  else return to_float(to_half(float(x)));
+}
+
+/// Numbers with steps of bytes between them, at any address, side by side.
+using gather_numbers = void(void* to, const char* from, std::ptrdiff_t step, std::ptrdiff_t n);
+template <class Kind, class From, class To>
+void gather_as(void* to, const char* from, std::ptrdiff_t step, std::ptrdiff_t n) {
+  To* const t = static_cast<To*>(to);
+  const auto number = [](const char* p) UFL_INLINE {
+    From x;
+    __builtin_memcpy(&x, p, sizeof x);
+    return To(as_kind<Kind>(x));
+  };
+  if (step == std::ptrdiff_t(sizeof(From)))
+    for (std::ptrdiff_t i = 0; i < n; ++i) t[i] = number(from + i * std::ptrdiff_t(sizeof(From)));
+  else
+    for (std::ptrdiff_t i = 0; i < n; ++i) t[i] = number(from + i * step);
+}
+template <class Kind, class To>
+constexpr gather_numbers* gathers[number_types] = {
+    gather_as<Kind, std::uint8_t, To>,  gather_as<Kind, std::int8_t, To>,
+    gather_as<Kind, std::int16_t, To>,  gather_as<Kind, std::int32_t, To>,
+    gather_as<Kind, std::int64_t, To>,  gather_as<Kind, std::uint8_t, To>,
+    gather_as<Kind, std::uint16_t, To>, gather_as<Kind, std::uint32_t, To>,
+    gather_as<Kind, std::uint64_t, To>, gather_as<Kind, half, To>,
+    gather_as<Kind, float, To>,         gather_as<Kind, double, To>};
+
+/// The gradient's numbers to where they belong.  Those that are computed again in double replace only what is
+/// not finite, so that a gradient depends on no neighbour in its block.
+using scatter_numbers = void(const void* from, char* to, std::ptrdiff_t step, std::ptrdiff_t n);
+template <class Kind, class From>
+void scatter_as(const void* from, char* to, std::ptrdiff_t step, std::ptrdiff_t n) {
+  using T = typename storage<Kind>::compute;
+  const From* const f = static_cast<const From*>(from);
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    if constexpr (!std::is_same_v<T, From>) {
+      Kind stored;
+      __builtin_memcpy(&stored, to + i * step, sizeof stored);
+      const T before = storage<Kind>::get(stored);
+      if (before - before == 0) continue;
+    }
+    Kind x;
+    if constexpr (std::is_same_v<Kind, half>) x = to_half(f[i]);
+    else x = Kind(f[i]);
+    __builtin_memcpy(to + i * step, &x, sizeof x);
+  }
+}
+
+template <class T> gather_numbers* gather_of(int kind, number_type from) {
+  const int k = int(from);
+  return kind == 0 ? gathers<half, T>[k] : kind == 1 ? gathers<float, T>[k] : gathers<double, T>[k];
+}
+template <class T> scatter_numbers* scatter_of(int kind) {
+  return kind == 0 ? scatter_as<half, T> : kind == 1 ? scatter_as<float, T> : scatter_as<double, T>;
+}
+/// The type in which numbers of a kind are stored.
+constexpr number_type stored_type(int kind) {
+  return kind == 0 ? number_type::float16 : kind == 1 ? number_type::float32 : number_type::float64;
+}
+
+UFL_END

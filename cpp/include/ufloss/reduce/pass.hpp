@@ -1,0 +1,280 @@
+// One way through all losses: sums of weights times losses, and of weights, for each result.
+#pragma once
+#include "ufloss/reduce/losses.hpp"
+#include "ufloss/reduce/sums.hpp"
+
+UFL_BEGIN
+
+/// Memory of the heap, as long as its owner lives.
+struct heap_memory {
+  char* bytes = nullptr;
+  heap_memory() = default;
+  heap_memory(const heap_memory&) = delete;
+  heap_memory& operator=(const heap_memory&) = delete;
+  ~heap_memory() { std::free(bytes); }
+  /// At least n bytes from a cache line on; null: there are none.
+  char* take(std::size_t n) {
+    bytes = static_cast<char*>(std::malloc(n + 64));
+    return bytes ? bytes + (64 - reinterpret_cast<std::uintptr_t>(bytes) % 64) % 64 : nullptr;
+  }
+};
+inline bool is_finite(double x) { return x - x == 0; }
+
+/// Results side by side whose lanes are kept while columns are added up.  256 KiB of them stay in a
+/// second-level cache; fewer columns would stay in the first one, but pieces of rows that short are read at
+/// twice the cost of whole ones.
+constexpr std::ptrdiff_t reduce_columns = 2048;
+
+template <class T> struct pass {
+  reduction& r;
+  const plan& p;
+  const task& what;
+  losses<T> source;
+  double *total, *weight;
+  bool exact = false;           ///< computes again what overflowed in a narrower type
+  bool stops_early = false;     ///< at the first sum that is not finite, where there is one result
+  bool found_infinite = false;  ///< a sum of one segment
+  pass(reduction& asked, const plan& planned, const task& part, double* to, double* to_weight)
+      : r(asked), p(planned), what(part), source(r, p, what), total(to), weight(to_weight) {}
+
+  /// Everything.  False: with a fault set.
+  bool run() {
+    if (!begin()) return false;
+    const bool done = goes_down()  ? add_columns()
+                      : is_short() ? add_short(p.fast, 0, p.results)
+                                   : add_lines();
+    return done && (!found_infinite || compute_groups_again());
+  }
+  bool begin() {
+    arena need;
+    lay_out(need);
+    char* const start = memory.take(need.used);
+    if (!start) {
+      r.fault = reduce_fault::no_memory;
+      return false;
+    }
+    arena room{start};
+    lay_out(room);
+    source.prepare();
+    return true;
+  }
+  /// Results [from, to) of few terms each, a chunk of them at a time.
+  bool add_short(const space& over, std::ptrdiff_t from, std::ptrdiff_t to) {
+    const space walked = what.divisors || what.exponents ? over : over.without_results();
+    cursor c(walked, from * p.terms), out(p.kept, 0);
+    const bool in_order = &over == &p.in_order, scattered = !in_order && p.kept.axes > 1;
+    const std::ptrdiff_t step = in_order ? 1 : p.kept.inner().steps[result_stream];
+    const std::ptrdiff_t together = source.chunk / p.terms;
+    for (std::ptrdiff_t k = from; k < to; k += together) {
+      const std::ptrdiff_t n = to - k < together ? to - k : together;
+      if (!next(c, n * p.terms)) return false;
+      for (std::ptrdiff_t i = 0; i < n; ++i) {
+        const T* const x = source.values + i * p.terms;
+        const double* const y = source.factors ? source.factors + i * p.terms : nullptr;
+        double s, t;
+        add_up(p.terms, x, y, &s, &t);
+        std::ptrdiff_t result = (k + i) * step;
+        if (scattered) {
+          result = out.at[result_stream];
+          out.advance(1);
+        }
+        put(result, s, t);
+      }
+    }
+    return true;
+  }
+  /// Terms [from, to) of a result, where c is.
+  bool add_segment(cursor& c, std::ptrdiff_t n, weighted_lanes<T>& all) {
+    constexpr std::ptrdiff_t piece = 64;
+    for (std::ptrdiff_t i = 0; i < n; i += source.chunk) {
+      const std::ptrdiff_t m = n - i < source.chunk ? n - i : source.chunk;
+      if (!next(c, m)) return false;
+      for (std::ptrdiff_t j = 0; j < m; j += piece) {
+        source.ask_ahead(j, piece);
+        all.add(m - j < piece ? m - j : piece, source.values + j,
+                source.factors ? source.factors + j : nullptr);
+      }
+    }
+    return true;
+  }
+
+ private:
+  heap_memory memory;
+  double *sums = nullptr, *weights = nullptr;  ///< lanes of columns: each has all results of a strip
+
+  bool next(cursor& c, std::ptrdiff_t m) {
+    if (source.next(c, m)) return true;
+    r.fault = reduce_fault::refused;
+    return false;
+  }
+  /// Are results nearer to each other than the terms of one?
+  bool goes_down() const {
+    axis inner = p.kept.inner();
+    inner.steps[result_stream] = 0;
+    const axis& terms = p.reduced.inner();
+    return inner.n > 1 && terms.n > 1 && plan::distance(inner) < plan::distance(terms) &&
+           (inner.n >= 16 || space::encloses(terms, inner));
+  }
+  /// Do the terms of a result fit a chunk?
+  bool is_short() const { return p.is_whole() && p.terms <= source.chunk; }
+  std::ptrdiff_t strip() const {
+    const std::ptrdiff_t n = p.kept.inner().n;
+    return n < reduce_columns ? n : reduce_columns;
+  }
+  void lay_out(arena& a) {
+    source.take_memory(a);
+    if (exact || !goes_down()) return;
+    sums = a.template take<double>(sum_lanes * strip());
+    if (source.has_factors()) weights = a.template take<double>(sum_lanes * strip());
+  }
+  UFL_FN void put(std::ptrdiff_t result, double s, double t) {
+    if (exact) total[result] = s;
+    else {
+      found_infinite = found_infinite || !is_finite(s);
+      total[result] += s;
+      weight[result] += t;
+    }
+  }
+  bool add_lines() {
+    cursor c(p.fast, 0);
+    for (std::ptrdiff_t k = 0; k < p.results; ++k) {
+      const std::ptrdiff_t result = c.at[result_stream];
+      for (std::ptrdiff_t from = 0, to; from < p.terms; from = to) {
+        to = p.segments.end(from);
+        weighted_lanes<T> all;
+        if (!add_segment(c, to - from, all)) return false;
+        double s, t;
+        all.fold(&s, &t);
+        if (!put_segment(result, from, to, s, source.factors ? t : double(to - from))) return false;
+        if (stops_early && !is_finite(s)) return true;
+      }
+    }
+    return true;
+  }
+  bool put_segment(std::ptrdiff_t result, std::ptrdiff_t from, std::ptrdiff_t to, double s, double t) {
+    if (!p.is_whole() && !is_settled(total[result], s) && !compute_segment_again(result, from, to, &s))
+      return false;
+    put(result, s, t);
+    return true;
+  }
+  /// Nothing changes a NaN, nor an infinity of the same sign.
+  bool is_settled(double before, double s) const {
+    return !what.loses || sizeof(T) == sizeof(double) || is_finite(s) || before != before || s == before;
+  }
+  bool compute_segment_again(std::ptrdiff_t result, std::ptrdiff_t from, std::ptrdiff_t to, double* s) {
+    if constexpr (std::is_same_v<T, double>) return true;
+    else {
+      pass<double> better(r, p, what, total, weight);
+      better.exact = true;
+      if (!better.begin()) return false;
+      cursor c(p.in_order, result * p.terms + from);
+      weighted_lanes<double> all;
+      double t;
+      if (!better.add_segment(c, to - from, all)) return false;
+      all.fold(s, &t);
+      return true;
+    }
+  }
+  /// Groups of results one of which is not finite, in double.
+  bool compute_groups_again() {
+    if constexpr (std::is_same_v<T, double>) return true;
+    else {
+      if (!p.is_whole() || !what.loses) return true;
+      pass<double> better(r, p, what, total, weight);
+      better.exact = true;
+      if (!better.begin()) return false;
+      for (std::ptrdiff_t from = 0, to; from < p.results; from = to) {
+        to = p.groups.end(from);
+        bool finite = true;
+        for (std::ptrdiff_t k = from; k < to; ++k) finite = finite && is_finite(total[k]);
+        if (!finite && !better.compute_group(from, to)) return false;
+      }
+      return true;
+    }
+  }
+
+ public:
+  bool compute_group(std::ptrdiff_t from, std::ptrdiff_t to) {
+    if (is_short()) return add_short(p.in_order, from, to);
+    cursor c(p.in_order, from * p.terms);
+    for (std::ptrdiff_t k = from; k < to; ++k) {
+      weighted_lanes<T> all;
+      if (!add_segment(c, p.terms, all)) return false;
+      double s, t;
+      all.fold(&s, &t);
+      put(k, s, source.factors ? t : double(p.terms));
+    }
+    return true;
+  }
+
+ private:
+  /// Results that lie side by side, a strip of them at a time: rows of terms are added to one lane each.
+  bool add_columns() {
+    const axis inner = p.kept.inner();
+    space others;
+    for (int i = 0; i + 1 < p.kept.axes; ++i) others.add(p.kept.at[i]);
+    others.close();
+    const std::ptrdiff_t strips = p.results / inner.n;
+    cursor c(others, 0);
+    for (std::ptrdiff_t k = 0; k < strips; ++k, c.advance(1))
+      for (std::ptrdiff_t from = 0; from < inner.n; from += reduce_columns) {
+        const std::ptrdiff_t n = inner.n - from < reduce_columns ? inner.n - from : reduce_columns;
+        std::ptrdiff_t base[streams];
+        for (int i = 0; i < streams; ++i) base[i] = c.at[i] + from * inner.steps[i];
+        if (!add_strip(inner, n, base)) return false;
+      }
+    return true;
+  }
+  bool add_strip(axis inner, std::ptrdiff_t n, const std::ptrdiff_t* base) {
+    const std::ptrdiff_t result = base[result_stream], apart = inner.steps[result_stream];
+    if (!what.divisors && !what.exponents) inner.steps[result_stream] = 0;  // rows of terms may merge
+    inner.n = n;
+    space strip;
+    strip.add_all(p.reduced);
+    strip.add(inner);
+    strip.close();
+    source.rows_ahead = strip.inner().n == n ? 1 : 0;
+    cursor c(strip, 0, base);
+    for (std::ptrdiff_t from = 0, to; from < p.terms; from = to) {
+      to = p.segments.end(from);
+      const std::ptrdiff_t used = lanes_of(to - from);
+      if (!add_rows(c, (to - from) * n, used * n)) return false;
+      fold_lanes(sums, used, n);
+      if (source.factors) fold_lanes(weights, used, n);
+      for (std::ptrdiff_t i = 0; i < n; ++i)
+        if (!put_segment(result + i * apart, from, to, sums[i],
+                         source.factors ? weights[i] : double(to - from)))
+          return false;
+    }
+    return true;
+  }
+  /// Lanes that n terms reach, as a power of 2; those beyond hold 0, which changes no sum.
+  static std::ptrdiff_t lanes_of(std::ptrdiff_t n) {
+    std::ptrdiff_t used = 1;
+    while (used < n && used < sum_lanes) used *= 2;
+    return used;
+  }
+  bool add_rows(cursor& c, std::ptrdiff_t n, std::ptrdiff_t whole) {
+    for (std::ptrdiff_t i = 0; i < whole; ++i) sums[i] = 0;
+    if (source.factors)
+      for (std::ptrdiff_t i = 0; i < whole; ++i) weights[i] = 0;
+    std::ptrdiff_t lane = 0;
+    for (std::ptrdiff_t i = 0; i < n; i += source.chunk) {
+      const std::ptrdiff_t m = n - i < source.chunk ? n - i : source.chunk;
+      if (!next(c, m)) return false;
+      for (std::ptrdiff_t j = 0; j < m;) {
+        const std::ptrdiff_t k = whole - lane < m - j ? whole - lane : m - j;
+        add_to(sums + lane, source.values + j, k, weights ? weights + lane : nullptr, source.factors + j);
+        j += k;
+        lane = lane + k == whole ? 0 : lane + k;
+      }
+    }
+    return true;
+  }
+  static void fold_lanes(double* lanes, std::ptrdiff_t used, std::ptrdiff_t n) {
+    for (std::ptrdiff_t k = used / 2; k >= 1; k /= 2)
+      for (std::ptrdiff_t i = 0; i < k * n; ++i) lanes[i] = lanes[i] + lanes[i + k * n];
+  }
+};
+
+UFL_END

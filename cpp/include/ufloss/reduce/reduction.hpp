@@ -1,0 +1,64 @@
+// What a weighted sum or mean of a loss is asked for with: operands over axes, in the program's own words.
+#pragma once
+#include <cstddef>
+#include "ufloss/context.hpp"
+
+namespace ufloss {
+
+constexpr int reduce_axes = 64;                 ///< as many as an array of NumPy may have
+constexpr int reduce_inputs = 8;                ///< of a loss
+constexpr int reduce_kinds = 3;                 ///< float16, float32, float64
+constexpr std::ptrdiff_t reduce_block = 65536;  ///< elements that are added up by themselves
+
+/// How numbers are stored.
+enum class number_type {
+  boolean,
+  int8,
+  int16,
+  int32,
+  int64,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  float16,
+  float32,
+  float64
+};
+constexpr int number_types = 12;
+
+/// Numbers over the axes of the losses, steps in bytes; those of an axis that it lacks are 0.
+struct reduce_operand {
+  char* data = nullptr;  ///< null: there is none
+  number_type type = number_type::float64;
+  bool aligned = true;
+  bool along = false;       ///< lies along the rows of a row loss
+  bool is_label = false;    ///< int64, and read as it lies
+  std::ptrdiff_t core = 0;  ///< from element to element of a row
+  std::ptrdiff_t* steps = nullptr;
+};
+
+enum class reduce_fault { none, refused, no_memory };
+
+/// A sum or a mean of a loss over some of its axes.
+struct reduction {
+  int axes = 0;
+  std::ptrdiff_t* shape = nullptr;  ///< of the losses
+  bool* reduced = nullptr;          ///< is that axis added up?
+  bool rows = false;
+  std::ptrdiff_t width = 1;  ///< elements of a row
+  int kind = 0;              ///< type of the loss: 0 float16, 1 float32, 2 float64
+  int inputs = 0;
+  reduce_operand in[reduce_inputs], weights, mask, grad;
+  /// Of the value, or of the value and the gradient; for operands in float16, float32, float64, and for rows
+  /// in float16 whose results are float32.  Of a row loss with a mask: the masked twin's.
+  strided_loop* loops[4] = {};
+  strided_loop* values[4] = {};     ///< of the value alone
+  const context* caller = nullptr;  ///< handed to the loops
+  bool mean = false;
+  double *total = nullptr, *weight = nullptr;  ///< results, in the order of the axes that are kept
+  void* result = nullptr;  ///< totals once more, rounded to the type of the loss; null: not wanted
+  reduce_fault fault = reduce_fault::none;  ///< refused: by the loop, which reports why
+};
+
+}  // namespace ufloss

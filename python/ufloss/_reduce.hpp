@@ -1,0 +1,348 @@
+// Sums and means of losses of NumPy's arrays: from a call's arguments to a reduction of the core, and back.
+#pragma once
+#include "_host.hpp"
+#include "ufloss/reduce/reduction.hpp"
+
+namespace ufloss::python {
+
+/// What a `loss.sum`, `loss.mean` or the value_and_grad of one is.
+struct reduce_target {
+  const loss_record *values = nullptr, *loops = nullptr;  ///< loops: what it calls, perhaps with the gradient
+  const loss_record *masked_values = nullptr, *masked_loops = nullptr;
+  const loss_record* reduction = nullptr;
+  bool rows = false, mean = false, with_grad = false;
+  PyObject *weights = nullptr, *axis = nullptr;  ///< the keywords' names
+  const loss_info& info() const { return *values->info; }
+};
+constexpr int kinds_of_numbers[] = {NPY_HALF, NPY_FLOAT, NPY_DOUBLE};
+
+/// The type of an array's numbers; false: it is none that is read as it lies.
+inline bool find_type(PyArrayObject* a, number_type* type) {
+  if (!PyArray_ISNOTSWAPPED(a)) return false;
+  const int size = int(PyArray_ITEMSIZE(a));
+  const int power = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : size == 8 ? 3 : -1;
+  if (power < 0) return false;
+  const int number = PyArray_TYPE(a);
+  int first;
+  if (number == NPY_BOOL) first = int(number_type::boolean);
+  else if (number == NPY_HALF || number == NPY_FLOAT || number == NPY_DOUBLE)
+    first = int(number_type::float16) - 1;
+  else if (PyTypeNum_ISUNSIGNED(number)) first = int(number_type::uint8);
+  else if (PyTypeNum_ISSIGNED(number) && number != NPY_TIMEDELTA) first = int(number_type::int8);
+  else return false;
+  *type = number_type(first + power);
+  return true;
+}
+
+/// What the loops of a reduction are told: there is no lock to give away, and a fault is kept until it can be
+/// raised.
+struct reduce_context : context {
+  const char* loss = "";
+  fault said;
+  reduce_context() {
+    past_cache_from = python_context.past_cache_from;
+    report = [](const context& c, const char* name, const fault& found) {
+      auto& own = const_cast<reduce_context&>(static_cast<const reduce_context&>(c));
+      own.loss = name;
+      own.said = found;
+    };
+  }
+};
+/// A reduction, and room for what it points to.
+struct reduce_call {
+  reduction r;
+  std::ptrdiff_t shape[reduce_axes], steps[reduce_inputs + 3][reduce_axes];
+  bool reduced[reduce_axes];
+  double numbers[reduce_inputs];
+  npy_intp kept[reduce_axes];
+  int kept_axes = 0;
+  reduce_context called_by;
+
+  reduce_call(const reduce_target& t, bool masked) {
+    const loss_record* const values = masked ? t.masked_values : t.values;
+    const loss_record* const loops = masked ? t.masked_loops : t.loops;
+    r.shape = shape;
+    r.reduced = reduced;
+    r.rows = t.rows;
+    r.mean = t.mean;
+    r.inputs = t.info().nargs;
+    for (int k = 0; k < loop_types; ++k) {
+      r.values[k] = values->loops[k];
+      r.loops[k] = loops->loops[k];
+    }
+    for (int k = 0; k < r.inputs; ++k) {
+      r.in[k].along = t.info().args[k].along();
+      r.in[k].is_label = t.info().args[k].kind == role::label;
+      r.in[k].steps = steps[k];
+    }
+    r.weights.steps = steps[reduce_inputs];
+    r.mask.steps = steps[reduce_inputs + 1];
+    r.grad.steps = steps[reduce_inputs + 2];
+    r.mask.along = r.grad.along = t.rows;
+  }
+  /// An operand that is an array; its axes are the last ones of the losses, and then that of the row.  False:
+  /// it has another shape or type.
+  bool set(reduce_operand* x, PyArrayObject* a) {
+    if (!find_type(a, &x->type)) return false;
+    const int own = PyArray_NDIM(a) - x->along, missing = r.axes - own;
+    if (own < 0 || missing < 0) return false;
+    x->data = PyArray_BYTES(a);
+    x->aligned = PyArray_ISALIGNED(a);
+    for (int i = 0; i < missing; ++i) x->steps[i] = 0;
+    for (int i = 0; i < own; ++i) {
+      const npy_intp n = PyArray_DIM(a, i);
+      if (n != 1 && n != shape[missing + i]) return false;
+      x->steps[missing + i] = n == 1 ? 0 : PyArray_STRIDE(a, i);
+    }
+    if (!x->along) return true;
+    const npy_intp n = PyArray_DIM(a, own);
+    x->core = n == 1 ? 0 : PyArray_STRIDE(a, own);
+    return n == 1 || n == r.width;
+  }
+  /// An operand that is the same number everywhere.
+  void set_number(int k, double x) {
+    numbers[k] = x;
+    r.in[k].data = reinterpret_cast<char*>(numbers + k);
+    r.in[k].type = number_type::float64;
+    for (int i = 0; i < r.axes; ++i) steps[k][i] = 0;
+  }
+  void keep_all_but_reduced() {
+    kept_axes = 0;
+    for (int i = 0; i < r.axes; ++i)
+      if (!reduced[i]) kept[kept_axes++] = shape[i];
+  }
+  /// Is it so much work that other threads may run meanwhile?
+  bool is_long() const {
+    constexpr std::ptrdiff_t many = 65536;
+    std::ptrdiff_t left = many / (r.rows ? r.width + 1 : 1);
+    for (int i = 0; i < r.axes; ++i) {
+      if (shape[i] == 0) return false;
+      left /= shape[i];
+    }
+    return left == 0;
+  }
+  bool run(const reduce_target& t) {
+    char* const args[] = {reinterpret_cast<char*>(&r)};
+    r.caller = &called_by;
+    const without_lock free(python_context, is_long());
+    return t.reduction->loops[0](called_by, args, nullptr, nullptr) == 0;
+  }
+  /// After run() was false.
+  void raise() const {
+    if (r.fault == reduce_fault::no_memory) PyErr_NoMemory();
+    else python::raise(called_by.loss, called_by.said);
+  }
+};
+
+/// A call with plain arguments, which needs nothing but the core.
+struct plain_call {
+  const reduce_target& t;
+  reduce_call c;
+  PyArrayObject *arrays[reduce_inputs] = {}, *weights = nullptr, *mask = nullptr;
+  PyObject *total = nullptr, *weight = nullptr, *result = nullptr, *grad = nullptr;
+  bool all_axes = true;
+  long axis = 0;
+  explicit plain_call(const reduce_target& of) : t(of), c(of, false) {}
+  ~plain_call() {
+    for (PyObject* const o : {total, weight, result, grad}) Py_XDECREF(o);
+  }
+
+  /// Sees what the arguments are; false: not plain.
+  bool read(PyObject* args, PyObject* words) {
+    return read_words(words) && read_inputs(args) && find_shape() && set_operands();
+  }
+  bool read_words(PyObject* words) {
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    while (words && PyDict_Next(words, &at, &key, &value)) {
+      if (is(key, t.weights)) {
+        if (value != Py_None && !(PyArray_CheckExact(value) && (weights = as_array(value)))) return false;
+      } else if (is(key, t.axis)) {
+        if (!read_axis(value)) return false;
+      } else if (!t.rows && PyUnicode_CompareWithASCIIString(key, "where") == 0) {
+        if (value == Py_True) continue;
+        if (!PyArray_CheckExact(value) || PyArray_TYPE(as_array(value)) != NPY_BOOL) return false;
+        mask = as_array(value);
+      } else return false;
+    }
+    return true;
+  }
+  static bool is(PyObject* key, PyObject* word) { return key == word || PyUnicode_Compare(key, word) == 0; }
+  bool read_axis(PyObject* value) {
+    if (value == Py_None) return true;
+    if (!PyLong_CheckExact(value)) return false;
+    int overflow = 0;
+    axis = PyLong_AsLongAndOverflow(value, &overflow);
+    all_axes = false;
+    return !overflow;
+  }
+  bool read_inputs(PyObject* args) {
+    const Py_ssize_t n = PyTuple_Size(args);
+    const loss_info& info = t.info();
+    if (n > info.nargs) return false;
+    c.r.kind = -1;
+    for (int k = 0; k < info.nargs; ++k) {
+      const argument& a = info.args[k];
+      PyObject* const x = k < n ? PyTuple_GetItem(args, k) : Py_None;
+      if (PyArray_CheckExact(x)) {
+        if (!take_array(k, as_array(x))) return false;
+      } else if (t.rows && (a.along() || a.kind == role::label)) return false;
+      else if (!read_number(x, k, a.fallback, k >= n)) return false;
+    }
+    return c.r.kind >= 0;
+  }
+  bool take_array(int k, PyArrayObject* a) {
+    arrays[k] = a;
+    const argument& x = t.info().args[k];
+    if (x.kind == role::label) return PyArray_TYPE(a) == NPY_INT64 && PyArray_ISNOTSWAPPED(a);
+    if (t.rows && !x.along()) return false;
+    const int type = PyArray_TYPE(a);
+    const int kind = type == NPY_HALF ? 0 : type == NPY_FLOAT ? 1 : type == NPY_DOUBLE ? 2 : -1;
+    if (kind < 0 || PyArray_NDIM(a) == 0 || (c.r.kind >= 0 && c.r.kind != kind)) return false;
+    c.r.kind = kind;
+    return true;
+  }
+  bool read_number(PyObject* x, int k, double fallback, bool missing) {
+    double number = fallback;
+    if (!missing) {
+      constexpr double exact = 9007199254740992.0;  // integers beyond are rounded twice
+      if (!PyFloat_CheckExact(x) && !PyLong_CheckExact(x)) return false;
+      number = PyFloat_CheckExact(x) ? PyFloat_AsDouble(x) : PyLong_AsDouble(x);
+      if (number == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+        return false;
+      }
+      if (PyLong_CheckExact(x) && !(number <= exact && number >= -exact)) return false;
+    } else if (number != number) return false;
+    c.numbers[k] = number;
+    return true;
+  }
+  /// The shape that operands broadcast to.
+  bool find_shape() {
+    c.r.axes = 0;
+    c.r.width = 1;
+    for (int k = 0; k < c.r.inputs; ++k) {
+      if (!arrays[k]) continue;
+      const int own = PyArray_NDIM(arrays[k]) - c.r.in[k].along;
+      if (own > c.r.axes) c.r.axes = own;
+    }
+    for (int i = 0; i < c.r.axes; ++i) c.shape[i] = 1;
+    for (int k = 0; k < c.r.inputs; ++k) {
+      if (!arrays[k]) continue;
+      const int own = PyArray_NDIM(arrays[k]) - c.r.in[k].along;
+      for (int i = 0; i < own; ++i)
+        if (!broadcast(&c.shape[c.r.axes - own + i], PyArray_DIM(arrays[k], i))) return false;
+      if (c.r.in[k].along && !broadcast(&c.r.width, PyArray_DIM(arrays[k], own))) return false;
+    }
+    return true;
+  }
+  static bool broadcast(std::ptrdiff_t* n, npy_intp own) {
+    if (*n == 1) *n = own;
+    return own == 1 || own == *n;
+  }
+  bool set_operands() {
+    for (int k = 0; k < c.r.inputs; ++k)
+      if (!arrays[k]) c.set_number(k, c.numbers[k]);
+      else if (!c.set(&c.r.in[k], arrays[k])) return false;
+    if (weights && !c.set(&c.r.weights, weights)) return false;
+    if (mask && !c.set(&c.r.mask, mask)) return false;
+    if (!all_axes && (axis < -c.r.axes || axis >= c.r.axes)) return false;
+    for (int i = 0; i < c.r.axes; ++i) c.reduced[i] = all_axes || i == (axis < 0 ? axis + c.r.axes : axis);
+    c.keep_all_but_reduced();
+    return true;
+  }
+
+  /// The results; null without an error: the core has refused, and the long way says why.
+  PyObject* run() {
+    double sums[2];
+    union {
+      npy_half h;
+      float f;
+      double d;
+    } rounded;
+    const int type = kinds_of_numbers[c.r.kind];
+    if (c.kept_axes == 0) {
+      c.r.total = sums;
+      c.r.weight = sums + 1;
+      c.r.result = &rounded;
+    } else if (!make_results(type)) return nullptr;
+    if (t.with_grad && !make_grad(type)) return nullptr;
+    if (!c.run(t)) return nullptr;
+    if (c.kept_axes == 0) {
+      PyArray_Descr* const descr = PyArray_DescrFromType(type);
+      result = PyArray_Scalar(&rounded, descr, nullptr);
+      Py_DECREF(descr);
+      if (!result) return nullptr;
+    }
+    PyObject* const found = t.with_grad ? PyTuple_Pack(2, result, grad) : result;
+    if (!t.with_grad) result = nullptr;
+    return found;
+  }
+  bool make_results(int type) {
+    total = PyArray_SimpleNew(c.kept_axes, c.kept, NPY_DOUBLE);
+    weight = total ? PyArray_SimpleNew(c.kept_axes, c.kept, NPY_DOUBLE) : nullptr;
+    result = weight ? PyArray_SimpleNew(c.kept_axes, c.kept, type) : nullptr;
+    if (!result) return false;
+    c.r.total = static_cast<double*>(PyArray_DATA(as_array(total)));
+    c.r.weight = static_cast<double*>(PyArray_DATA(as_array(weight)));
+    c.r.result = PyArray_DATA(as_array(result));
+    return true;
+  }
+  bool make_grad(int type) {
+    npy_intp full[reduce_axes + 1];
+    for (int i = 0; i < c.r.axes; ++i) full[i] = c.shape[i];
+    full[c.r.axes] = c.r.width;
+    grad = PyArray_SimpleNew(c.r.axes + t.rows, full, type);
+    return grad && c.set(&c.r.grad, as_array(grad));
+  }
+};
+/// What a call gives; null without an error: its arguments are not plain, or the core has refused.
+inline PyObject* call_plain(const reduce_target& t, PyObject* args, PyObject* words) {
+  plain_call call(t);
+  return call.read(args, words) ? call.run() : nullptr;
+}
+
+/// The same of arrays that broadcast to the losses' shape, those along rows with the class axis last: what
+/// every other call comes down to.  The sums or means, and the sums of the weights, in double; `grad` is
+/// written to.  None stands for no weights, mask or gradient.
+inline PyObject* reduce_arrays(const reduce_target& t, int kind, PyObject* shape, Py_ssize_t width,
+                               PyObject* inputs, PyObject* weights, PyObject* mask, PyObject* grad,
+                               PyObject* axes) {
+  reduce_call c(t, mask != Py_None && t.rows);
+  c.r.kind = kind;
+  c.r.width = width;
+  c.r.axes = int(PyTuple_Size(shape));
+  for (int i = 0; i < c.r.axes; ++i) {
+    c.shape[i] = PyLong_AsSsize_t(PyTuple_GetItem(shape, i));
+    c.reduced[i] = false;
+  }
+  for (Py_ssize_t i = 0; i < PyTuple_Size(axes); ++i)
+    c.reduced[PyLong_AsSsize_t(PyTuple_GetItem(axes, i))] = true;
+  bool fits = true;
+  const auto set = [&](reduce_operand* x, PyObject* o) {
+    if (o != Py_None) fits = fits && PyArray_Check(o) && c.set(x, as_array(o));
+  };
+  for (int k = 0; k < c.r.inputs; ++k) set(&c.r.in[k], PyTuple_GetItem(inputs, k));
+  set(&c.r.weights, weights);
+  set(&c.r.mask, mask);
+  set(&c.r.grad, grad);
+  if (!fits) {
+    PyErr_SetString(PyExc_SystemError, "an operand of a reduction does not fit");
+    return nullptr;
+  }
+  c.keep_all_but_reduced();
+  PyObject* const total = PyArray_SimpleNew(c.kept_axes, c.kept, NPY_DOUBLE);
+  PyObject* const sums = total ? PyArray_SimpleNew(c.kept_axes, c.kept, NPY_DOUBLE) : nullptr;
+  PyObject* found = nullptr;
+  if (sums) {
+    c.r.total = static_cast<double*>(PyArray_DATA(as_array(total)));
+    c.r.weight = static_cast<double*>(PyArray_DATA(as_array(sums)));
+    if (c.run(t)) found = PyTuple_Pack(2, total, sums);
+    else c.raise();
+  }
+  Py_XDECREF(total);
+  Py_XDECREF(sums);
+  return found;
+}
+
+}  // namespace ufloss::python
