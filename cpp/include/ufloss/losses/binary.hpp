@@ -45,11 +45,11 @@ struct sigmoid_binary_cross_entropy {
 
     jet<V> j = with_exp_nonpositive(neg(size), [&](auto e) UFL_INLINE {
       const auto sigma = sigmoids(e);
-      const V value = ramp(e, side, size) + rescaled_product(e, sum, log1p_tail(e));
+      const V first = ramp(e, side, size);
       const V slope = select(u >= V(0), sigma.large, sigma.small);
-      const V grad = rescaled_product(u < V(0), e, coef, slope);
-      const V hess = rescaled_product(e, sum, sigma.product(e));
-      return jet<V>{value, grad, hess, select(x == x, V(0.25) * sum, x)};
+      return jet<V>{first + rescaled_product(e, sum, log1p_tail(e)),
+                    rescaled_product(u < V(0), e, coef, slope), rescaled_product(e, sum, sigma.product(e)),
+                    select(x == x, V(0.25) * sum, x)};
     });
     if (UFL_UNLIKELY(!all(hard))) {
       const V soft =
