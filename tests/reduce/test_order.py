@@ -7,6 +7,7 @@ float64.
 """
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -225,3 +226,22 @@ def test_what_overflows_takes_its_block_with_it():
             for loss, each in ((ul.log_cosh, values), (ul.squared_error, squares)):
                 want, _ = state(each, np.ones(shape), (axis,), 1)
                 np.testing.assert_array_equal(loss.sum(x, y, axis=axis, dtype=float), want)
+
+
+def test_threads_sum_at_the_same_time():
+    """A long sum gives the interpreter's lock away; what each of its loops says stays with its thread."""
+    x, y = np.random.default_rng(0).normal(size=(2, 300_000)).astype("f4")
+    logits, labels = np.ones((60_000, 10), "f4"), np.zeros(60_000, int)
+    wrong = labels.copy()
+    wrong[-1] = 10
+    cross_entropy = ul.softmax_cross_entropy_with_integer_labels.mean
+    want = (ul.huber_loss.mean(x, y), cross_entropy(logits, labels))
+
+    def work(k):
+        if k % 3 == 0:
+            with pytest.raises(ValueError, match="label 10 is out of range for 10 classes, at index 59999"):
+                cross_entropy(logits, wrong)
+        return ul.huber_loss.mean(x, y), cross_entropy(logits, labels)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(work, range(48))) == {want}

@@ -50,25 +50,31 @@ constexpr gather_numbers* gathers[number_types] = {
     gather_as<Kind, std::uint64_t, To>, gather_as<Kind, half, To>,
     gather_as<Kind, float, To>,         gather_as<Kind, double, To>};
 
+template <class Kind, class From> UFL_FN void put_number(From x, char* to) {
+  Kind rounded;
+  if constexpr (std::is_same_v<Kind, half>) rounded = to_half(x);
+  else rounded = Kind(x);
+  __builtin_memcpy(to, &rounded, sizeof rounded);
+}
+template <class Kind, class From> UFL_FN void put_unless_finite(From x, char* to) {
+  Kind stored;
+  __builtin_memcpy(&stored, to, sizeof stored);
+  const auto before = storage<Kind>::get(stored);
+  if (!(before - before == 0)) put_number<Kind>(x, to);
+}
 /// The gradient's numbers to where they belong.  Those that are computed again in double replace only what is
 /// not finite, so that a gradient depends on no neighbour in its block.
 using scatter_numbers = void(const void* from, char* to, std::ptrdiff_t step, std::ptrdiff_t n);
 template <class Kind, class From>
 void scatter_as(const void* from, char* to, std::ptrdiff_t step, std::ptrdiff_t n) {
-  using T = typename storage<Kind>::compute;
   const From* const f = static_cast<const From*>(from);
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    if constexpr (!std::is_same_v<T, From>) {
-      Kind stored;
-      __builtin_memcpy(&stored, to + i * step, sizeof stored);
-      const T before = storage<Kind>::get(stored);
-      if (before - before == 0) continue;
-    }
-    Kind x;
-    if constexpr (std::is_same_v<Kind, half>) x = to_half(f[i]);
-    else x = Kind(f[i]);
-    __builtin_memcpy(to + i * step, &x, sizeof x);
-  }
+  constexpr std::ptrdiff_t dense = sizeof(Kind);
+  if (!std::is_same_v<typename storage<Kind>::compute, From>)
+    for (std::ptrdiff_t i = 0; i < n; ++i) put_unless_finite<Kind>(f[i], to + i * step);
+  else if (step == dense)
+    for (std::ptrdiff_t i = 0; i < n; ++i) put_number<Kind>(f[i], to + i * dense);
+  else
+    for (std::ptrdiff_t i = 0; i < n; ++i) put_number<Kind>(f[i], to + i * step);
 }
 
 template <class T> gather_numbers* gather_of(int kind, number_type from) {
