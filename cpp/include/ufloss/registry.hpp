@@ -18,11 +18,13 @@ using regression_losses = loss_list<
     struct pseudo_huber_loss,
     struct pinball_loss>;
 
-using binary_losses = loss_list<
+using margins_losses = loss_list<
     struct hinge_loss,
     struct squared_hinge_loss,
     struct perceptron_loss,
-    struct logistic_loss,
+    struct logistic_loss>;
+
+using binary_losses = loss_list<
     struct sigmoid_binary_cross_entropy,
     struct binary_cross_entropy,
     struct sparsemax_loss>;

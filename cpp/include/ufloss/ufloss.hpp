@@ -6,6 +6,7 @@
 #include "ufloss/losses/deviance.hpp"
 #include "ufloss/losses/divergence.hpp"
 #include "ufloss/losses/focal.hpp"
+#include "ufloss/losses/margins.hpp"
 #include "ufloss/losses/multiclass.hpp"
 #include "ufloss/losses/pairs.hpp"
 #include "ufloss/losses/ranking.hpp"
@@ -26,9 +27,9 @@ UFL_BEGIN
 /// Every loss of a kind.
 template <loss_kind Kind>
 using all_losses =
-    losses_of<Kind, regression_losses, binary_losses, focal_losses, deviance_losses, softmax_losses,
-              divergence_losses, multiclass_losses, ranking_losses, similarity_losses, contrastive_losses,
-              segmentation_losses, pairs_losses, ctc_losses>;
+    losses_of<Kind, regression_losses, margins_losses, binary_losses, focal_losses, deviance_losses,
+              softmax_losses, divergence_losses, multiclass_losses, ranking_losses, similarity_losses,
+              contrastive_losses, segmentation_losses, pairs_losses, ctc_losses>;
 using elementwise_losses = all_losses<loss_kind::elementwise>;
 using row_losses = all_losses<loss_kind::row>;
 using pair_losses = all_losses<loss_kind::pairs>;

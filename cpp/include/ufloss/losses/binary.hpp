@@ -1,6 +1,5 @@
 // Losses of a binary label, 0 or 1 or between: of a logit, of a probability, of a score.
 #pragma once
-#include "ufloss/losses/margins.hpp"
 #include "ufloss/losses/operands.hpp"
 
 UFL_BEGIN
