@@ -1,6 +1,7 @@
 """The committed documentation says what the code does."""
 
 import doctest
+import os
 import re
 import runpy
 import shutil
@@ -55,15 +56,50 @@ def test_pages_name_the_epsilons_that_there_are(page):
         assert f"`{name}` ({epsilon.replace('e-0', 'e-')})" in named
 
 
-def test_the_diff_that_adds_a_loss_still_applies(tmp_path):
+CAUCHY = """
+#include <cmath>
+#include "ufloss/kinds/elementwise/loop.hpp"
+#include "ufloss/losses/regression.hpp"
+#include "ufloss/registry.hpp"
+
+template <class... L> constexpr bool is_listed(ufloss::loss_list<L...>) {
+  return (... || (sizeof(L) && std::is_same_v<L, ufloss::cauchy_loss>));
+}
+static_assert(is_listed(ufloss::regression_losses{}));
+
+int main() {
+  const double x[] = {0, 1, -3, 1e200}, y = 0;
+  double value[4], grad[4], hess[4];
+  using ufloss::strided;
+  ufloss::map<ufloss::cauchy_loss, ufloss::standard_parts>(
+      4, strided<const double>{x}, strided<const double>{&y, 0}, strided<double>{value},
+      strided<double>{grad}, strided<double>{hess});
+  const auto near = [](double a, double b) { return std::fabs(a - b) <= 1e-15 * std::fabs(b); };
+  const bool right = value[0] == 0 && near(value[1], std::log(2.0)) && near(value[2], std::log(10.0)) &&
+                     near(value[3], 2 * std::log(1e200)) && grad[1] == 1 && near(grad[2], -0.6) &&
+                     hess[0] == 2 && hess[1] == 0 && near(hess[2], -0.16);
+  return right ? 0 : 1;
+}
+"""
+
+
+def test_the_diff_that_adds_a_loss_compiles_and_runs(tmp_path):
     diff = re.search(r"```diff\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S).group(1)
     files = re.findall(r"^\+\+\+ b/(.*)$", diff, re.M)
     assert len(files) == 3  # the struct, the registry line, the reference line
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "cpp/include", tmp_path / "cpp/include")
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests/reference.py", tmp_path / "tests")
     subprocess.run(["git", "apply", "--recount", "-"], input=diff, text=True, cwd=tmp_path, check=True)
-    assert "cauchy_loss" in (tmp_path / "tests" / "reference.py").read_text()
+    assert "cauchy_loss" in (tmp_path / "tests/reference.py").read_text()
+
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    (tmp_path / "cauchy.cpp").write_text(CAUCHY)
+    flags = ["-std=c++17", "-O1", "-ffp-contract=off", "-DUFL_NO_XSIMD", "-Icpp/include"]
+    subprocess.run([compiler, *flags, "cauchy.cpp", "-o", "cauchy"], cwd=tmp_path, check=True)
+    subprocess.run(["./cauchy"], cwd=tmp_path, check=True)
 
 
 def test_python_of_the_readme_runs():

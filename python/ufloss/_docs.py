@@ -124,9 +124,10 @@ def accuracy_note(loss, parts):
     vanishing = [p for p in parts if p in loss["vanishing"]]
     if vanishing:
         text += "; where a result crosses 0, ulps of its largest term"
+    unset = " or `where` comes without `out`" if loss["kind"] == "elementwise" else ""
     return text + (
         ". float16 is computed in float32 and rounded once. NaN gives NaN, and nothing warns but "
-        "NumPy where it casts an argument that overflows."
+        f"NumPy, where it casts an argument that overflows{unset}."
     )
 
 
