@@ -81,6 +81,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_with_integer_labels",
+    "softmax_focal_loss",
     "softmax_kl_divergence",
     "sparsemax_loss",
     "squared_error",
@@ -604,33 +605,6 @@ class _BinaryCrossEntropy(_BinaryCrossEntropyUfunc[_Scalar, _Array, _Out]):  # t
 binary_cross_entropy: Final[_BinaryCrossEntropy]
 
 @type_check_only
-class _SigmoidFocalLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
-    @overload
-    def __call__(
-        self, logits: _Number, labels: _Number, alpha: _Number = -1.0, gamma: _Number = 2.0,
-        *, out: None = None, **kwargs: Unpack[_Keywords],
-    ) -> _S: ...
-    @overload
-    def __call__(
-        self, logits: ArrayLike, labels: ArrayLike, alpha: ArrayLike = -1.0, gamma: ArrayLike = 2.0,
-        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
-    ) -> _A: ...
-
-@type_check_only
-class _SigmoidFocalLoss(_SigmoidFocalLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
-    """Focal loss of a logit."""
-    grad: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
-    value_and_grad: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
-    hess: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
-    grad_and_hess: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
-    hess_bound: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
-    grad_and_hess_bound: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
-    sum: _Reduction
-    mean: _Reduction
-
-sigmoid_focal_loss: Final[_SigmoidFocalLoss]
-
-@type_check_only
 class _SparsemaxLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
     @overload
     def __call__(
@@ -656,6 +630,33 @@ class _SparsemaxLoss(_SparsemaxLossUfunc[_Scalar, _Array, _Out]):  # type: ignor
     mean: _Reduction
 
 sparsemax_loss: Final[_SparsemaxLoss]
+
+@type_check_only
+class _SigmoidFocalLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
+    @overload
+    def __call__(
+        self, logits: _Number, labels: _Number, alpha: _Number = -1.0, gamma: _Number = 2.0,
+        *, out: None = None, **kwargs: Unpack[_Keywords],
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike, alpha: ArrayLike = -1.0, gamma: ArrayLike = 2.0,
+        *, out: _O | None = None, **kwargs: Unpack[_Keywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SigmoidFocalLoss(_SigmoidFocalLossUfunc[_Scalar, _Array, _Out]):  # type: ignore[misc]
+    """Focal loss of a logit."""
+    grad: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
+    value_and_grad: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
+    hess: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
+    hess_bound: _SigmoidFocalLossUfunc[_Scalar, _Array, _Out]
+    grad_and_hess_bound: _SigmoidFocalLossUfunc[_Scalar2, _Array2, _Out2]
+    sum: _Reduction
+    mean: _Reduction
+
+sigmoid_focal_loss: Final[_SigmoidFocalLoss]
 
 @type_check_only
 class _PoissonNllLossUfunc(np.ufunc, Generic[_S, _A, _O]):  # type: ignore[misc]
@@ -870,6 +871,23 @@ class _MarginRankingLoss(_MarginRankingLossUfunc[_Scalar, _Array, _Out]):  # typ
     mean: _Reduction
 
 margin_ranking_loss: Final[_MarginRankingLoss]
+
+@type_check_only
+class _SoftmaxFocalLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike, gamma: ArrayLike = 2.0,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _SoftmaxFocalLoss(_SoftmaxFocalLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Focal loss of an integer label: softmax cross-entropy, less of confident rows."""
+    grad: _SoftmaxFocalLossUfunc[_Array, _Out]
+    value_and_grad: _SoftmaxFocalLossUfunc[tuple[Any, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
+
+softmax_focal_loss: Final[_SoftmaxFocalLoss]
 
 @type_check_only
 class _LogsumexpUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]

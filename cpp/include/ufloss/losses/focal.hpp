@@ -188,7 +188,7 @@ struct sigmoid_focal_loss {
 ///   value = q^gamma l,
 ///   grad  = c P, and at the label -c q, where c = q^gamma (1 + gamma p l/q).
 /// l/q is 1 at q = 0, so c has no pole where gamma < 1.  What is left of a confident label's q is R/(1 + R),
-/// so nothing cancels; all of it comes once a row, in double.
+/// so nothing cancels.
 struct softmax_focal_loss : softmax_loss {
   static constexpr auto name = "softmax_focal_loss";
   static constexpr argument args[] = {
