@@ -6,6 +6,7 @@ import functools
 import math
 import operator
 import re
+import types
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -37,7 +38,7 @@ def quiet(function):
             name = function.__name__
             if is_method:
                 name = type(args[0]).__name__ + ("" if name in ("__call__", "__init__") else f".{name}")
-            own = not is_method or type(args[0]).__module__ == function.__module__
+            own = not is_method or type(args[0]).__module__.startswith(f"{__package__}.")
             # others are made from more than a text
             known = type(error) in (TypeError, ValueError, np.exceptions.AxisError)
             if not own or not known or re.search(rf"\b{name}\b", str(error)):
@@ -45,6 +46,28 @@ def quiet(function):
             raise type(error)(f"{name}: {error}").with_traceback(error.__traceback__) from None
 
     return call
+
+
+def adopt(namespace):
+    """Makes what a public module has from the private ones named after it that module's own, by whose name it
+    is pickled and looked up.
+    """
+    module = namespace["__name__"]
+    _, _, stem = module.rpartition(".")
+    private = f"{__package__}._{stem}_"
+
+    def claim(x):
+        if isinstance(x, property):
+            x = x.fget
+        if not isinstance(x, type | types.FunctionType) or not x.__module__.startswith(private):
+            return
+        x.__module__ = module
+        # methods and bases of a class; of a decorated function, what is within
+        for part in [*vars(x).values(), *getattr(x, "__bases__", ())]:
+            claim(part)
+
+    for x in tuple(namespace.values()):
+        claim(x)
 
 
 def hides(x):
