@@ -3,211 +3,15 @@ class weights, reductions).
 """
 
 import inspect
-import math
 
 import numpy as np
 
 from ._arguments import as_array
-from ._broadcast import normalize_axes
-from ._errors import choose, in_the_name_of
-from ._masks import check_mask, holds_masked
+from ._dice import dice, images
+from ._errors import choose
+from ._masks import holds_masked
 from ._overrides import refuse_overrides
-from ._records import make_helper
 from ._reduce import PLAIN, align
-
-OVERLAPS, SCORES_GRADIENT = make_helper("overlaps"), make_helper("scores_gradient")
-SOFTMAX, SIGMOID = make_helper("softmax_with_complement"), make_helper("sigmoid_with_complement")
-
-
-class Probabilities:
-    """Probabilities p from scores along the last axis, q = 1 - p with all its digits, and gradients back to
-    the scores.
-    """
-
-    def __init__(self, scores, apply, kept, stored, name):
-        self.apply, self.one = apply, scores.shape[-1] == 1
-        if not apply:
-            check_probabilities(scores, kept, max(1e-5, float(np.finfo(stored).eps)), name)
-            self.p, self.q = scores, 1 - scores
-            return
-        # one piece of memory, which is sooner given again than two
-        self.p, self.q = np.empty((2, *scores.shape), scores.dtype)
-        (SIGMOID if self.one else SOFTMAX)(scores, out=(self.p, self.q))
-
-    def back(self, targets, up, down):
-        """The gradient of what changes by `up` with p where the target is 0, and by -`down` where it is 1."""
-        if self.apply and not self.one:
-            return SCORES_GRADIENT(self.p, targets, *(np.broadcast_to(a, self.p.shape) for a in (up, down)))
-        slope = (1 - targets) * up - targets * down
-        return slope * (self.p * self.q) if self.apply else slope
-
-
-def check_probabilities(p, kept, tolerance, name):
-    """Do they lie between 0 and 1, and sum to 1 along the last axis, wherever `kept` says that an element
-    takes part?
-
-    NaN is no mistake: it makes a loss NaN.
-    """
-    if not p.size:
-        return
-    if p.shape[-1] != 1:
-        sums = p.sum(-1, dtype=float)
-        wrong = np.abs(sums - 1) > tolerance
-        if wrong.any():
-            wrong &= np.broadcast_to(kept, p.shape).any(-1)
-        if wrong.any():
-            lowest, highest = sums[wrong].min(), sums[wrong].max()
-            raise ValueError(
-                f"{name}: predictions are not probabilities: along the last axis they sum to between "
-                f"{lowest:g} and {highest:g}"
-            )
-    if not (p.min() >= -tolerance and p.max() <= 1 + tolerance):
-        wrong = ((p < -tolerance) | (p > 1 + tolerance)) & kept
-        if wrong.any():
-            raise ValueError(
-                f"{name}: predictions are not probabilities, which lie between 0 and 1: one of them is "
-                f"{p[wrong][0]:g}"
-            )
-
-
-def along(a, pixels):
-    """Those axes as the last one, in the order of the array."""
-    others = [i for i in range(a.ndim) if i not in pixels]
-    return a.transpose(*others, *sorted(pixels)).reshape(
-        *(a.shape[i] for i in others), math.prod(a.shape[i] for i in pixels)
-    )
-
-
-def images(predictions, targets, name):
-    """Both with a class axis, of one shape; predictions as floating point."""
-    x, t = as_array(predictions), as_array(targets)
-    for what, a in (("predictions", x), ("targets", t)):
-        check_real(a, name, what)
-    x = x if x.dtype.kind == "f" else x.astype(float)
-    if x.ndim == t.ndim - 1:
-        x = x[..., None]
-    if t.ndim == x.ndim - 1:
-        t = t[..., None]
-    if x.shape != t.shape:
-        raise ValueError(f"{name}: predictions of shape {x.shape} and targets of shape {t.shape}")
-    if not x.ndim or not x.shape[-1]:
-        raise ValueError(f"{name}: there is no class axis, or it is empty")
-    return x, t
-
-
-def check_real(a, name, what):
-    if a.dtype.kind not in "biuf" or a.dtype.itemsize > 8:
-        raise TypeError(f"{name}: {what} must be real numbers of at most 64 bits, not {a.dtype}")
-
-
-def spread(a, shape, name, what, whose):
-    """A view of that shape."""
-    try:
-        return np.broadcast_to(a, shape)
-    except ValueError:
-        raise ValueError(
-            f"{name}: {what} of shape {np.shape(a)} does not broadcast to the {whose}' shape {shape}"
-        ) from None
-
-
-def per_region(a, name, what, pixels, shape):
-    """A parameter in the form of a region's sums, whose pixel axes have one element."""
-    a = np.asarray(a)
-    check_real(a, name, what)
-    a = a.astype(float, copy=False)
-    regions = tuple(n for i, n in enumerate(shape) if i not in pixels)
-    if a.ndim > len(regions):
-        raise ValueError(
-            f"{name}: {what} of shape {a.shape} has more axes than the losses, which have {len(regions)}"
-        )
-    spread(a, regions, name, what, "losses")
-    return np.expand_dims(a.reshape((1,) * (len(regions) - a.ndim) + a.shape), pixels)
-
-
-def dice(
-    name,
-    predictions,
-    targets,
-    want,
-    *,
-    class_weights=None,
-    smooth=1.0,
-    alpha=0.5,
-    beta=0.5,
-    apply_softmax=True,
-    reduction="mean",
-    ignore_background=False,
-    axis=None,
-    where=None,
-):
-    """The loss and its gradient, whichever are wanted, else None; reduction "all" is the mean over
-    everything.
-
-    Both are computed in float32 at least, sums of regions in float64 from there on, and rounded once.
-    """
-    x, t = images(predictions, targets, name)
-    stored, result = x.dtype, x.dtype.newbyteorder("=") if t.dtype.kind != "f" else np.result_type(x, t)
-    x, t = (a.astype(np.promote_types(result, np.float32), copy=False) for a in (x, t))
-    classes = x.shape[-1]
-    if class_weights is not None:
-        check_real(np.asarray(class_weights), name, "class_weights")
-    weights = np.ones(classes) if class_weights is None else np.array(class_weights, float)
-    if weights.shape != (classes,):
-        raise ValueError(f"{name}: class_weights have shape {weights.shape}, not ({classes},)")
-    first = int(ignore_background and classes > 1)
-    weights[:first] = 0
-    pixels = normalize_axes(tuple(range(1, x.ndim - 1)) if axis is None else axis, x.ndim, name)
-    if x.ndim - 1 in pixels:
-        raise ValueError(f"{name}: axis {axis} has the class axis among the pixels' axes")
-    smooth, alpha, beta = (
-        per_region(a, name, what, pixels, x.shape)
-        for a, what in ((smooth, "smooth"), (alpha, "alpha"), (beta, "beta"))
-    )
-    regions = math.prod(n for i, n in enumerate(x.shape[:-1]) if i not in pixels)
-    share = {
-        "none": 1,
-        "sum": 1,
-        "mean": 1 / (classes - first),
-        "all": 1 / max(1, regions * (classes - first)),
-    }[reduction]
-    where = True if where is None else check_mask(where, name)
-    counted = weights != 0
-    counted = None if counted.all() else counted
-    value = grad = None
-    inner = in_the_name_of(
-        name, "overlaps", "softmax_with_complement", "sigmoid_with_complement", "scores_gradient"
-    )
-    with np.errstate(all="ignore"), inner:
-        taking_part = spread(where, x.shape, name, "where", "predictions")
-        at = Probabilities(x, apply_softmax, where if counted is None else where & counted, stored, name)
-        sums = OVERLAPS(*(along(a, pixels) for a in (at.p, at.q, t, taking_part)))
-        # a class that weighs nothing spoils nothing
-        if counted is not None and not all(np.isfinite(a[..., ~counted]).all() for a in sums):
-            where = where & counted
-            taking_part = np.broadcast_to(where, x.shape)
-        right, false_positive, false_negative = (
-            a.reshape([1 if i in pixels else n for i, n in enumerate(x.shape)]) for a in sums
-        )
-        right, wrong = right + smooth, alpha * false_positive + beta * false_negative
-        whole = right + wrong
-        inverse = np.where(whole == 0, 0.0, 1 / whole)  # an empty region without predictions is no loss
-        inverse = np.where((smooth >= 0) & (alpha >= 0) & (beta >= 0), inverse, np.nan)
-        if "value" in want:
-            value = np.squeeze(wrong * inverse, pixels) * weights
-            value = (value if counted is None else np.where(counted, value, 0.0))[..., first:]
-            value = value if reduction == "none" else value.sum(None if reduction == "all" else -1) * share
-            value = value.astype(result)
-        if "grad" in want:
-            scaled = inverse * (weights * share)
-            changes = (alpha * right * inverse * scaled, (beta * right + wrong) * inverse * scaled)
-            changes = ((a if counted is None else np.where(counted, a, 0.0)).astype(x.dtype) for a in changes)
-            if np.shape(where)[-1:] not in ((), (1,)):  # else all classes of a pixel take part, or none
-                t, *changes = (np.where(where, a, x.dtype.type(0)) for a in (t, *changes))
-            grad = at.back(t, *changes).astype(result, copy=False)
-            if where is not True:  # nothing of a pixel without any class that takes part is read
-                grad = np.where(taking_part.any(-1, keepdims=True), grad, result.type(0))
-            grad = grad.reshape(np.shape(predictions))
-    return value, grad
 
 
 def refuse_masked(name, given, takes_where):
@@ -215,11 +19,10 @@ def refuse_masked(name, given, takes_where):
     dropped.
     """
     for what, x in given:
-        if holds_masked(x) and not (what == "where" and isinstance(x, np.ma.MaskedArray)):
-            raise TypeError(
-                f"{name}: {what} is a masked array: give "
-                f"{'what takes part as where, and ' * takes_where}{what} filled"
-            )
+        is_mask = what == "where" and isinstance(x, np.ma.MaskedArray)
+        if holds_masked(x) and not is_mask:
+            instead = "what takes part as where, and " if takes_where else ""
+            raise TypeError(f"{name}: {what} is a masked array: give {instead}{what} filled")
 
 
 def align_labels(name, args, kwargs):
@@ -230,9 +33,9 @@ def align_labels(name, args, kwargs):
     given = {**positional, **kwargs}
     laid = {what: given[what] for what in ("predictions", "targets", "where") if what in given}
     laid = dict(zip(laid, align({"kind": "images"}, list(laid.values()), name), strict=True))
-    return [*(laid[what] for what in positional), *args[len(positional) :]], {
-        what: laid.get(what, x) for what, x in kwargs.items()
-    }
+    args = [*(laid[what] for what in positional), *args[len(positional) :]]
+    kwargs = {what: laid.get(what, x) for what, x in kwargs.items()}
+    return args, kwargs
 
 
 def with_derivatives(compute):
@@ -247,11 +50,9 @@ def with_derivatives(compute):
     def plain(full, want, args, kwargs):
         if len(args) > positional:  # Python would count `want` among what was given
             raise TypeError(f"{full}() takes {positional} positional arguments but {len(args)} were given")
-        if not names.issuperset(kwargs):
-            raise TypeError(
-                f"{full}() got an unexpected keyword argument "
-                f"'{next(word for word in kwargs if word not in names)}'"
-            )
+        for word in kwargs:
+            if word not in names:
+                raise TypeError(f"{full}() got an unexpected keyword argument '{word}'")
         given = [*zip((p.name for p in parameters), args, strict=False), *kwargs.items()]
         refuse_masked(name, given, "where" in names)
         if not {type(x) for _, x in given} <= PLAIN:
@@ -274,9 +75,12 @@ def with_derivatives(compute):
     )
     value_and_grad.__doc__ = f"`{name}`, and its gradient as `{name}.grad` gives it; the same arguments."
     for f, full in ((loss, name), (grad, f"{name}.grad"), (value_and_grad, f"{name}.value_and_grad")):
-        f.__module__, f.__name__, f.__qualname__ = "ufloss", full.rpartition(".")[2], full
+        f.__module__ = "ufloss"
+        f.__name__ = full.rpartition(".")[2]
+        f.__qualname__ = full
         f.__signature__ = inspect.Signature(parameters)
-    loss.grad, loss.value_and_grad = grad, value_and_grad
+    loss.grad = grad
+    loss.value_and_grad = value_and_grad
     return loss
 
 
@@ -402,7 +206,9 @@ def binary_dice_loss(predictions, targets, *, smooth=1.0, apply_sigmoid=True, wh
     value, grad = dice(
         "binary_dice_loss", x, t, want, smooth=smooth, apply_softmax=apply_sigmoid, where=where
     )
-    return value, grad if grad is None else grad.reshape(np.shape(predictions))
+    if grad is not None:
+        grad = grad.reshape(np.shape(predictions))
+    return value, grad
 
 
 @with_derivatives
