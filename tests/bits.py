@@ -160,7 +160,7 @@ def ufuncs(loss, attribute, dtype, digest):
     from internals import UFUNCS
 
     ufunc = getattr(UFUNCS[loss["name"]], attribute) if attribute else UFUNCS[loss["name"]]
-    calls = {"elementwise": elementwise_calls, "row": row_calls, "pairs": batch_calls}[loss["kind"]]
+    calls = {"": elementwise_calls, "n": row_calls, "b,d": batch_calls}[loss["dims"]]
     for args, keywords in calls(loss["name"], dtype):
         digest.add(ufunc(*args, **keywords))
 
@@ -203,12 +203,12 @@ def sequences(name, ufunc, dtype, digest):
 def reduction_operands(name, kind):
     """Arguments in float64, weights and masks: the same for every type."""
     loss, operands = loss_named(name), []
-    shapes = ((7, 10), (6, 5, 33), (3, 2100)) if loss["kind"] == "row" else ((7,), (203,), (6, 65))
+    shapes = ((7, 10), (6, 5, 33), (3, 2100)) if loss["dims"] == "n" else ((7,), (203,), (6, 65))
     if name in ("squared_error", "log_cosh", "half_poisson_deviance"):
         shapes += ((5, 3, 70001),)  # of the others the operands alone would take the most time
     for shape in shapes:
         numbers = Numbers(seed_of(name, kind, shape))
-        if loss["kind"] == "row":
+        if loss["dims"] == "n":
             args, losses = row_arguments(loss, shape, "f8", numbers, False), shape[:-1]
         else:
             args, losses = [numbers.draw(a, shape) for a in loss["args"]], shape
@@ -221,11 +221,11 @@ def reductions(loss, kind, dtype, digest):
     from internals import UFUNCS
 
     reduction = getattr(UFUNCS[loss["name"]], kind)
-    over = "over" if loss["kind"] == "row" else "axis"
+    over = "over" if loss["dims"] == "n" else "axis"
     name = "loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"
     for exact, weights, where in reduction_operands(loss["name"], kind):
         args = [typed(x, dtype) if x.dtype.kind == "f" else x for x in exact]
-        chosen = where if loss["kind"] != "row" else where[..., None]
+        chosen = where if loss["dims"] != "n" else where[..., None]
         for f in [reduction] + ([reduction.value_and_grad] if hasattr(reduction, "value_and_grad") else []):
             digest.add(f(*args))
             digest.add(f(*args, **{name: weights}))

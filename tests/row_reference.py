@@ -83,6 +83,11 @@ def squares(a, b):
     return total((p - q) ** 2 for p, q in zip(a, b, strict=True))
 
 
+def list_mle(scores, relevances):
+    left = [scores[j] for j in sorted(range(len(scores)), key=lambda j: -relevances[j].v)]
+    return total(logsumexp(left[i:]) - left[i] for i in range(len(left)))
+
+
 ROW_REFERENCE = {
     "logsumexp": logsumexp,
     "log_softmax": log_softmax,
@@ -114,6 +119,7 @@ ROW_REFERENCE = {
         1 + max((1 - b) * a for a, b in zip(x, y, strict=True)) - dot(x, y)
     ),
     "multiclass_sparsemax_loss": sparsemax_loss,
+    "list_mle_loss": list_mle,
     "ranking_softmax_loss": lambda x, y, w: cross_entropy(x, [a * b for a, b in zip(y, w, strict=True)]),
     "triplet_margin_loss": lambda a, p, n, margin, degree, eps: positive(
         distance(a, p, degree, eps) - distance(a, n, degree, eps) + margin

@@ -4,6 +4,7 @@
 #include "dispatch.hpp"
 #include "ufloss/kinds/elementwise/kind.hpp"
 #include "ufloss/kinds/lattice/kind.hpp"
+#include "ufloss/kinds/list/kind.hpp"
 #include "ufloss/kinds/pairs/kind.hpp"
 #include "ufloss/kinds/row/kind.hpp"
 #include "ufloss/registry.hpp"

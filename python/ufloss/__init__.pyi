@@ -50,6 +50,7 @@ __all__ = [
     "kl_divergence",
     "kl_divergence_with_log_targets",
     "l2_loss",
+    "list_mle_loss",
     "log_cosh",
     "log_softmax",
     "logistic_loss",
@@ -1294,6 +1295,27 @@ class _RankingSoftmaxLoss(_RankingSoftmaxLossUfunc[Any, _Out]):  # type: ignore[
     mean: _Reduction
 
 ranking_softmax_loss: Final[_RankingSoftmaxLoss]
+
+@type_check_only
+class _ListMleLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, scores: ArrayLike, relevances: ArrayLike,
+        *, out: _O | None = None, **kwargs: Unpack[_RowKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _ListMleLoss(_ListMleLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """ListMLE: how unlikely scores make the order of the relevances (Plackett-Luce)."""
+    grad: _ListMleLossUfunc[_Array, _Out]
+    value_and_grad: _ListMleLossUfunc[tuple[Any, _Array], _Out2]
+    hess: _ListMleLossUfunc[_Array, _Out]
+    grad_and_hess: _ListMleLossUfunc[tuple[_Array, _Array], _Out2]
+    hess_bound: _ListMleLossUfunc[_Array, _Out]
+    grad_and_hess_bound: _ListMleLossUfunc[tuple[_Array, _Array], _Out2]
+    sum: _Reduction
+    mean: _Reduction
+
+list_mle_loss: Final[_ListMleLoss]
 
 @type_check_only
 class _CosineSimilarityUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]

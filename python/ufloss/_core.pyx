@@ -192,6 +192,7 @@ cdef dict describe_loss(const loss_info *info):
         parts=part_names(info.parts), vanishing=part_names(info.vanishing),
         convex=bool(info.properties & convex), nonnegative=bool(info.properties & nonnegative_value),
         row_value=bool(info.properties & row_value),
+        dims=info.args[0].dims.decode(),  # how its operands hang together: what Python asks, not the kind
         args=[describe_argument(info, k) for k in range(info.nargs)], outputs={}, masked={})
 
 

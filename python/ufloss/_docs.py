@@ -81,9 +81,9 @@ def argument_text(arg):
 
 def shape_text(loss, arg):
     """How an argument lies."""
-    if loss["kind"] == "row":
+    if loss["dims"] == "n":
         return " Lies along `axis`." if arg["along"] else " One for each row: of the batch's shape."
-    return BATCH_SHAPE[arg["role"]] if loss["kind"] == "pairs" else ""
+    return BATCH_SHAPE[arg["role"]] if loss["dims"] == "b,d" else ""
 
 
 def has_labels(loss):
@@ -100,31 +100,31 @@ def call_signature(loss):
         for a in loss["args"]
     ]
     rows = {
-        "elementwise": "where=True, ",
-        "row": "axis=-1, where=True, keepdims=False, ",
-        "pairs": "where=True, ",
-    }[loss["kind"]]
+        "": "where=True, ",
+        "n": "axis=-1, where=True, keepdims=False, ",
+        "b,d": "where=True, ",
+    }[loss["dims"]]
     return f"{', '.join(args)}, out=None, *, {rows}casting='same_kind', order='K', dtype=None, subok=True"
 
 
 def accuracy_note(loss, parts):
     text = "Within 4 ulp of the exact result in float32 and float64"
-    if loss["kind"] == "row":
+    if loss["dims"] == "n":
         text = (
             "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of "
             "the row's largest entry"
         )
-    elif loss["kind"] == "pairs":
+    elif loss["dims"] == "b,d":
         text = (
             "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, "
             "or of one below 1 its relative error"
         )
-    if loss["exponent"] and loss["kind"] == "elementwise":
+    if loss["exponent"] and loss["dims"] == "":
         text += f" (or 5 ulp times `{loss['exponent']}`, where that is more)"
     vanishing = [p for p in parts if p in loss["vanishing"]]
     if vanishing:
         text += "; where a result crosses 0, ulps of its largest term"
-    unset = " or `where` comes without `out`" if loss["kind"] == "elementwise" else ""
+    unset = " or `where` comes without `out`" if loss["dims"] == "" else ""
     return text + (
         ". float16 is computed in float32 and rounded once. NaN gives NaN, and nothing warns but "
         f"NumPy, where it casts an argument that overflows{unset}."
@@ -151,9 +151,9 @@ def docstring(loss, attribute, parts):
     lines += [
         f"out : {outs}, optional",
         "    Where to put the result.",
-        *{"elementwise": WHERE, "row": ROW_KEYWORDS, "pairs": BATCH_WHERE}[loss["kind"]],
+        *{"": WHERE, "n": ROW_KEYWORDS, "b,d": BATCH_WHERE}[loss["dims"]],
         "**kwargs",
-        f"    The other keywords of a ufunc: {'`axes`, ' * (loss['kind'] == 'batch')}`casting`, "
+        f"    The other keywords of a ufunc: {'`axes`, ' * (loss['dims'] == 'b,d')}`casting`, "
         "`order`, `dtype`, `subok`, `signature`.",
         "",
         "Returns",
@@ -162,9 +162,9 @@ def docstring(loss, attribute, parts):
     for p in parts:
         text = OUTPUT_TEXT[p].format(**words)
         shape = "that the arguments broadcast to"
-        if loss["kind"] == "pairs":
+        if loss["dims"] == "b,d":
             shape = "(...), one for each batch" if p == "value" else "of the first argument"
-        elif loss["kind"] == "row":
+        elif loss["dims"] == "n":
             shape = (
                 "of the batch: that of the first argument without `axis`"
                 if p == "value" and not loss["row_value"]

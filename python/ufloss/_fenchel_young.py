@@ -157,7 +157,7 @@ def take(*arrays):
         raise TypeError(
             "fenchel_young_loss takes no masked arrays: give what takes part as where, and filled ones"
         )
-    return align({"kind": "row"}, arrays, "fenchel_young_loss")
+    return align({"dims": "n"}, arrays, "fenchel_young_loss")
 
 
 def only(kwargs, *words):

@@ -8,7 +8,7 @@ from ._rows import Rows
 
 def has_classes(loss):
     """Are there labels, and are they classes?"""
-    return loss["kind"] == "row" and any(a["role"] == "label" for a in loss["args"])
+    return loss["dims"] == "n" and any(a["role"] == "label" for a in loss["args"])
 
 
 def make_explain(loss, name):

@@ -16,6 +16,11 @@ def helper_place(name):
     return place
 
 
+def of_dims(dims):
+    """The losses whose operands lie so, whatever computes them: elements "", rows "n", vectors "b,d"."""
+    return [loss for loss in ALL if loss["dims"] == dims and loss["kind"] != "helper"]
+
+
 def make_helper(name):
     """The ufunc behind others that has this name."""
     return _core.make_helper(ISA, helper_place(name), name)

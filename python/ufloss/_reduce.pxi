@@ -31,14 +31,14 @@ cdef class Reducer:
 
     def __init__(self, int which, tuple reduction, dict loss, bint mean, bint with_grad, str weights_word):
         attribute = "value_and_grad" if with_grad else ""
-        self.weights_word, self.axis_word = weights_word, "over" if loss["kind"] == "row" else "axis"
+        self.weights_word, self.axis_word = weights_word, "over" if loss["dims"] == "n" else "axis"
         self.target.weights, self.target.axis = <PyObject *>self.weights_word, <PyObject *>self.axis_word
         self.target.values = record_of(which, loss["outputs"], "")
         self.target.loops = record_of(which, loss["outputs"], attribute)
         self.target.masked_values = record_of(which, loss["masked"], "")
         self.target.masked_loops = record_of(which, loss["masked"], attribute)
         self.target.reduction = record_at(which, reduction)
-        self.target.rows, self.target.mean, self.target.with_grad = loss["kind"] == "row", mean, with_grad
+        self.target.rows, self.target.mean, self.target.with_grad = loss["dims"] == "n", mean, with_grad
 
     def __call__(self, *args, **kwargs):
         cdef PyObject *found = call_plain(self.target, args, kwargs)

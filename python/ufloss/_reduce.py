@@ -197,7 +197,7 @@ class Reduction(_core.Reducer):
     def call_any(self, *args, **kwargs):
         """What a call comes to that is not plain."""
         loss, name = self._loss, self.__name__
-        row = loss["kind"] == "row"
+        row = loss["dims"] == "n"
         inputs, more = bind(loss, name, args, kwargs)
         if more:
             raise TypeError(
@@ -337,7 +337,7 @@ def align(loss, operands, name):
     if len(labelled) < 2:
         return operands
     first = max(labelled, key=lambda x: x.ndim)
-    if loss["kind"] != "row" and any(x.ndim != first.ndim for x in labelled):
+    if loss["dims"] != "n" and any(x.ndim != first.ndim for x in labelled):
         raise TypeError(f"{name}: Series and DataFrames do not go together; give the values of one of them")
     aligned = []
     for x in operands:
@@ -364,7 +364,7 @@ def as_plain(loss, inputs):
         x = a["default"] if x is None else x
         if type(x) is int and a["role"] != "label" and not -(2**63) <= x < 2**64:
             x = float(x)  # as in a call; an array of it would be one of objects
-        if type(x) is np.ndarray or (type(x) is float and loss["kind"] != "row"):
+        if type(x) is np.ndarray or (type(x) is float and loss["dims"] != "n"):
             plain.append(x)
             kept.append(None)
             continue
@@ -372,7 +372,7 @@ def as_plain(loss, inputs):
         x = x.data if isinstance(x, np.ma.MaskedArray) else x
         plain.append(
             x
-            if isinstance(x, (int, float)) and not isinstance(x, bool) and loss["kind"] != "row"
+            if isinstance(x, (int, float)) and not isinstance(x, bool) and loss["dims"] != "n"
             else np.asarray(x)
         )
     return plain, kept
@@ -387,5 +387,5 @@ def as_weights(weights, name):
 
 def attach(loss, ufunc):
     """Give a loss its `sum` and `mean`, unless it gives rows, or one number for a batch."""
-    if not loss["row_value"] and loss["kind"] != "pairs":
+    if not loss["row_value"] and loss["dims"] != "b,d":
         ufunc.sum, ufunc.mean = (Reduction(loss, ufunc, kind) for kind in ("sum", "mean"))

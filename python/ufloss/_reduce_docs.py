@@ -4,7 +4,7 @@ from inspect import Parameter, Signature
 
 
 def signature(loss, weights):
-    words = {weights: None, **({"over": None, "axis": -1} if loss["kind"] == "row" else {"axis": None})}
+    words = {weights: None, **({"over": None, "axis": -1} if loss["dims"] == "n" else {"axis": None})}
     words |= {"where": True, "keepdims": False, "dtype": None, "out": None, "returned": False}
     params = [
         (
@@ -22,7 +22,7 @@ def docstring(loss, kind, with_grad, weights):
     """The numpydoc text."""
     name, first = loss["name"], loss["args"][0]["name"]
     noun = {"sum": "Sum", "mean": "Mean"}[kind]
-    rows = loss["kind"] == "row"
+    rows = loss["dims"] == "n"
     lines = [
         f"{noun} of "
         f"`{name}`{' and its gradient with respect to `' + first + '`' if with_grad else ''}, "

@@ -5,20 +5,20 @@ from inspect import Parameter, Signature
 from . import _core, _docs, _reduce
 from ._front import BatchCall, RowCall
 from ._labels import make_explain
-from ._records import ISA, of_kind
+from ._records import ISA, of_dims
 
-LOSSES, ROW_LOSSES, PAIR_LOSSES = map(of_kind, ("elementwise", "row", "pairs"))
+LOSSES, ROW_LOSSES, PAIR_LOSSES = map(of_dims, ("", "n", "b,d"))
 ALL = [*LOSSES, *ROW_LOSSES, *PAIR_LOSSES]
 NUMPY_KEYWORDS = {"casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 KEYWORDS = {
-    "elementwise": {"where": True, **NUMPY_KEYWORDS},
-    "row": {"axis": -1, "where": True, "keepdims": False, **NUMPY_KEYWORDS},
-    "pairs": {"where": True, "axes": None, **NUMPY_KEYWORDS},
+    "": {"where": True, **NUMPY_KEYWORDS},
+    "n": {"axis": -1, "where": True, "keepdims": False, **NUMPY_KEYWORDS},
+    "b,d": {"where": True, "axes": None, **NUMPY_KEYWORDS},
 }
 
 
 def signature(loss):
-    """What inspect.signature shows: the inputs by name, then the keywords of its kind."""
+    """What inspect.signature shows: the inputs by name, then the keywords that go with how they lie."""
     params = [
         Parameter(
             a["name"],
@@ -30,7 +30,7 @@ def signature(loss):
     params.append(Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None))
     params += [
         Parameter(name, Parameter.KEYWORD_ONLY, default=value)
-        for name, value in KEYWORDS[loss["kind"]].items()
+        for name, value in KEYWORDS[loss["dims"]].items()
     ]
     return Signature(params)
 
@@ -47,7 +47,7 @@ def make_loss(loss):
         slow = masked = None
         if attribute in loss["masked"]:
             masked = _core.make_masked(ISA, loss["masked"][attribute][0], full)
-            is_row = loss["kind"] == "row"
+            is_row = loss["dims"] == "n"
             slow = RowCall(loss, full, parts, masked) if is_row else BatchCall(loss, full, masked)
         ufunc = _core.make_ufunc(
             ISA, record, full, doc, names, defaults, slow, make_explain(loss, full), masked

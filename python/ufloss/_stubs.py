@@ -228,12 +228,12 @@ def declare(loss):
     """A loss: the class of its calls, the class with its derivatives, and itself."""
     value, title = UFUNCS[loss["name"]], loss["name"].title().replace("_", "")
     derivatives = {name: ufunc for name, ufunc in vars(value).items() if isinstance(ufunc, np.ufunc)}
-    shape, kind = (LOSS, ufunc_type) if loss["kind"] == "elementwise" else (ROW_LOSS, row_type)
+    shape, kind = (LOSS, ufunc_type) if loss["dims"] == "" else (ROW_LOSS, row_type)
     return shape.format(
         title=title,
         name=loss["name"],
         summary=loss["summary"],
-        keywords={"row": "_RowKeywords", "pairs": "_BatchKeywords"}.get(loss["kind"]),
+        keywords={"n": "_RowKeywords", "b,d": "_BatchKeywords"}.get(loss["dims"]),
         numbers=arguments(loss, "_Number"),
         arrays=arguments(loss, "ArrayLike"),
         value=kind(title, value),

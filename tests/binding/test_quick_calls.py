@@ -58,7 +58,7 @@ def slow_ufunc(name, attribute):
     loss = next(loss for loss in ROW_LOSSES + PAIR_LOSSES if loss["name"] == name)
     full = f"{name}.{attribute}".removesuffix(".")
     masked = masked_of(loss, attribute)
-    if loss["kind"] == "row":
+    if loss["dims"] == "n":
         return make(loss, attribute, RowCall(loss, full, loss["outputs"][attribute][1], masked))
     return make(loss, attribute, BatchCall(loss, full, masked))
 
@@ -135,7 +135,7 @@ def test_plain_calls_do_not_ask_python(loss, attribute):
     ufunc = make(loss, attribute, refuse, masked_of(loss, attribute))
     args, mask = draw(loss), masks()
     calls = [{"where": mask["rows"]}]
-    if loss["kind"] == "row":
+    if loss["dims"] == "n":
         calls += [
             {"where": mask["elements"]},
             {"where": mask["rows with an axis"]},

@@ -127,6 +127,11 @@ __device__ void every_pair(const T* const* in, T* const* out, int i, ufloss::los
   (pair(L::cost(in[0][i])), ...);
 }
 
+template <class T, class... L>
+__device__ void every_choice(const T* const* in, T* const* out, int i, ufloss::loss_list<L...>) {
+  ((out[0][i] += L::cost(ufloss::choice<T>{in[0][i], in[1][i], in[2][i], in[3][i]})), ...);
+}
+
 __global__ void in_float(const float* const* in, float* const* out) {
   every_loss(in, out, int(blockIdx.x * blockDim.x + threadIdx.x), ufloss::elementwise_losses{});
 }
@@ -144,4 +149,10 @@ __global__ void pairs_in_float(const float* const* in, float* const* out) {
 }
 __global__ void pairs_in_double(const double* const* in, double* const* out) {
   every_pair(in, out, int(threadIdx.x), ufloss::pair_losses{});
+}
+__global__ void choices_in_float(const float* const* in, float* const* out) {
+  every_choice(in, out, int(threadIdx.x), ufloss::list_losses{});
+}
+__global__ void choices_in_double(const double* const* in, double* const* out) {
+  every_choice(in, out, int(threadIdx.x), ufloss::list_losses{});
 }

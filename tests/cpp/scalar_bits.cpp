@@ -9,6 +9,7 @@
 #include <vector>
 #include "check.hpp"
 #include "ufloss/kinds/lattice/loop.hpp"
+#include "ufloss/kinds/list/loop.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/reduce/sums.hpp"
 #include "ufloss/ufloss.hpp"
@@ -96,10 +97,10 @@ template <class L, unsigned Parts, class T> void some_rows(int count, int n) {
   in.reserve(std::size_t(arity<L>));
   for (const argument& a : L::args) {
     const bool labels = a.kind == role::label;
-    in.push_back(operand<T>(a, a.along ? count * n : labels ? 0 : count));
+    in.push_back(operand<T>(a, a.along() ? count * n : labels ? 0 : count));
     args.push_back(labels ? start(label) : start(in.back()));
-    outer.push_back(a.along ? n * size : labels ? 8 : size);
-    if (a.along) core.push_back(size);
+    outer.push_back(a.along() ? n * size : labels ? 8 : size);
+    if (a.along()) core.push_back(size);
   }
   const int along = count_parts(Parts) - valued;
   out.reserve(std::size_t(1 + along));
@@ -126,6 +127,20 @@ template <class T, class L> void row_sums() {
   for (const int n : {1, 5, 40, 2500}) {
     some_rows<L, first, T>(n > 1000 ? 2 : 19, n);
     if constexpr (second != 0) some_rows<L, second, T>(n > 1000 ? 2 : 19, n);
+  }
+}
+
+template <class T, class L> void ordered() {
+  engine.seed(9);
+  for (const int n : {1, 5, 40, 2500}) {
+    std::vector<T> scores = operand<T>(L::args[0], n), relevances = operand<T>(L::args[1], n);
+    const std::size_t items = std::size_t(n);
+    std::vector<std::vector<T>> out = {std::vector<T>(1), std::vector<T>(items), std::vector<T>(items)};
+    const std::ptrdiff_t size = sizeof(T), dims[] = {1, n}, steps[] = {0, 0, 0, 0, 0, size, size, size, size};
+    char* args[] = {start(scores), start(relevances), start(out[0]), start(out[1]), start(out[2])};
+    workspace memory(list_bytes(dims));
+    lists<L, standard_parts, T, T>(args, dims, steps, false, memory.first());
+    note(std::string(L::name) + ", n = " + std::to_string(n), out);
   }
 }
 
@@ -200,10 +215,12 @@ template <class T> void sums() {
 
 template <class T, class... L> void all_elements(loss_list<L...>) { (elements<T, L>(), ...); }
 template <class T, class... L> void all_rows(loss_list<L...>) { (row_sums<T, L>(), ...); }
+template <class T, class... L> void all_lists(loss_list<L...>) { (ordered<T, L>(), ...); }
 template <class T, class... L> void all_pairs(loss_list<L...>) { (pairs<T, L>(), ...); }
 template <class T> void all() {
   all_elements<T>(elementwise_losses{});
   all_rows<T>(row_losses{});
+  all_lists<T>(list_losses{});
   all_pairs<T>(pair_losses{});
   sequences<T>();
   sums<T>();

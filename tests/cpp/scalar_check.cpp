@@ -5,6 +5,7 @@
 #include <vector>
 #include "check.hpp"
 #include "ufloss/kinds/lattice/loop.hpp"
+#include "ufloss/kinds/list/loop.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/reduce/sums.hpp"
 #include "ufloss/ufloss.hpp"
@@ -138,14 +139,14 @@ template <class L, class S> struct one_row {
   explicit one_row(int n) {
     for (int a = 0; a < arity<L>; ++a) {
       in.emplace_back();
-      const int m = L::args[a].along ? n : 1;
+      const int m = L::args[a].along() ? n : 1;
       for (int i = 0; i < m; ++i) in.back().push_back(storage<S>::put(element(a, i)));
     }
   }
   /// No two elements are equal, nor close to a kink.
   static typename storage<S>::compute element(int a, int i) {
     const double x = harmless(L::args[a], a == 0);
-    return static_cast<typename storage<S>::compute>(!L::args[a].along ? x
+    return static_cast<typename storage<S>::compute>(!L::args[a].along() ? x
                                                      : L::args[a].in == domain::real
                                                          ? x - (i * 7 % 40) / 16.0 + a * (i * 3 % 8) / 8.0
                                                          : x / (1 + i % 3));
@@ -157,7 +158,7 @@ template <class L, class S> struct one_row {
     for (int a = 0; a < arity<L>; ++a) {
       args.push_back(L::args[a].kind == role::label ? reinterpret_cast<char*>(&label)
                                                     : reinterpret_cast<char*>(in[std::size_t(a)].data()));
-      if (L::args[a].along) core.push_back(size);
+      if (L::args[a].along()) core.push_back(size);
     }
     if constexpr (valued && (Parts & part_value)) args.push_back(reinterpret_cast<char*>(&value));
     out.assign(std::size_t(count_parts(Parts & ~(valued ? unsigned(part_value) : 0u))),
@@ -237,6 +238,30 @@ struct aligned_bytes {
   explicit aligned_bytes(std::size_t n) : bytes(n + 64) {}
   char* start() { return bytes.data() + (64 - reinterpret_cast<std::uintptr_t>(bytes.data()) % 64) % 64; }
 };
+
+template <class L, class S> double run_list(const std::vector<double>& x, std::vector<double>* slopes) {
+  constexpr unsigned both = part_value | part_grad;
+  std::vector<S> in = stored<S>(x), relevance, grad(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) relevance.push_back(storage<S>::put(float(i * 5 % 3)));
+  S value;
+  const std::ptrdiff_t size = sizeof(S), dims[] = {1, std::ptrdiff_t(x.size())},
+                       steps[] = {0, 0, 0, 0, size, size, size};
+  char* args[] = {reinterpret_cast<char*>(in.data()), reinterpret_cast<char*>(relevance.data()),
+                  reinterpret_cast<char*>(&value), reinterpret_cast<char*>(grad.data())};
+  aligned_bytes memory(list_bytes(dims));
+  lists<L, both, S, S>(args, dims, steps, false, memory.start());
+  if (slopes) *slopes = numbers(grad);
+  return double(storage<S>::get(value));
+}
+template <class S, class L> void check_list() {
+  std::vector<double> slopes;
+  const double tolerance = sizeof(S) == 2 ? 2e-2 : 1e-4, value = run_list<L, S>(vectors, &slopes),
+               exact = run_list<L, double>(vectors, nullptr);
+  check(std::fabs(value - exact) <= tolerance, "%s in %d bytes: %g, %g in double", L::name, int(sizeof(S)),
+        value, exact);
+  check_slopes(L::name, vectors, slopes, tolerance,
+               [](const std::vector<double>& x) { return run_list<L, double>(x, nullptr); });
+}
 
 template <class L, class S> double run_batch(const std::vector<double>& x, std::vector<double>* slopes) {
   constexpr unsigned both = part_value | part_grad;
@@ -343,10 +368,12 @@ template <class S, class... L> void check_elementwise_loops(loss_list<L...>) {
   (check_elementwise<S, L>(), ...);
 }
 template <class S, class... L> void check_rows(loss_list<L...>) { (check_row<S, L>(), ...); }
+template <class S, class... L> void check_lists(loss_list<L...>) { (check_list<S, L>(), ...); }
 template <class S, class... L> void check_batches(loss_list<L...>) { (check_batch<S, L>(), ...); }
 template <class S> void check_loops() {
   check_elementwise_loops<S>(elementwise_losses{});
   check_rows<S>(row_losses{});
+  check_lists<S>(list_losses{});
   check_batches<S>(pair_losses{});
   check_ctc<S>();
   check_sums<S>();

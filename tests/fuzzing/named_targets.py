@@ -172,11 +172,11 @@ def targets():
         for attribute in loss["outputs"]:
             ufunc = getattr(value, attribute) if attribute else value
             found.append(ufunc_target(ufunc.__name__, ufunc, loss))
-        if loss["kind"] == "elementwise":
+        if loss["dims"] == "":
             found.append(method_target(loss["name"], value, loss))
         for word in ("sum", "mean"):
             reduction = getattr(value, word, None)
-            if reduction is not None and loss["kind"] != "pairs":
+            if reduction is not None and loss["dims"] != "b,d":
                 found += [reduction_target(reduction.__name__, reduction, loss)] * 2
                 if hasattr(reduction, "value_and_grad"):
                     found.append(

@@ -15,7 +15,7 @@ class Target:
         self.named = re.compile(rf"\b({'|'.join(words or [re.match(r'(ctc[.])?[a-z0-9_]+', name)[0]])})\b")
 
 
-def ufunc_keywords(d, kind, nout):
+def ufunc_keywords(d, dims, nout):
     """Keywords of NumPy's and of row losses; `out` is made when the results' shapes are known."""
     words = {}
     if d.chance(0.3):
@@ -45,7 +45,7 @@ def ufunc_keywords(d, kind, nout):
                 d.mask((d.n,)),
             ]
         )
-    if kind == "row":
+    if dims == "n":
         if d.chance(0.3):
             words["axis"] = axis_of(d, len(d.batch) + 1)
         if d.chance(0.15):
@@ -143,13 +143,13 @@ def by_keyword(d, names, args):
 
 
 def ufunc_target(name, ufunc, loss):
-    make = {"elementwise": elementwise_args, "row": row_args, "pairs": batch_args}[loss["kind"]]
+    make = {"": elementwise_args, "n": row_args, "b,d": batch_args}[loss["dims"]]
 
     def draw(d):
         args, words = by_keyword(d, [a["name"] for a in loss["args"]], make(d, loss))
-        return args, {**words, **ufunc_keywords(d, loss["kind"], ufunc.nout)}
+        return args, {**words, **ufunc_keywords(d, loss["dims"], ufunc.nout)}
 
-    return Target(name, ufunc if loss["kind"] != "elementwise" else with_room(ufunc), draw)
+    return Target(name, ufunc if loss["dims"] != "" else with_room(ufunc), draw)
 
 
 def with_room(ufunc):
@@ -194,9 +194,9 @@ def method_target(name, ufunc, loss):
 
 def reduction_target(name, reduction, loss):
     def draw(d):
-        args = (elementwise_args if loss["kind"] == "elementwise" else row_args)(d, loss)
+        args = (elementwise_args if loss["dims"] == "" else row_args)(d, loss)
         words = {}
-        losses = (*d.batch, d.n) if loss["kind"] == "elementwise" else d.batch
+        losses = (*d.batch, d.n) if loss["dims"] == "" else d.batch
         if d.chance(0.4):
             words["loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"] = (
                 d.dress(d.reals(d.broadcastable(losses), "nonnegative"))
@@ -205,7 +205,7 @@ def reduction_target(name, reduction, loss):
             words["where"] = d.dress(d.mask(d.broadcastable((*d.batch, d.n) if d.chance(0.7) else d.batch)))
         if d.chance(0.4):
             words["axis"] = axis_of(d, len(d.batch) + 1)
-        if d.chance(0.4) and loss["kind"] == "row":
+        if d.chance(0.4) and loss["dims"] == "n":
             words["over"] = axis_of(d, len(d.batch))
         if d.chance(0.2):
             words["keepdims"] = d.random.choice([True, False, None])
@@ -233,7 +233,7 @@ def ctc_target(name, ufunc):
             ],
             ctc_args(d),
         )
-        more = ufunc_keywords(d, "ctc", ufunc.nout)
+        more = ufunc_keywords(d, "t,k", ufunc.nout)
         if "where" in more:
             more["where"] = d.dress(d.mask((*d.broadcastable(d.batch[:2]), d.frames)))
         return args, {**words, **more}

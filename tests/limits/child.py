@@ -18,7 +18,7 @@ def draw(loss, batch, n, dtype):
     # Arguments of a row or elementwise loss.
     args = []
     for a in loss["args"]:
-        shape = (batch, n) if a["along"] or loss["kind"] == "elementwise" else (batch,)
+        shape = (batch, n) if a["along"] or loss["dims"] == "" else (batch,)
         if a["role"] == "label":
             args.append(rng.integers(0, n, batch))
         elif a["default"] is not None:

@@ -31,6 +31,10 @@ CALLS = {
         for f in ctc.UFUNCS.values()
     ],
     "batch": [lambda f=f: f(x.reshape(1200, 1000), np.repeat(y, 3)) for f in pairs],
+    "lists": [
+        lambda f=f: f(x.reshape(4, -1), x.reshape(4, -1)[:, ::-1])
+        for f in (ul.list_mle_loss, ul.list_mle_loss.grad_and_hess)
+    ],
 }
 
 
@@ -68,7 +72,7 @@ say(refused, done)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")
-@pytest.mark.parametrize("group", ["rows", "means", "ctc", "batch"])
+@pytest.mark.parametrize("group", ["rows", "means", "ctc", "batch", "lists"])
 def test_little_memory(group):
     refused, done = map(int, run(LITTLE_MEMORY, group=group)[-1].split())
     assert refused > 0

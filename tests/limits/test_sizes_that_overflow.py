@@ -31,7 +31,7 @@ def cases():
                 )
         for loss in ALL:
             for f in derivatives(loss):
-                if loss["kind"] == "pairs":
+                if loss["dims"] == "b,d":
                     for size in (n, 2**45):
                         yield f, (wide((size // 8, 1), 1, dtype), wide((size // 8,), 1, "i8")), {}
                         yield f, (wide((1, size), 1, dtype), np.zeros(1, int)), {}
@@ -40,7 +40,7 @@ def cases():
                             (wide((size // 8, 1), 1, dtype), wide((size // 8,), 1, "i8")),
                             {"where": wide((size // 8,), True, "?")},
                         )
-                elif loss["kind"] == "row":
+                elif loss["dims"] == "n":
                     args = [
                         wide((n // 8,), 0, "i8") if a["role"] == "label" else wide((n // 8, 1), 1, dtype)
                         for a in loss["args"]

@@ -25,7 +25,7 @@ def apart(a):
 
 def everything():
     for loss in ALL:
-        if loss["kind"] == "pairs":
+        if loss["dims"] == "b,d":
             many, pairs = rng.standard_normal((150, 40)).astype(dtype), np.arange(150) % 50
             for f in derivatives(loss):
                 yield f, (vectors, classes), {}
@@ -37,7 +37,7 @@ def everything():
             args = draw(loss, rows, n, dtype)
             strided = [apart(a) if a.ndim > 1 else a for a in args]
             mask = rng.random((rows, n)) < 0.8
-            masks = {"where": mask} if loss["kind"] == "row" else {}
+            masks = {"where": mask} if loss["dims"] == "n" else {}
             for f in derivatives(loss):
                 yield f, args, {}
                 yield f, [np.asfortranarray(a) for a in args], masks
@@ -53,7 +53,7 @@ def everything():
                     keyword = (
                         "loss_weights" if any(a["name"] == "weights" for a in loss["args"]) else "weights"
                     )
-                    weights = np.ones((rows, 1) if loss["kind"] == "elementwise" else 1)
+                    weights = np.ones((rows, 1) if loss["dims"] == "" else 1)
                     yield getattr(value, word), args, {keyword: weights}
                     yield getattr(value, word), strided, {}
                     if hasattr(value, "value_and_grad"):

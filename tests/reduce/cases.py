@@ -15,7 +15,7 @@ CE = ul.softmax_cross_entropy_with_integer_labels
 def operands(loss, shape, classes=5, dtype=np.float64):
     """Usual arguments of a loss: its values have that shape; a row has `classes` elements."""
     rng = np.random.default_rng(0)
-    if loss["kind"] != "row":
+    if loss["dims"] != "n":
         size = int(np.prod(shape))
         drawn = draw(loss, size, np.float64 if np.dtype(dtype) == np.float64 else np.float32)
         return [np.clip(np.where(np.isfinite(a), a, 1), -50, 50).reshape(shape).astype(dtype) for a in drawn]

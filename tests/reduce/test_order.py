@@ -106,7 +106,7 @@ def thin(rng, a):
 def operands(loss, rng, shape, classes, dtype):
     size = int(np.prod(shape))
     made = []
-    if loss["kind"] != "row":
+    if loss["dims"] != "n":
         drawn = draw(loss, size, np.float64 if dtype == "f8" else np.float32)
         made = [np.clip(np.where(np.isfinite(a), a, 1), -50, 50).reshape(shape).astype(dtype) for a in drawn]
         if rng.random() < 0.2:
@@ -126,7 +126,7 @@ def operands(loss, rng, shape, classes, dtype):
 
 def check(loss, seed, shape, classes=1):
     rng = np.random.default_rng(seed)
-    dtype, row = rng.choice(["f2", "f4", "f8"]), loss["kind"] == "row"
+    dtype, row = rng.choice(["f2", "f4", "f8"]), loss["dims"] == "n"
     ufunc, compute = UFUNCS[loss["name"]], "f8" if dtype == "f8" else "f4"
     args = operands(loss, rng, shape, classes, dtype)
     axes = tuple(int(i) for i in rng.permutation(len(shape))[: rng.integers(0, len(shape) + 1)])

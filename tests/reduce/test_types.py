@@ -42,7 +42,7 @@ def test_integers_beyond_int64_are_floats(dtype):
 
 
 @pytest.mark.parametrize(
-    "loss", [loss for loss in REDUCED if loss["kind"] != "row"], ids=lambda loss: loss["name"]
+    "loss", [loss for loss in REDUCED if loss["dims"] != "n"], ids=lambda loss: loss["name"]
 )
 def test_types_are_those_of_the_losses(loss):
     ufunc, args = UFUNCS[loss["name"]], operands(loss, (3,))

@@ -17,7 +17,7 @@ def test_every_loss(loss):
     ufunc, args, shape = UFUNCS[loss["name"]], operands(loss, (4, 3, 6)), (4, 3, 6)
     rng = np.random.default_rng(1)
     weights, where = rng.random(shape), rng.random(shape) < 0.7
-    values, word, along = ufunc(*args), weights_word(loss), "over" if loss["kind"] == "row" else "axis"
+    values, word, along = ufunc(*args), weights_word(loss), "over" if loss["dims"] == "n" else "axis"
     for axis in (None, 0, -1, (0, 2), (1, 0)):
         chosen = {along: axis}
         np.testing.assert_allclose(ufunc.sum(*args, **chosen), values.sum(axis), rtol=1e-13, atol=1e-13)
@@ -34,7 +34,7 @@ def test_every_loss(loss):
             continue
         grads = ufunc.grad(*args)
         total = total if axis is None else np.expand_dims(total, axis)
-        if loss["kind"] == "row":
+        if loss["dims"] == "n":
             counted, total = counted[..., None], np.asarray(total)[..., None]
         value, grad = ufunc.mean.value_and_grad(*args, **chosen, **{word: weights}, where=where)
         np.testing.assert_array_equal(value, got)

@@ -74,7 +74,7 @@ def test_a_weight_of_0_leaves_out(loss, dtype):
     gone = rng.random((4, 25)) < 0.3
     weights[gone] = 0
     bad = spoiled(loss, args, gone)
-    along = "over" if loss["kind"] == "row" else "axis"
+    along = "over" if loss["dims"] == "n" else "axis"
     for where in (True, rng.random((4, 25)) < 0.8):
         for axis in (None, 0, 1):
             words = {along: axis, word: weights, "where": where, "returned": True}

@@ -29,9 +29,9 @@ enum class domain : int {
   label
 };
 /// How the arrays of a loss hang together: a folder of kinds/ each; helper: a function behind others.
-enum class loss_kind : int { elementwise, row, pairs, lattice, helper };
+enum class loss_kind : int { elementwise, row, list, pairs, lattice, helper };
 constexpr const char* name_of(loss_kind kind) {
-  constexpr const char* names[] = {"elementwise", "row", "pairs", "lattice", "helper"};
+  constexpr const char* names[] = {"elementwise", "row", "list", "pairs", "lattice", "helper"};
   return names[int(kind)];
 }
 

@@ -69,7 +69,8 @@ using multiclass_losses = loss_list<
 
 using ranking_losses = loss_list<
     struct margin_ranking_loss,
-    struct ranking_softmax_loss>;
+    struct ranking_softmax_loss,
+    struct list_mle_loss>;
 
 using similarity_losses = loss_list<
     struct cosine_similarity,

@@ -18,6 +18,7 @@
 #if !defined(__CUDACC__)
 #include "ufloss/kinds/elementwise/loop.hpp"
 #include "ufloss/kinds/lattice/loop.hpp"
+#include "ufloss/kinds/list/loop.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
 #include "ufloss/kinds/row/loop.hpp"
 #endif
@@ -32,6 +33,7 @@ using all_losses =
               contrastive_losses, segmentation_losses, pairs_losses, ctc_losses>;
 using elementwise_losses = all_losses<loss_kind::elementwise>;
 using row_losses = all_losses<loss_kind::row>;
+using list_losses = all_losses<loss_kind::list>;
 using pair_losses = all_losses<loss_kind::pairs>;
 
 UFL_END

@@ -21,7 +21,8 @@ enum group { elements, rows_of_numbers, sequences, sums, regions, batches_of_vec
 group group_of(const loss_info& about) {
   switch (about.kind) {
     case loss_kind::elementwise: return elements;
-    case loss_kind::row: return rows_of_numbers;
+    case loss_kind::row:
+    case loss_kind::list: return rows_of_numbers;
     case loss_kind::pairs: return batches_of_vectors;
     case loss_kind::lattice: return sequences;
     case loss_kind::helper: break;

@@ -207,7 +207,8 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
   const unsigned char byte = d.one_of<unsigned char>({0x00, 0x3f, 0xa5, 0x7f, 0xfe, 0xdf});
   expect_same(isa == first ? a : run(c, isa, 0xff), run(c, isa, byte), c, isa, "other bits a second time",
               true);
-  if (c.kind == sequences || c.kind == batches_of_vectors) {
+  const bool is_list = record_of(isa, c).info->kind == loss_kind::list;
+  if (c.kind == sequences || c.kind == batches_of_vectors || is_list) {
     const outcome o = run(c, isa, 0xa5, true);
     expect(o.result == -1 || (o.result == 1 && !c.fails) || (c.fails && o.result != 0), c, isa,
            "without memory: %d is returned", o.result);

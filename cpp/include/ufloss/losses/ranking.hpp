@@ -1,5 +1,6 @@
 // Losses of an order between predictions.
 #pragma once
+#include "ufloss/kinds/list/loss.hpp"
 #include "ufloss/losses/softmax.hpp"
 
 UFL_BEGIN
@@ -68,6 +69,34 @@ struct ranking_softmax_loss : softmax_loss {
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
     return softmax_cross_entropy::spread(e, c);
+  }
+};
+
+/// -log(own/total) = log(1 + later/own), which keeps its digits however likely the choice is.
+struct list_mle_loss : list_loss {
+  static constexpr auto name = "list_mle_loss";
+  static constexpr unsigned properties = convex | nonnegative_value;
+  static constexpr auto summary =
+      "ListMLE: how unlikely scores make the order of the relevances (Plackett-Luce).";
+  static constexpr auto formula =
+      "sum over i of log(sum over k >= i of exp(scores[order[k]])) - scores[order[i]]\n"
+      "order = argsort(-relevances, kind='stable')";
+  static constexpr auto notes =
+      "Of equal relevances the earlier item comes first. `where` leaves items out of the list; a list of one "
+      "item costs 0, and so does one of none. `hess` is the\n"
+      "diagonal. A score of -inf is that of an item that cannot be chosen while another is left: the loss is "
+      "inf, or 0 more where it comes last; where several come\n"
+      "last, their order has no limit, and NaN stands for it. A score of inf makes the list NaN.";
+  static constexpr auto source =
+      "Xia, Liu, Wang, Zhang and Li, Listwise approach to learning to rank: theory and algorithm, 2008.";
+  static constexpr auto example =
+      ">>> ul.list_mle_loss([[2.0, 1.0, 3.0]], [[1.0, 0.0, 2.0]])\n"
+      "array([0.72086765])";
+  template <class V> static UFL_FN V cost(choice<V> c) {
+    const V near = log1p(c.later / c.own);
+    const auto far = c.below > V(400);  // own may underflow, and the quotient overflow
+    if (UFL_UNLIKELY(!all(!far))) return select(far, c.below + log(c.total), near);
+    return near;
   }
 };
 

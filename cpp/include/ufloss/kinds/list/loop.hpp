@@ -1,0 +1,105 @@
+// Losses of ordered lists, as a gufunc's loop: list by list, of any strides.
+#pragma once
+#include "ufloss/kinds/list/choices.hpp"
+#include "ufloss/kinds/list/order.hpp"
+#include "ufloss/memory/strided.hpp"
+
+UFL_BEGIN
+
+/// What lists of up to `most` items are worked on in.
+struct list_memory {
+  ranked_item *items, *sorted;
+  double *scores, *grad, *hess;
+  choices places;
+
+  list_memory(std::ptrdiff_t most, arena& a)
+      : items(a.take<ranked_item>(most)),
+        sorted(a.take<ranked_item>(most)),
+        scores(a.take<double>(most)),
+        grad(a.take<double>(most)),
+        hess(a.take<double>(most)),
+        places(most, a) {}
+};
+/// Bytes that lists() needs, at an address that is a multiple of 64, or arena::most where no memory has so
+/// many; dims as NumPy hands them over: lists, items in each.
+inline std::size_t list_bytes(const std::ptrdiff_t* dims) {
+  arena count;
+  list_memory(size_of_axis(dims[1]), count);
+  return count.used;
+}
+
+/// Of the items of one list that take part, of which there are `count`: its value, and the derivatives of all
+/// its n items, 0 where they take no part.
+template <class L, bool WithValue, bool WithGrad, bool WithHess>
+double one_list(list_memory& m, std::ptrdiff_t n, std::ptrdiff_t count, bool valid) {
+  if (WithGrad || WithHess)
+    for (std::ptrdiff_t i = 0; i < n; ++i) m.grad[i] = m.hess[i] = 0;
+  const auto undefined = [&](const ranked_item* items, std::ptrdiff_t from) {
+    for (std::ptrdiff_t k = from; k < count; ++k) m.grad[items[k].item] = m.hess[items[k].item] = UFL_NAN;
+    return UFL_NAN;
+  };
+  if (!valid) return undefined(m.items, 0);
+  const ranked_item* const order = sort_descending(m.items, m.sorted, count);
+  for (std::ptrdiff_t k = 0; k < count; ++k) m.places.score[k] = m.scores[order[k].item];
+  // An item with a score of -inf is chosen when no other is left, so it costs nothing as the last one.  Of
+  // several at the end each might be chosen first.
+  std::ptrdiff_t possible = count;
+  while (possible > 0 && m.places.score[possible - 1] == -UFL_INF) --possible;
+  m.places.set(possible);
+  double value = 0;
+  if (WithValue) value = m.places.template cost<L>();
+  if (WithGrad || WithHess)
+    m.places.template derivatives<WithHess>([&](std::ptrdiff_t k, double grad, double hess) UFL_INLINE {
+      m.grad[order[k].item] = grad;
+      m.hess[order[k].item] = hess;
+    });
+  if (count - possible > 1) {
+    const double unknown = undefined(order, possible);
+    if (value < UFL_INF) value = unknown;
+  }
+  return value;
+}
+
+/// Operands as NumPy hands them over: scores (n), relevances (n), a mask (n) where there is one; then the
+/// value, the gradient (n), the second derivative (n), as far as they are among the parts.  What is masked
+/// out takes no part, is not read, and has derivatives of 0.
+template <class L, unsigned Parts, class S, class O>
+void lists(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
+           char* workspace) {
+  using T = typename storage<O>::compute;
+  constexpr bool with_value = (Parts & part_value) != 0, with_grad = (Parts & part_grad) != 0,
+                 with_hess = (Parts & part_hess) != 0;
+  const int nin = arity<L> + masked, nout = count_parts(Parts);
+  const std::ptrdiff_t n = dims[1], *const core = steps + nin + nout;
+  arena a{workspace};
+  list_memory m(n, a);
+  for (std::ptrdiff_t row = 0; row < dims[0]; ++row) {
+    const auto at = [&](int operand) { return args[operand] + row * steps[operand]; };
+    const auto number = [&](int operand, std::ptrdiff_t i) {
+      return double(storage<S>::get(*reinterpret_cast<const S*>(at(operand) + i * core[operand])));
+    };
+    std::ptrdiff_t count = 0;
+    bool valid = true;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      if (masked && !at(2)[i * core[2]]) continue;
+      const double relevance = number(1, i);
+      m.scores[i] = number(0, i);
+      m.items[count++] = {relevance, i};
+      valid &= m.scores[i] < UFL_INF && relevance == relevance;
+    }
+    const double value = one_list<L, with_value, with_grad, with_hess>(m, n, count, valid);
+    int out = nin;
+    const std::ptrdiff_t* out_core = core + nin;
+    const auto put = [&](const double* from) {
+      for (std::ptrdiff_t i = 0; i < n; ++i)
+        *reinterpret_cast<O*>(at(out) + i * *out_core) = storage<O>::put(T(from[i]));
+      ++out;
+      ++out_core;
+    };
+    if constexpr (with_value) *reinterpret_cast<O*>(at(out++)) = storage<O>::put(T(value));
+    if constexpr (with_grad) put(m.grad);
+    if constexpr (with_hess) put(m.hess);
+  }
+}
+
+UFL_END
