@@ -90,8 +90,8 @@ class choices {
 
   choices(std::ptrdiff_t most, arena& a) {
     const std::ptrdiff_t room = most + step;
-    for (double** array : {&score, &reference, &below, &own, &later, &total, &beside})
-      *array = a.take<double>(room);
+    double** const arrays[] = {&score, &reference, &below, &own, &later, &total, &beside};
+    for (double** array : arrays) *array = a.take<double>(room);
     leads = a.take<char>(room);
   }
   /// The first `items` scores are in place, all but the last may be -inf, none is inf.
