@@ -245,6 +245,18 @@ def test_gradients_by_differences():
         np.testing.assert_allclose((up[1] - down[1])[i] / 2e-5, hess[i], rtol=1e-7, atol=1e-8)
 
 
+def test_bound_of_curvature():
+    """Boehning's, which knows places alone."""
+    scores, relevances = draw(6, 10)
+    order = np.argsort(-relevances)
+    bound = loss.hess_bound(scores, relevances)[order]
+    np.testing.assert_allclose(bound, np.cumsum(0.5 * (1 - 1 / np.arange(6.0, 0, -1))), rtol=1e-15)
+    assert (bound >= loss.hess(scores, relevances)[order]).all()
+    assert loss.hess_bound(np.float16([5.0]), np.float16([1.0])) == np.float16(2.0**-24)
+    masked = loss.hess_bound([1.0, 2.0, 3.0], [3, 2, 1], where=[True, False, True])
+    assert masked.tolist() == [0.25, 0, 0.25]
+
+
 def test_errors_name_the_loss():
     scores, relevances = draw(5, 9)
     out = np.full(5, 7.0)

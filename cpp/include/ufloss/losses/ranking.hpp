@@ -84,9 +84,11 @@ struct list_mle_loss : list_loss {
   static constexpr auto notes =
       "Of equal relevances the earlier item comes first. `where` leaves items out of the list; a list of one "
       "item costs 0, and so does one of none. `hess` is the\n"
-      "diagonal. A score of -inf is that of an item that cannot be chosen while another is left: the loss is "
-      "inf, or 0 more where it comes last; where several come\n"
-      "last, their order has no limit, and NaN stands for it. A score of inf makes the list NaN.";
+      "diagonal; `hess_bound` adds up Boehning's (1 - 1/n) / 2 over the choices that the item was there for. "
+      "An item whose score is -inf cannot be chosen while\n"
+      "another is left: the loss is inf, but where it comes last it costs nothing; where several come last, "
+      "their order has no limit, and NaN stands for\n"
+      "value, gradient and second derivative of these. A score of inf makes the list NaN.";
   static constexpr auto source =
       "Xia, Liu, Wang, Zhang and Li, Listwise approach to learning to rank: theory and algorithm, 2008.";
   static constexpr auto example =

@@ -9,7 +9,7 @@ UFL_BEGIN
 /// What lists of up to `most` items are worked on in.
 struct list_memory {
   ranked_item *items, *sorted;
-  double *scores, *grad, *hess;
+  double *scores, *grad, *hess, *bound;
   choices places;
 
   list_memory(std::ptrdiff_t most, arena& a)
@@ -18,6 +18,7 @@ struct list_memory {
         scores(a.take<double>(most)),
         grad(a.take<double>(most)),
         hess(a.take<double>(most)),
+        bound(a.take<double>(most)),
         places(most, a) {}
 };
 /// Bytes that lists() needs, at an address that is a multiple of 64, or arena::most where no memory has so
@@ -28,47 +29,60 @@ inline std::size_t list_bytes(const std::ptrdiff_t* dims) {
   return count.used;
 }
 
+/// Boehning's bound of the second derivative of each choice, (1 - 1/n)/2 among n items, added up.
+inline void bound_curvature(const ranked_item* order, std::ptrdiff_t count, double least, double* bound) {
+  running_sum sum;
+  for (std::ptrdiff_t k = 0; k < count; ++k) {
+    sum.add(0.5 * (1 - 1 / double(count - k)));
+    bound[order[k].item] = max(sum.sum(), least);
+  }
+}
+
 /// Of the items of one list that take part, of which there are `count`: its value, and the derivatives of all
 /// its n items, 0 where they take no part.
-template <class L, bool WithValue, bool WithGrad, bool WithHess>
-double one_list(list_memory& m, std::ptrdiff_t n, std::ptrdiff_t count, bool valid) {
-  if (WithGrad || WithHess)
-    for (std::ptrdiff_t i = 0; i < n; ++i) m.grad[i] = m.hess[i] = 0;
-  const auto undefined = [&](const ranked_item* items, std::ptrdiff_t from) {
-    for (std::ptrdiff_t k = from; k < count; ++k) m.grad[items[k].item] = m.hess[items[k].item] = UFL_NAN;
+template <class L, unsigned Parts>
+double one_list(list_memory& m, std::ptrdiff_t n, std::ptrdiff_t count, bool valid, double least_bound) {
+  constexpr bool with_hess = (Parts & part_hess) != 0, with_bound = (Parts & part_bound) != 0,
+                 with_slopes = (Parts & part_grad) != 0 || with_hess;
+  double* const along[] = {m.grad, m.hess, m.bound};
+  if (with_slopes || with_bound)
+    for (double* const a : along)
+      for (std::ptrdiff_t i = 0; i < n; ++i) a[i] = 0;
+  if (!valid) {
+    for (double* const a : along)
+      for (std::ptrdiff_t k = 0; k < count; ++k) a[m.items[k].item] = UFL_NAN;
     return UFL_NAN;
-  };
-  if (!valid) return undefined(m.items, 0);
+  }
   const ranked_item* const order = sort_descending(m.items, m.sorted, count);
+  if constexpr (with_bound) bound_curvature(order, count, least_bound, m.bound);
   for (std::ptrdiff_t k = 0; k < count; ++k) m.places.score[k] = m.scores[order[k].item];
   // An item with a score of -inf is chosen when no other is left, so it costs nothing as the last one.  Of
   // several at the end each might be chosen first.
   std::ptrdiff_t possible = count;
   while (possible > 0 && m.places.score[possible - 1] == -UFL_INF) --possible;
-  m.places.set(possible);
+  const bool ends_open = count - possible > 1;
   double value = 0;
-  if (WithValue) value = m.places.template cost<L>();
-  if (WithGrad || WithHess)
-    m.places.template derivatives<WithHess>([&](std::ptrdiff_t k, double grad, double hess) UFL_INLINE {
+  if constexpr ((Parts & ~part_bound) != 0) m.places.set(possible);
+  if constexpr ((Parts & part_value) != 0) value = m.places.template cost<L>();
+  if constexpr (with_slopes) {
+    m.places.template derivatives<with_hess>([&](std::ptrdiff_t k, double grad, double hess) UFL_INLINE {
       m.grad[order[k].item] = grad;
       m.hess[order[k].item] = hess;
     });
-  if (count - possible > 1) {
-    const double unknown = undefined(order, possible);
-    if (value < UFL_INF) value = unknown;
+    for (std::ptrdiff_t k = possible; ends_open && k < count; ++k)
+      m.grad[order[k].item] = m.hess[order[k].item] = UFL_NAN;
   }
-  return value;
+  return ends_open && value < UFL_INF ? UFL_NAN : value;
 }
 
 /// Operands as NumPy hands them over: scores (n), relevances (n), a mask (n) where there is one; then the
-/// value, the gradient (n), the second derivative (n), as far as they are among the parts.  What is masked
-/// out takes no part, is not read, and has derivatives of 0.
+/// value, the gradient (n), the second derivative (n) and its bound (n), as far as they are among the parts.
+/// What is masked out takes no part, is not read, and has derivatives of 0.
 template <class L, unsigned Parts, class S, class O>
 void lists(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
            char* workspace) {
   using T = typename storage<O>::compute;
-  constexpr bool with_value = (Parts & part_value) != 0, with_grad = (Parts & part_grad) != 0,
-                 with_hess = (Parts & part_hess) != 0;
+  constexpr double least_bound = sizeof(O) == 2 ? 0x1p-24 : double(format<T>::smallest_normal);
   const int nin = arity<L> + masked, nout = count_parts(Parts);
   const std::ptrdiff_t n = dims[1], *const core = steps + nin + nout;
   arena a{workspace};
@@ -87,7 +101,7 @@ void lists(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* 
       m.items[count++] = {relevance, i};
       valid &= m.scores[i] < UFL_INF && relevance == relevance;
     }
-    const double value = one_list<L, with_value, with_grad, with_hess>(m, n, count, valid);
+    const double value = one_list<L, Parts>(m, n, count, valid, least_bound);
     int out = nin;
     const std::ptrdiff_t* out_core = core + nin;
     const auto put = [&](const double* from) {
@@ -96,9 +110,10 @@ void lists(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* 
       ++out;
       ++out_core;
     };
-    if constexpr (with_value) *reinterpret_cast<O*>(at(out++)) = storage<O>::put(T(value));
-    if constexpr (with_grad) put(m.grad);
-    if constexpr (with_hess) put(m.hess);
+    if constexpr ((Parts & part_value) != 0) *reinterpret_cast<O*>(at(out++)) = storage<O>::put(T(value));
+    if constexpr ((Parts & part_grad) != 0) put(m.grad);
+    if constexpr ((Parts & part_hess) != 0) put(m.hess);
+    if constexpr ((Parts & part_bound) != 0) put(m.bound);
   }
 }
 

@@ -19,7 +19,7 @@ struct list_loss {
   static constexpr argument args[] = {
       row_prediction("scores", domain::real, "Scores of the items of a list."),
       row_target("relevances", domain::real, "Relevances of the items, of which only the order counts.")};
-  static constexpr unsigned parts = standard_parts, vanishing = part_grad;
+  static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad;
 };
 
 UFL_END

@@ -12,7 +12,7 @@ struct ranked_item {
 
 /// Runs of so many items are sorted by counting, then merged.  Which of two items comes first is a coin toss:
 /// no branch depends on it.
-constexpr std::ptrdiff_t sorted_run = 8;
+constexpr std::ptrdiff_t sorted_run = 16;
 
 /// Each goes to where as many stand before it as are more relevant, or as much so and earlier.
 inline void sort_by_counting(const ranked_item* items, ranked_item* to, std::ptrdiff_t n) {
