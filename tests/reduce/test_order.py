@@ -213,6 +213,15 @@ def test_sums_of_many_rows_have_the_bits_of_their_order(shape, classes):
         check(loss, seed, shape, classes)
 
 
+@pytest.mark.parametrize(
+    "shape", [(40, 70), (16, 64), (3, 35, 90), (200, 400), (70, 2, 65), (17, 4100)], ids=str
+)
+def test_sums_of_arrays_that_lie_across_have_the_bits_of_their_order(shape):
+    loss = next(loss for loss in LOSSES if loss["name"] == "huber_loss")
+    for seed in range(20):
+        check(loss, seed, shape)
+
+
 def test_what_overflows_takes_its_block_with_it():
     """A block is computed again as a whole: sums beside the one that overflows change their last bits too."""
     rng = np.random.default_rng(0)

@@ -1,36 +1,12 @@
 // A loss's values a chunk at a time, with the weights that count, from operands over a space; and its
 // gradient, scaled.
 #pragma once
-#include <cstdlib>
 #include "ufloss/memory/arena.hpp"
+#include "ufloss/reduce/calls.hpp"
 #include "ufloss/reduce/numbers.hpp"
 #include "ufloss/reduce/plan.hpp"
 
 UFL_BEGIN
-
-/// Losses that are computed by one call of a loop: their values stay in the first-level cache.
-constexpr std::ptrdiff_t reduce_chunk = 1024;
-/// Runs of fewer elements are brought side by side before the loop is called.
-constexpr std::ptrdiff_t short_run = 64;
-
-/// Asks for n elements that come next; those further apart than a cache line are left to the processor.
-UFL_FN void ask_for(const char* at, std::ptrdiff_t n, std::ptrdiff_t step) {
-  if (step < 0) {
-    at += (n - 1) * step;
-    step = -step;
-  }
-  if (step <= 64)
-    for (std::ptrdiff_t i = 0; i < n * step; i += 64) UFL_PREFETCH(at + i);
-}
-
-/// What of a reduction a pass computes.
-struct task {
-  bool loses = true;  ///< values are computed; else weights alone are added up
-  bool grad = false;
-  double divisor = 1;                ///< of the gradient, where it is the same for all results
-  const double* divisors = nullptr;  ///< else of each result
-  const int* exponents = nullptr;  ///< weights count times 2 to the power of minus that, one for each result
-};
 
 /// T: what losses are computed in, at least as wide as their type.
 template <class T> struct losses {
@@ -59,6 +35,17 @@ template <class T> struct losses {
     }
     grad_ready = what.grad && lies_ready(r.grad, false);
   }
+  /// Has chunks of some rows of a space, where neighbours of a row of some operand lie in cache lines of
+  /// their own: with those of the next rows beside them, each line is read once.
+  void use_tiles(const space& s) {
+    if (r.rows || !what.loses || s.axes < 2) return;
+    const axis &outer = s.at[s.axes - 2], &inner = s.inner();
+    bool some = false;
+    for (int k = 0; k < r.inputs; ++k) some = some || (!constant[k] && lies_across(s, k));
+    if (!some || outer.n < tile_rows || inner.n < short_run || inner.n > longest_tile) return;
+    tiled = true;
+    chunk = at_once = tile_rows * inner.n;
+  }
   /// Takes the memory that it needs beside the operands.
   void take_memory(arena& a) {
     if (has_factors()) own_factors = a.template take<double>(chunk);
@@ -83,6 +70,7 @@ template <class T> struct losses {
   /// has refused.
   bool next(cursor& c, std::ptrdiff_t m) {
     use_weights_in_place(c, m);
+    if (tiled && is_tile(c, m)) return compute_elements(c, m, 0);
     for (std::ptrdiff_t i = 0; i < m;) {
       const std::ptrdiff_t run = c.run();
       std::ptrdiff_t n = m - i;
@@ -108,6 +96,7 @@ template <class T> struct losses {
   const char* ahead[reduce_inputs];
   std::ptrdiff_t ahead_steps[reduce_inputs];
   int asked = 0;
+  bool tiled = false;
   double* own_factors = nullptr;
   bool weights_in_place = false;
 
@@ -153,7 +142,8 @@ template <class T> struct losses {
     const bool one_run = c.run() >= m;
     char* args[reduce_inputs + 2];
     std::ptrdiff_t steps[reduce_inputs + 2];
-    if (!one_run) gather_runs(c, m);
+    if (tiled && is_tile(c, m)) gather_tile(c, m);
+    else if (!one_run) gather_runs(c, m);
     asked = 0;
     for (int k = 0; k < r.inputs; ++k) {
       const std::ptrdiff_t step = c.over->inner().steps[k];
@@ -189,6 +179,42 @@ template <class T> struct losses {
       for (int k = 0; k < r.inputs; ++k)
         if (!constant[k]) gather[k](copies[k] + i, place(c, k), c.over->inner().steps[k], n);
     });
+  }
+  static bool lies_across(const space& s, int k) {
+    constexpr std::ptrdiff_t line = 64;
+    const std::ptrdiff_t out = s.at[s.axes - 2].steps[k], in = s.inner().steps[k];
+    return (in >= line || in <= -line) && (out < 0 ? -out : out) < (in < 0 ? -in : in);
+  }
+  /// Are the next m elements whole rows of a space, more than one?
+  static bool is_tile(const cursor& c, std::ptrdiff_t m) {
+    const int i = c.over->axes - 1;
+    if (i < 1 || c.index[i] != 0) return false;
+    const std::ptrdiff_t n = c.over->inner().n, rows = m / n;
+    return rows > 1 && rows <= tile_rows && rows * n == m && rows <= c.over->at[i - 1].n - c.index[i - 1];
+  }
+  void gather_tile(const cursor& c, std::ptrdiff_t m) {
+    const axis &outer = c.over->at[c.over->axes - 2], &inner = c.over->inner();
+    const std::ptrdiff_t rows = m / inner.n;
+    for (int k = 0; k < r.inputs; ++k) {
+      if (constant[k]) continue;
+      if (lies_across(*c.over, k))
+        gather_across(k, place(c, k), outer.steps[k], inner.steps[k], rows, inner.n);
+      else
+        for (std::ptrdiff_t i = 0; i < rows; ++i)
+          gather[k](copies[k] + i * inner.n, place(c, k) + i * outer.steps[k], inner.steps[k], inner.n);
+    }
+  }
+  /// Rows of n elements each, a few elements of all of them at a time.
+  void gather_across(int k, const char* from, std::ptrdiff_t outer, std::ptrdiff_t inner, std::ptrdiff_t rows,
+                     std::ptrdiff_t n) const {
+    constexpr std::ptrdiff_t few = 16;
+    T square[few][tile_rows];
+    for (std::ptrdiff_t j = 0; j < n; j += few) {
+      const std::ptrdiff_t m = n - j < few ? n - j : few;
+      for (std::ptrdiff_t i = 0; i < m; ++i) gather[k](square[i], from + (j + i) * inner, outer, rows);
+      for (std::ptrdiff_t row = 0; row < rows; ++row)
+        for (std::ptrdiff_t i = 0; i < m; ++i) copies[k][row * n + j + i] = square[i][row];
+    }
   }
   /// Asks for the same elements some rows on, or keeps where the next chunk is.
   void look_ahead(int k, const char* at, std::ptrdiff_t step, std::ptrdiff_t m) {
@@ -261,24 +287,6 @@ template <class T> struct losses {
       each_number(grad, step, n, [&](T& g, std::ptrdiff_t i) UFL_INLINE { g = weights[i] == 0 ? T(0) : g; });
   }
 
-  /// Operands of a call for rows: inputs, mask, value, gradient; steps from row to row, then along them.
-  struct row_call {
-    char* args[reduce_inputs + 3];
-    std::ptrdiff_t steps[2 * (reduce_inputs + 3)];
-    int operands = 0, cores = 0;
-    std::ptrdiff_t core[reduce_inputs + 2];
-    void add(const void* data, std::ptrdiff_t step) {
-      args[operands] = const_cast<char*>(static_cast<const char*>(data));
-      steps[operands++] = step;
-    }
-    void add(const void* data, std::ptrdiff_t step, std::ptrdiff_t along) {
-      add(data, step);
-      core[cores++] = along;
-    }
-    void close() {
-      for (int k = 0; k < cores; ++k) steps[operands + k] = core[k];
-    }
-  };
   bool compute_rows(cursor& c, std::ptrdiff_t m, std::ptrdiff_t at) {
     const axis& inner = c.over->inner();
     if (factors) weigh(c, at, m);

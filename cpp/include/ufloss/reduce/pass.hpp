@@ -1,5 +1,6 @@
 // One way through all losses: sums of weights times losses, and of weights, for each result.
 #pragma once
+#include <cstdlib>
 #include "ufloss/reduce/losses.hpp"
 #include "ufloss/reduce/sums.hpp"
 
@@ -46,6 +47,7 @@ template <class T> struct pass {
     return done && (!found_infinite || compute_groups_again());
   }
   bool begin() {
+    if (!exact && !goes_down()) source.use_tiles(p.fast);
     arena need;
     lay_out(need);
     char* const start = memory.take(need.used);
