@@ -6,7 +6,7 @@
 UFL_BEGIN
 
 /// Losses that are computed by one call of a loop: their values stay in the first-level cache.
-constexpr std::ptrdiff_t reduce_chunk = 1024;
+constexpr std::ptrdiff_t reduce_chunk = 512;
 /// Runs of fewer elements are brought side by side before the loop is called.
 constexpr std::ptrdiff_t short_run = 64;
 

@@ -48,12 +48,13 @@ template <class T> struct losses {
   }
   /// Takes the memory that it needs beside the operands.
   void take_memory(arena& a) {
-    if (has_factors()) own_factors = a.template take<double>(chunk);
-    values = a.template take<T>(chunk);
+    if (has_factors()) own_factors = a.template take<double>(chunk + 16);
+    constexpr std::ptrdiff_t apart = 16;  // not a page, where addresses would look alike to the processor
+    values = a.template take<T>(chunk + apart);
     if (!what.loses) return;
     for (int k = 0; k < r.inputs; ++k)
       if (!r.in[k].is_label && !(r.in[k].along && ready[k]))
-        copies[k] = a.template take<T>(constant[k] ? 1 : r.in[k].along ? at_once * r.width : chunk);
+        copies[k] = a.template take<T>(constant[k] ? 1 : (r.in[k].along ? at_once * r.width : chunk) + apart);
     if (what.grad && !(r.rows && grad_ready)) slopes = a.template take<T>(r.rows ? at_once * r.width : chunk);
   }
   /// Before the first call of next().
