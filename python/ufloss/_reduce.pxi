@@ -41,6 +41,8 @@ cdef class Reducer:
         self.target.rows, self.target.mean, self.target.with_grad = loss["dims"] == "n", mean, with_grad
 
     def __call__(self, *args, **kwargs):
+        if self.target.values is NULL:
+            raise TypeError("this sum belongs to no loss")  # made by __new__ alone
         cdef PyObject *found = call_plain(self.target, args, kwargs)
         if found is NULL:
             return self.call_any(*args, **kwargs)
@@ -50,4 +52,6 @@ cdef class Reducer:
 
     def reduce(self, int kind, tuple shape, Py_ssize_t width, tuple inputs, weights, mask, grad, tuple axes):
         """The sums or means and the sums of the weights, in float64; see reduce_arrays()."""
+        if self.target.values is NULL:
+            raise TypeError("this sum belongs to no loss")
         return reduce_arrays(self.target, kind, shape, width, inputs, weights, mask, grad, axes)
