@@ -11,7 +11,8 @@ REDUCTIONS = ("none", "mean", "sum")
 
 def pair(y_true, y_pred, name="y_pred"):
     """Both in the type in which losses are computed and in one shape; and the type of the result."""
-    y_true, y_pred = operand("y_true", y_true), as_floats(y_pred, name)
+    y_true = operand("y_true", y_true)
+    y_pred = as_floats(y_pred, name)
     floating = np.asarray(y_true).dtype.kind == "f"
     dtype = np.result_type(y_pred, y_true) if floating else y_pred.dtype
     y_pred = widen(cast(y_pred, dtype))
@@ -34,13 +35,11 @@ def two_of(name, x, what):
             raise TypeError
         first, second = as_array(name, x) if hasattr(x, "__array__") else x
     except (TypeError, ValueError):
-        given = (
-            f" of {len(x)}"
-            if isinstance(x, list | tuple)
-            else f" of shape {np.shape(x)}"
-            if hasattr(x, "__array__")
-            else ""
-        )
+        given = ""
+        if isinstance(x, list | tuple):
+            given = f" of {len(x)}"
+        elif hasattr(x, "__array__"):
+            given = f" of shape {np.shape(x)}"
         raise ValueError(f"{name} must be a pair of {what}, not {type(x).__name__}{given}") from None
     return first, second
 
@@ -57,14 +56,12 @@ def reduce(loss, reduction, dtype):
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not {reduction!r}")
     loss = np.asarray(loss)
-    return cast(
-        loss
-        if reduction == "none"
-        else total(loss)
-        if reduction == "sum"
-        else divide(total(loss), loss.size),
-        dtype,
-    )
+    if reduction == "none":
+        return cast(loss, dtype)
+    result = total(loss)
+    if reduction == "mean":
+        result = divide(result, loss.size)
+    return cast(result, dtype)
 
 
 def mean_of(loss, args):

@@ -72,9 +72,11 @@ def adopt(namespace):
 
 def hides(x):
     """Does a mask hide elements of an array, or of an array within lists?"""
-    return holds_masked(x) and (
-        any(map(hides, x)) if isinstance(x, list | tuple) else bool(np.any(np.ma.getmaskarray(x)))
-    )
+    if not holds_masked(x):
+        return False
+    if isinstance(x, list | tuple):
+        return any(map(hides, x))
+    return bool(np.any(np.ma.getmaskarray(x)))
 
 
 def as_array(name, x):
@@ -140,15 +142,13 @@ def add_short(values, weights):
     """What WEIGHTED_SUM gives for rows of at most 16 numbers, to the bit: it takes longer to begin a row than
     to add it up.
     """
-    parts = [
-        (values[:, i] if weights is None else values[:, i] * weights[:, i]) + 0.0
-        for i in range(values.shape[1])
-    ]
+    terms = values if weights is None else values * weights
+    lanes = [terms[:, i] + 0.0 for i in range(terms.shape[1])]
     for step in (8, 4, 2, 1):
-        parts = [
-            part + parts[i + step] if i + step < len(parts) else part for i, part in enumerate(parts[:step])
-        ]
-    return parts[0]
+        for i in range(len(lanes) - step):
+            lanes[i] = lanes[i] + lanes[i + step]
+        del lanes[step:]
+    return lanes[0]
 
 
 def total(values, axis=None, weights=None):
@@ -157,17 +157,21 @@ def total(values, axis=None, weights=None):
     Weights broadcast to the values; what weighs 0 is not looked at.
     """
     if axis is None or values.ndim == 1:
-        axes, others = range(values.ndim) if axis != () else (), range(values.ndim) if axis == () else ()
+        every = range(values.ndim)
+        axes, others = ((), every) if axis == () else (every, ())
     else:
         axes = normalize_axis_tuple(axis, values.ndim, "axis")
         others = [i for i in range(values.ndim) if i not in axes]
-    shape, n = tuple(values.shape[i] for i in others), math.prod(values.shape[i] for i in axes)
+    shape = tuple(values.shape[i] for i in others)
     size = math.prod(shape)
+    n = math.prod(values.shape[i] for i in axes)
 
     def lay(a):
         return (a if not others or not axes else a.transpose(*others, *axes)).reshape(size, n)
 
-    x, by, kept = lay(values), None, everywhere(True, n)
+    x = lay(values)
+    by = None
+    kept = everywhere(True, n)
     if weights is not None:
         weights = weights.astype(float, copy=False)
         by = lay(np.broadcast_to(weights, values.shape))
@@ -177,7 +181,8 @@ def total(values, axis=None, weights=None):
     by = everywhere(1.0, n) if by is None else by
     if n <= 256 or not x.strides[1] > x.strides[0] > 0:
         return WEIGHTED_SUM(x, by, kept)[0].reshape(shape)
-    result, step = np.empty(size), 64 if n < 2**16 else 16
+    result = np.empty(size)
+    step = 64 if n < 2**16 else 16
     # of rows that lie across the memory a few, side by side, stay in the cache
     for i in range(0, size, step):
         of = [a if a.ndim == 1 else a[i : i + step] for a in (by, kept)]
@@ -266,12 +271,15 @@ class BlankApart:
             raise TypeError(f"{name} must be an integer, not {blank!r}") from None
         blank = blank + classes if -classes <= blank < 0 else blank
         inside = used & (labels == blank)
-        self.scores, self.labels, self.blank = scores, labels, blank
+        self.scores = scores
+        self.labels = labels
+        self.blank = blank
         # the core says what is wrong with another blank
         self.needed = bool(inside.any()) and 0 <= blank < classes
         if self.needed:
             copy = np.where(inside.any(-1)[:, None, None], scores[..., self.blank, None], -np.inf)
-            self.scores, self.labels = np.concatenate([scores, copy], -1), np.where(inside, classes, labels)
+            self.scores = np.concatenate([scores, copy], -1)
+            self.labels = np.where(inside, classes, labels)
 
     def surplus(self, taken):
         """Logarithm of 1 + p(blank), by which the copy enlarges the denominator of each frame's softmax; 0 in

@@ -16,7 +16,7 @@ def number(name, x):
     return x
 
 
-def the_axis(axis, ndim, what="axis"):
+def single_axis(axis, ndim, what="axis"):
     return normalize_axes(axis, ndim, what=what, many=False)[0]
 
 
@@ -29,7 +29,9 @@ def reshape_like(name, x, pred, size_of="pred"):
         raise ValueError(
             f"{name} of shape {x.shape} does not have as many elements as {size_of} of shape {pred.shape}"
         )
-    return np.asarray(cast(x, pred.dtype) if x.dtype.kind == "f" else x).reshape(pred.shape)
+    if x.dtype.kind == "f":
+        x = np.asarray(cast(x, pred.dtype))
+    return x.reshape(pred.shape)
 
 
 def spread(name, weight, shape):
@@ -45,14 +47,19 @@ def product(weights, factor):
     """Weights times a factor of all losses: 0 where one of them is, whatever the other."""
     if weights is None:
         return factor
-    return weights * factor if factor and math.isfinite(factor) else weigh(np.array(weights), factor)
+    if factor and math.isfinite(factor):
+        return weights * factor
+    return weigh(np.array(weights), factor)
 
 
 def as_classes(label, classes, counts):
     """Labels clipped into the classes, as MXNet's pick does; 0 where a label does not count, whatever
     it is.
     """
-    label = label if np.all(counts) else np.where(counts, label, 0)
-    if label.dtype.kind == "f" and np.isnan(label).any():
-        raise ValueError("label has NaN")
-    return np.clip(label.astype(float) if label.dtype.kind == "f" else label, 0, classes - 1).astype(np.int64)
+    if not np.all(counts):
+        label = np.where(counts, label, 0)
+    if label.dtype.kind == "f":
+        if np.isnan(label).any():
+            raise ValueError("label has NaN")
+        label = label.astype(float)
+    return np.clip(label, 0, classes - 1).astype(np.int64)

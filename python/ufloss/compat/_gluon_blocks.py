@@ -6,7 +6,7 @@ import numpy as np
 
 from . import _operators
 from ._common import quiet
-from ._gluon_arguments import number, product, reshape_like, spread, the_axis
+from ._gluon_arguments import number, product, reshape_like, single_axis, spread
 
 
 def _reshape_like(F, x, y):
@@ -16,7 +16,8 @@ def _reshape_like(F, x, y):
 
 def _apply_weighting(F, loss, weight=None, sample_weight=None):
     """What losses derived from MXNet's use of its module: losses times both weights."""
-    loss = loss if sample_weight is None else F.broadcast_mul(loss, sample_weight)
+    if sample_weight is not None:
+        loss = F.broadcast_mul(loss, sample_weight)
     return loss if weight is None else loss * number("weight", weight)
 
 
@@ -62,7 +63,8 @@ class Loss:
 
     @quiet
     def __init__(self, weight, batch_axis, prefix=None, params=None):
-        self._weight, self._batch_axis = weight if weight is None else number("weight", weight), batch_axis
+        self._weight = weight if weight is None else number("weight", weight)
+        self._batch_axis = batch_axis
         self.prefix = f"{type(self).__name__.lower()}0_" if prefix is None else prefix
 
     def __init_subclass__(cls, **kwargs):
@@ -122,7 +124,9 @@ class Loss:
     def _weights(self, sample_weight, shape):
         """The sample weights over losses of a shape, None for none; and the factor of all losses."""
         factor = 1.0 if self._weight is None else float(self._weight)
-        return None if sample_weight is None else spread("sample_weight", sample_weight, shape), factor
+        if sample_weight is None:
+            return None, factor
+        return spread("sample_weight", sample_weight, shape), factor
 
     def _factor(self, sample_weight, shape):
         """The product of both weights, in the shape of the losses."""
@@ -131,5 +135,5 @@ class Loss:
 
     def _others(self, ndim):
         """The axes over which the mean goes."""
-        batch = the_axis(self._batch_axis, ndim, "batch_axis")
+        batch = single_axis(self._batch_axis, ndim, "batch_axis")
         return tuple(i for i in range(ndim) if i != batch)

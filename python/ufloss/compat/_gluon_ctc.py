@@ -36,27 +36,31 @@ class CTCLoss(Loss):
         super().__init__(weight, self._label_layout.find("N"), **kwargs)
 
     def _prepare(self, pred, label, pred_lengths, label_lengths, sample_weight):
-        pred, label = as_floats(pred, "pred"), as_real("label", label)
-        dtype, pred = pred.dtype, widen(pred)
+        pred = as_floats(pred, "pred")
+        label = as_real("label", label)
+        dtype = pred.dtype
+        pred = widen(pred)
         if pred.ndim != 3 or label.ndim != 2:
             raise ValueError(
                 f"pred of shape {pred.shape} and label of shape {label.shape}: three and two axes are needed"
             )
-        pred = pred if self._layout == "NTC" else pred.swapaxes(0, 1)
-        label = label if self._label_layout == "NT" else label.T
+        if self._layout == "TNC":
+            pred = pred.swapaxes(0, 1)
+        if self._label_layout == "TN":
+            label = label.T
         n, frames = pred.shape[:2]
         width = label.shape[1]
         if len(label) != n or width > frames:
             raise ValueError(f"label: {len(label)} of length {width} do not fit pred: {n} of {frames} frames")
         factor = self._factor(sample_weight, (n,))
         counts = factor != 0
-        pred_lengths = (
-            np.full(n, frames)
-            if pred_lengths is None
-            else as_lengths("pred_lengths", pred_lengths, (n,), frames, counts)
-        )
+        if pred_lengths is None:
+            pred_lengths = np.full(n, frames)
+        else:
+            pred_lengths = as_lengths("pred_lengths", pred_lengths, (n,), frames, counts)
         if label_lengths is None:
-            label_lengths = np.argmax(np.concatenate([label == -1, np.ones((n, 1), bool)], 1), 1)
+            ends = np.concatenate([label == -1, np.ones((n, 1), bool)], 1)
+            label_lengths = np.argmax(ends, 1)
         label_lengths = as_lengths("label_lengths", label_lengths, (n,), width, counts)
         used = np.arange(width) < label_lengths[:, None]
         label = as_labels("label", label, used, pred.shape[-1])
@@ -72,7 +76,8 @@ class CTCLoss(Loss):
             pred, label, pred_lengths, label_lengths, sample_weight
         )
         loss = ul.ctc.loss(*args) - total(problem.surplus(taken), -1)
-        return cast(weigh(np.where(possible, loss, 0.0), factor), dtype)
+        loss = np.where(possible, loss, 0.0)
+        return cast(weigh(loss, factor), dtype)
 
     @quiet
     def grad(self, pred, label, pred_lengths=None, label_lengths=None, sample_weight=None):
@@ -80,7 +85,6 @@ class CTCLoss(Loss):
         dtype, pred, args, problem, taken, _, factor = self._prepare(
             pred, label, pred_lengths, label_lengths, sample_weight
         )
-        slope = cast(
-            weigh(problem.gradient(ul.ctc.loss.grad(*args), pred, taken), factor[:, None, None]), dtype
-        )
+        slope = problem.gradient(ul.ctc.loss.grad(*args), pred, taken)
+        slope = cast(weigh(slope, factor[:, None, None]), dtype)
         return slope if self._layout == "NTC" else slope.swapaxes(0, 1)

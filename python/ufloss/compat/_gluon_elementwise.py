@@ -8,14 +8,15 @@ import ufloss as ul
 from ufloss._errors import choose
 
 from ._common import as_floats, cast, divide, quiet, slope_of, total, total_of, weigh, widen
-from ._gluon_arguments import number, product, reshape_like, spread, the_axis
+from ._gluon_arguments import number, product, reshape_like, single_axis, spread
 from ._gluon_blocks import Loss
 
 
 class Elementwise(Loss):
     """A loss of each element, then weights, then the mean; `_terms` gives the ufunc and its arguments."""
 
-    _second, _mean = "label", True
+    _second = "label"
+    _mean = True
 
     def _prepare(self, pred, label, sample_weight, *options):
         """The predictions' type, the ufunc, its arguments, the sample weights, the factor of all losses and
@@ -39,9 +40,8 @@ class Elementwise(Loss):
 
     def _call(self, pred, label, sample_weight, *options):
         dtype, ufunc, args, weights, factor, share = self._prepare(pred, label, sample_weight, *options)
-        return cast(
-            divide(weigh(total_of(ufunc, args, self._others(args[0].ndim), weights), factor), share), dtype
-        )
+        loss = total_of(ufunc, args, self._others(args[0].ndim), weights)
+        return cast(divide(weigh(loss, factor), share), dtype)
 
     def _grad(self, pred, label, sample_weight, *options):
         dtype, ufunc, args, weights, factor, share = self._prepare(pred, label, sample_weight, *options)
@@ -119,9 +119,9 @@ class LogisticLoss(Elementwise):
         self._label_format = choose("label_format", label_format, ("signed", "binary"))
 
     def _terms(self, pred, label):
-        return ul.sigmoid_binary_cross_entropy, (
-            (cast(label, pred.dtype) + 1) / 2 if self._label_format == "signed" else label,
-        )
+        if self._label_format == "signed":
+            label = (cast(label, pred.dtype) + 1) / 2
+        return ul.sigmoid_binary_cross_entropy, (label,)
 
 
 class SigmoidBinaryCrossEntropyLoss(Elementwise):
@@ -137,14 +137,13 @@ class SigmoidBinaryCrossEntropyLoss(Elementwise):
         self._from_sigmoid = from_sigmoid
 
     def _terms(self, pred, label, pos_weight):
-        pos_weight = (
-            1 if pos_weight is None else cast(spread("pos_weight", pos_weight, pred.shape), pred.dtype)
-        )
-        return (
-            (ul.binary_cross_entropy, (label, pos_weight, 1e-12))
-            if self._from_sigmoid
-            else (ul.sigmoid_binary_cross_entropy, (label, pos_weight))
-        )
+        if pos_weight is None:
+            pos_weight = 1
+        else:
+            pos_weight = cast(spread("pos_weight", pos_weight, pred.shape), pred.dtype)
+        if self._from_sigmoid:
+            return ul.binary_cross_entropy, (label, pos_weight, 1e-12)
+        return ul.sigmoid_binary_cross_entropy, (label, pos_weight)
 
     def hybrid_forward(self, F, pred, label, sample_weight=None, pos_weight=None):
         """The losses, one a sample."""
@@ -175,14 +174,20 @@ class PoissonNLLLoss(Elementwise):
     ):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "batch"))
-        self._from_logits, self._compute_full, self._reduction = from_logits, compute_full, reduction
+        self._from_logits = from_logits
+        self._compute_full = compute_full
+        self._reduction = reduction
 
     def _others(self, ndim):
-        return tuple(range(ndim)) if self._reduction == "mean" else super()._others(ndim)
+        if self._reduction == "mean":
+            return tuple(range(ndim))
+        return super()._others(ndim)
 
     def _terms(self, pred, target, epsilon):
         epsilon = number("epsilon", epsilon[()] if isinstance(epsilon, np.ndarray) else epsilon)
-        return (ul.poisson_nll_loss, (target,)) if self._from_logits else (ul.poisson_loss, (target, epsilon))
+        if self._from_logits:
+            return ul.poisson_nll_loss, (target,)
+        return ul.poisson_loss, (target, epsilon)
 
     def hybrid_forward(self, F, pred, target, sample_weight=None, epsilon=1e-08):
         """The mean of the losses, or one a sample."""
@@ -190,9 +195,8 @@ class PoissonNLLLoss(Elementwise):
         others = self._others(args[0].ndim)
         loss = total_of(ufunc, args, others, weights)
         if self._compute_full:
-            loss = loss + total_of(
-                ul.stirling_term, (np.asarray(cast(args[1], args[0].dtype)),), others, weights
-            )
+            target = np.asarray(cast(args[1], args[0].dtype))
+            loss = loss + total_of(ul.stirling_term, (target,), others, weights)
         return cast(divide(weigh(loss, factor), share), dtype)
 
     @quiet
@@ -213,7 +217,9 @@ class KLDivLoss(Elementwise):
     def __init__(self, from_logits=True, axis=-1, weight=None, batch_axis=0, reduction="mean", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "sum"))
-        self._from_logits, self._axis, self._mean = from_logits, axis, reduction == "mean"
+        self._from_logits = from_logits
+        self._axis = axis
+        self._mean = reduction == "mean"
 
     def _terms(self, pred, label):
         return ul.kl_div, (label,)
@@ -224,9 +230,11 @@ class KLDivLoss(Elementwise):
         if self._from_logits:
             return self._call(pred, label, sample_weight)
         x = widen(pred)
-        axis, others = the_axis(self._axis, x.ndim), self._others(x.ndim)
+        axis = single_axis(self._axis, x.ndim)
+        others = self._others(x.ndim)
         if sample_weight is not None or axis not in others:
-            return cast(self._call(ul.log_softmax(x, axis=axis), label, sample_weight), pred.dtype)
+            loss = self._call(ul.log_softmax(x, axis=axis), label, sample_weight)
+            return cast(loss, pred.dtype)
         # Rows as a whole keep digits that their terms lose to one another.
         _, _, (_, label), _, factor, share = self._prepare(x, label, None)
         rows = ul.softmax_kl_divergence(x, label, axis=axis, keepdims=True)
@@ -239,9 +247,10 @@ class KLDivLoss(Elementwise):
         x = widen(pred)
         slope = self._grad(x, label, sample_weight)  # linear in log-probabilities: minus the labels, weighted
         if not self._from_logits:
-            axis = the_axis(self._axis, x.ndim)
+            axis = single_axis(self._axis, x.ndim)
             kept = {}
             if sample_weight is not None or self._weight == 0:  # of a row that weighs 0 the scores may be NaN
-                kept["where"] = np.any(self._factor(sample_weight, x.shape) != 0, axis, keepdims=True)
+                counts = self._factor(sample_weight, x.shape) != 0
+                kept["where"] = np.any(counts, axis, keepdims=True)
             slope = ul.softmax_cross_entropy.grad(x, -slope, axis=self._axis, **kept)  # -1 is the fastest way
         return cast(slope, pred.dtype)

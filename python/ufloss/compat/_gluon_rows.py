@@ -21,8 +21,21 @@ from ._common import (
     weigh,
     widen,
 )
-from ._gluon_arguments import as_classes, number, product, reshape_like, spread, the_axis
+from ._gluon_arguments import as_classes, number, product, reshape_like, single_axis, spread
 from ._gluon_blocks import Loss
+
+
+def cross_entropy_of(from_logits, sparse_label):
+    """The ufunc for scores, or for log-probabilities, which MXNet calls logits."""
+    if from_logits:
+        return ul.nll_loss_with_integer_labels if sparse_label else ul.nll_loss
+    return ul.softmax_cross_entropy_with_integer_labels if sparse_label else ul.softmax_cross_entropy
+
+
+def in_shapes_of(inputs, slopes, factor, dtype):
+    """The gradients with respect to inputs, weighted, each in the shape of its own."""
+    weighted = [cast(weigh(slope, factor), dtype) for slope in slopes]
+    return tuple(slope.reshape(np.shape(x)) for slope, x in zip(weighted, inputs, strict=True))
 
 
 class SoftmaxCrossEntropyLoss(Loss):
@@ -37,57 +50,52 @@ class SoftmaxCrossEntropyLoss(Loss):
     @quiet
     def __init__(self, axis=-1, sparse_label=True, from_logits=False, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
-        self._axis, self._sparse_label, self._from_logits = axis, sparse_label, from_logits
+        self._axis = axis
+        self._sparse_label = sparse_label
+        self._from_logits = from_logits
 
     def _prepare(self, pred, label, sample_weight):
+        """The predictions' type, the ufunc, its arguments, the class axis, the sample weights, the factor of
+        all losses, the axes of the mean and how many it has.
+        """
         pred = as_floats(pred, "pred")
         x = widen(pred)
-        axis = the_axis(self._axis, x.ndim)
-        one, batch = (*x.shape[:axis], 1, *x.shape[axis + 1 :]), (*x.shape[:axis], *x.shape[axis + 1 :])
+        axis = single_axis(self._axis, x.ndim)
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        batch = (*before, *after)
+        one_class = (*before, 1, *after)
         if not self._sparse_label:
-            ufunc, label = (
-                ul.nll_loss if self._from_logits else ul.softmax_cross_entropy,
-                reshape_like("label", label, x),
-            )
-        elif np.shape(label) not in (one, batch):
-            raise ValueError(f"label has shape {np.shape(label)}, not {batch}")
-        else:
-            ufunc = (
-                ul.nll_loss_with_integer_labels
-                if self._from_logits
-                else ul.softmax_cross_entropy_with_integer_labels
-            )
+            label = reshape_like("label", label, x)
+        elif np.shape(label) in (one_class, batch):
             label = as_integers("label", label).reshape(batch)
+        else:
+            raise ValueError(f"label has shape {np.shape(label)}, not {batch}")
         if sample_weight is not None and np.ndim(sample_weight) < x.ndim:
             sample_weight = np.expand_dims(spread("sample_weight", sample_weight, batch), axis)
-        others, (weights, factor) = self._others(x.ndim), self._weights(sample_weight, one)
+        others = self._others(x.ndim)
+        weights, factor = self._weights(sample_weight, one_class)
         if self._sparse_label:
             counts = np.not_equal(product(weights, factor), 0)
-            label = as_classes(label, x.shape[axis], counts if weights is None else counts.reshape(batch))
-        return (
-            pred.dtype,
-            ufunc,
-            (x, label),
-            axis,
-            (weights, factor),
-            others,
-            math.prod(one[i] for i in others),
-        )
+            if weights is not None:
+                counts = counts.reshape(batch)
+            label = as_classes(label, x.shape[axis], counts)
+        share = math.prod(one_class[i] for i in others)
+        ufunc = cross_entropy_of(self._from_logits, self._sparse_label)
+        return pred.dtype, ufunc, (x, label), axis, weights, factor, others, share
 
     def hybrid_forward(self, F, pred, label, sample_weight=None):
         """The losses, one a sample."""
-        dtype, ufunc, args, axis, (weights, factor), others, share = self._prepare(pred, label, sample_weight)
-        return cast(
-            divide(weigh(total_of(ufunc, args, others, weights, axis=axis, keepdims=True), factor), share),
-            dtype,
-        )
+        dtype, ufunc, args, axis, weights, factor, others, share = self._prepare(pred, label, sample_weight)
+        loss = total_of(ufunc, args, others, weights, axis=axis, keepdims=True)
+        return cast(divide(weigh(loss, factor), share), dtype)
 
     @quiet
     def grad(self, pred, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
-        dtype, ufunc, args, axis, (weights, factor), _, share = self._prepare(pred, label, sample_weight)
+        dtype, ufunc, args, axis, weights, factor, _, share = self._prepare(pred, label, sample_weight)
         factor /= max(1, share)
-        return np.asarray(cast(slope_of(ufunc.grad, args, product(weights, factor), axis=axis), dtype))
+        slope = slope_of(ufunc.grad, args, product(weights, factor), axis=axis)
+        return np.asarray(cast(slope, dtype))
 
 
 SoftmaxCELoss = SoftmaxCrossEntropyLoss
@@ -108,12 +116,9 @@ class TripletLoss(Loss):
         x = widen(pred)
         others = self._others(x.ndim)
         factor = self._factor(sample_weight, (x.shape[self._batch_axis],))
-        return (
-            pred.dtype,
-            (x, reshape_like("positive", positive, x), reshape_like("negative", negative, x), self._margin),
-            others,
-            factor,
-        )
+        positive = reshape_like("positive", positive, x)
+        negative = reshape_like("negative", negative, x)
+        return pred.dtype, (x, positive, negative, self._margin), others, factor
 
     def hybrid_forward(self, F, pred, positive, negative, sample_weight=None):
         """The losses, one a sample."""
@@ -124,12 +129,9 @@ class TripletLoss(Loss):
     def grad(self, pred, positive, negative, sample_weight=None):
         """Gradient of the sum of the losses with respect to `pred`; the arguments are those of the call."""
         dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
-        return np.asarray(
-            cast(
-                slope_of(ul.squared_triplet_loss.grad, args, np.expand_dims(factor, others), axis=others),
-                dtype,
-            )
-        )
+        factor = np.expand_dims(factor, others)
+        slope = slope_of(ul.squared_triplet_loss.grad, args, factor, axis=others)
+        return np.asarray(cast(slope, dtype))
 
     @quiet
     def grads(self, pred, positive, negative, sample_weight=None):
@@ -137,11 +139,9 @@ class TripletLoss(Loss):
         shape of its own.
         """
         dtype, args, others, factor = self._prepare(pred, positive, negative, sample_weight)
-        slopes, factor = ul.squared_triplet_loss.grads(*args, axis=others), np.expand_dims(factor, others)
-        return tuple(
-            cast(weigh(g, factor), dtype).reshape(np.shape(x))
-            for g, x in zip(slopes, (pred, positive, negative), strict=True)
-        )
+        slopes = ul.squared_triplet_loss.grads(*args, axis=others)
+        factor = np.expand_dims(factor, others)
+        return in_shapes_of((pred, positive, negative), slopes, factor, dtype)
 
 
 class CosineEmbeddingLoss(Loss):
@@ -158,21 +158,22 @@ class CosineEmbeddingLoss(Loss):
 
     def _prepare(self, input1, input2, label, sample_weight):
         second = as_floats(input2, "input2")
-        dtype, second = second.dtype, widen(second)
+        dtype = second.dtype
+        second = widen(second)
         first = reshape_like("input1", as_floats(input1, "input1"), second, "input2")
         if not second.ndim:
             raise ValueError("input2 has no axis of vectors")
-        rows, label = (math.prod(second.shape[:-1]), second.shape[-1]), as_real("label", label).reshape(-1)
-        first, second = first.reshape(rows), second.reshape(rows)
+        vectors = (math.prod(second.shape[:-1]), second.shape[-1])
+        label = as_real("label", label).reshape(-1)
+        first = first.reshape(vectors)
+        second = second.reshape(vectors)
         if label.shape != first.shape[:1]:
             raise ValueError(f"label has {label.size} elements, not {len(first)}, one for each vector")
         if np.shape(sample_weight)[1:] == (1,):
             sample_weight = as_real("sample_weight", sample_weight)[:, 0]
         known = (label == 1) | (label == -1)
-        label, factor = (
-            np.where(known, label, 1).astype(first.dtype),
-            np.where(known, self._factor(sample_weight, label.shape), 0.0),
-        )
+        label = np.where(known, label, 1).astype(first.dtype)
+        factor = np.where(known, self._factor(sample_weight, label.shape), 0.0)
         return dtype, (first, second, label, self._margin, 1e-12), factor
 
     def hybrid_forward(self, F, input1, input2, label, sample_weight=None):
@@ -184,9 +185,8 @@ class CosineEmbeddingLoss(Loss):
     def grad(self, input1, input2, label, sample_weight=None):
         """Gradient of the sum of the losses with respect to `input1`; the arguments are those of the call."""
         dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
-        return cast(weigh(ul.cosine_embedding_loss.grad(*args), factor[:, None]), dtype).reshape(
-            np.shape(input1)
-        )
+        slope = cast(weigh(ul.cosine_embedding_loss.grad(*args), factor[:, None]), dtype)
+        return slope.reshape(np.shape(input1))
 
     @quiet
     def grads(self, input1, input2, label, sample_weight=None):
@@ -195,10 +195,7 @@ class CosineEmbeddingLoss(Loss):
         """
         dtype, args, factor = self._prepare(input1, input2, label, sample_weight)
         slopes = ul.cosine_embedding_loss.grads(*args)
-        return tuple(
-            cast(weigh(g, factor[:, None]), dtype).reshape(np.shape(x))
-            for g, x in zip(slopes, (input1, input2), strict=True)
-        )
+        return in_shapes_of((input1, input2), slopes, factor[:, None], dtype)
 
 
 class SDMLLoss(Loss):
@@ -214,33 +211,30 @@ class SDMLLoss(Loss):
     def __init__(self, smoothing_parameter=0.3, weight=1.0, batch_axis=0, reduction="sum", **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         reduction = choose("reduction", reduction, ("mean", "sum"))
-        self.smoothing_parameter, self._mean = (
-            number("smoothing_parameter", smoothing_parameter),
-            reduction == "mean",
-        )
+        self.smoothing_parameter = number("smoothing_parameter", smoothing_parameter)
+        self._mean = reduction == "mean"
 
     def _prepare(self, x1, x2):
         """The result's type, both inputs and the scores in float64, the targets, and the factor of all
         losses.
         """
-        x1, x2 = as_floats(x1, "x1"), as_floats(x2, "x2")
+        x1 = as_floats(x1, "x1")
+        x2 = as_floats(x2, "x2")
         if x1.ndim != 2 or x1.shape != x2.shape or len(x1) < 2:
             raise ValueError(
                 f"x1 of shape {x1.shape} and x2 of shape {x2.shape}: two or more vectors each are needed"
             )
-        n, dtype = len(x1), x1.dtype
+        n = len(x1)
+        dtype = x1.dtype
         targets = np.full((n, n), self.smoothing_parameter / (n - 1))
         np.fill_diagonal(targets, 1 - self.smoothing_parameter)
-        x1, x2 = x1.astype(float), x2.astype(float)
+        x1 = x1.astype(float)
+        x2 = x2.astype(float)
         scores = -np.stack([total(ul.squared_error(row, x2), -1) for row in x1])
-        return (
-            dtype,
-            x1,
-            x2,
-            scores,
-            targets,
-            (1.0 if self._weight is None else float(self._weight)) / (n if self._mean else 1),
-        )
+        factor = 1.0 if self._weight is None else float(self._weight)
+        if self._mean:
+            factor /= n
+        return dtype, x1, x2, scores, targets, factor
 
     def hybrid_forward(self, F, x1, x2):
         """The losses, one a sample."""
@@ -251,14 +245,11 @@ class SDMLLoss(Loss):
         """The result's type, both inputs about their common centre, and twice the slopes of the scores."""
         dtype, x1, x2, scores, targets, factor = self._prepare(x1, x2)
         if not factor:  # slopes of 0 would still meet NaN
-            x1, x2 = np.zeros(x1.shape), np.zeros(x2.shape)
+            x1 = np.zeros(x1.shape)
+            x2 = np.zeros(x2.shape)
         centre = divide(total(x1, 0) + total(x2, 0), 2 * len(x1))
-        return (
-            dtype,
-            x1 - centre,
-            x2 - centre,
-            weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor),
-        )
+        slopes = weigh(ul.softmax_kl_divergence.grad(scores, targets), 2 * factor)
+        return dtype, x1 - centre, x2 - centre, slopes
 
     @quiet
     def grad(self, x1, x2):
@@ -270,4 +261,6 @@ class SDMLLoss(Loss):
     def grads(self, x1, x2):
         """Gradients of the sum of the losses with respect to `x1` and `x2`."""
         dtype, x1, x2, slopes = self._slopes(x1, x2)
-        return cast(pull(slopes, x2, x1), dtype), cast(pull(np.ascontiguousarray(slopes.T), x1, x2), dtype)
+        first = pull(slopes, x2, x1)
+        second = pull(np.ascontiguousarray(slopes.T), x1, x2)
+        return cast(first, dtype), cast(second, dtype)

@@ -28,19 +28,18 @@ def or_true(where):
     return where
 
 
-def real(**given):
+def operands(**given):
     """Arguments as arrays of real numbers, or numbers of Python's, by name."""
     return [operand(name, x) for name, x in given.items()]
 
 
-def elements(where, *arrays):
+def elementwise_mask(where, *arrays):
     """A mask that lies over the elements whatever its rank, as in optax's sums."""
-    where, ndim = or_true(where), max(map(np.ndim, arrays))
-    return (
-        where
-        if where is True or where.ndim >= ndim
-        else where.reshape((1,) * (ndim - where.ndim) + where.shape)
-    )
+    where = or_true(where)
+    ndim = max(map(np.ndim, arrays))
+    if where is True or where.ndim >= ndim:
+        return where
+    return where.reshape((1,) * (ndim - where.ndim) + where.shape)
 
 
 def check_shapes(first, x, second, y):
@@ -56,7 +55,9 @@ def any_kept(where, ndim, axis):
     batch.
     """
     where = np.asarray(where)
-    return np.any(where if where.ndim == ndim else np.expand_dims(where, axis), axis)
+    if where.ndim != ndim:
+        where = np.expand_dims(where, axis)
+    return np.any(where, axis)
 
 
 def classes_of(scores):
@@ -79,7 +80,7 @@ def clip_labels(labels, n, wrap=False):
     return np.where(good, labels, 0), good
 
 
-def rows(logits, axis, name):
+def classes_last(logits, axis, name):
     """The classes as the last axis, numbered in the order of a tuple `axis`."""
     axes = normalize_axes(axis, logits.ndim, name)
     moved = np.moveaxis(logits, axes, range(-len(axes), 0))

@@ -9,14 +9,14 @@ from ._common import as_floats, as_real, cast, quiet, widen
 from ._optax_arguments import (
     any_kept,
     check_shapes,
+    classes_last,
     classes_of,
     clip_labels,
     deprecated,
-    elements,
+    elementwise_mask,
+    operands,
     or_nan,
     or_true,
-    real,
-    rows,
 )
 
 
@@ -36,27 +36,27 @@ def sigmoid_focal_loss(logits, labels, alpha=None, gamma=2.0):
     no class weight.
     """
     logits = as_floats(logits, "logits")
-    alpha, gamma = real(alpha=-1 if alpha is None else alpha, gamma=gamma)
+    alpha, gamma = operands(alpha=-1 if alpha is None else alpha, gamma=gamma)
     return ul.sigmoid_focal_loss(logits, cast(as_real("labels", labels), logits.dtype), alpha, gamma)
 
 
 @quiet
 def hinge_loss(predictor_outputs, targets):
     """Hinge loss with labels -1 and 1; integers give float64 (optax: integers)."""
-    return ul.hinge_loss(*real(predictor_outputs=predictor_outputs, targets=targets))
+    return ul.hinge_loss(*operands(predictor_outputs=predictor_outputs, targets=targets))
 
 
 @quiet
 def perceptron_loss(predictor_outputs, targets):
     """Perceptron loss with labels -1 and 1; the shapes must be equal."""
     check_shapes("predictor_outputs", predictor_outputs, "targets", targets)
-    return ul.perceptron_loss(*real(predictor_outputs=predictor_outputs, targets=targets))
+    return ul.perceptron_loss(*operands(predictor_outputs=predictor_outputs, targets=targets))
 
 
 @quiet
 def sparsemax_loss(logits, labels):
     """Binary sparsemax loss; any label but 0 counts as 1."""
-    return ul.sparsemax_loss(*real(logits=logits, labels=labels))
+    return ul.sparsemax_loss(*operands(logits=logits, labels=labels))
 
 
 binary_sparsemax_loss = deprecated("binary_sparsemax_loss", sparsemax_loss)
@@ -65,13 +65,13 @@ binary_sparsemax_loss = deprecated("binary_sparsemax_loss", sparsemax_loss)
 @quiet
 def softmax_cross_entropy(logits, labels, axis=-1, where=None):
     """Softmax cross-entropy of distributions; safe where a logit is -inf and its label 0 (optax: NaN)."""
-    return ul.softmax_cross_entropy(*real(logits=logits, labels=labels), axis=axis, where=or_true(where))
+    return ul.softmax_cross_entropy(*operands(logits=logits, labels=labels), axis=axis, where=or_true(where))
 
 
 @quiet
 def safe_softmax_cross_entropy(logits, labels):
     """`softmax_cross_entropy` over the last axis."""
-    return ul.softmax_cross_entropy(*real(logits=logits, labels=labels))
+    return ul.softmax_cross_entropy(*operands(logits=logits, labels=labels))
 
 
 @quiet
@@ -86,18 +86,17 @@ def softmax_cross_entropy_with_integer_labels(logits, labels, axis=-1, where=Non
     name = "softmax_cross_entropy_with_integer_labels"
     if not isinstance(axis, int | np.integer | tuple) or isinstance(axis, bool):
         raise ValueError(f"{name}: axis must be an int or a tuple of int, not {axis!r}")
-    labels, good = clip_labels(labels, rows(logits, axis, name).shape[-1], wrap=True)
+    labels, good = clip_labels(labels, classes_last(logits, axis, name).shape[-1], wrap=True)
     loss = ul.softmax_cross_entropy_with_integer_labels(logits, labels, axis=axis, where=or_true(where))
     if where is None:
         return or_nan(loss, good)
     if np.any(np.isposinf(loss)):  # which is what the core gives where a label is left out
-        scores = rows(logits, axis, name)
-        # whose batch labels may enlarge
-        scores = np.broadcast_to(scores, (*np.shape(loss), scores.shape[-1]))
-        own = np.take_along_axis(scores, np.broadcast_to(labels, np.shape(loss))[..., None], -1)[..., 0]
-        left_out = cast(
-            ul.logsumexp(logits.astype(float), axis=axis, where=or_true(where)) - own, logits.dtype
-        )
+        batch = np.shape(loss)  # which labels may have enlarged
+        scores = classes_last(logits, axis, name)
+        scores = np.broadcast_to(scores, (*batch, scores.shape[-1]))
+        at_label = np.take_along_axis(scores, np.broadcast_to(labels, batch)[..., None], -1)[..., 0]
+        log_sum = ul.logsumexp(logits.astype(float), axis=axis, where=or_true(where))
+        left_out = cast(log_sum - at_label, logits.dtype)
         loss = np.where(np.isposinf(loss), left_out, loss)[()]
     return or_nan(loss, good | ~any_kept(where, logits.ndim, axis))
 
@@ -111,7 +110,7 @@ def poly_loss_cross_entropy(logits, labels, epsilon=2.0, axis=-1, where=None):
     batch-shaped `where` serves too.
     """
     return ul.poly_loss_cross_entropy(
-        *real(logits=logits, labels=labels, epsilon=epsilon), axis=axis, where=or_true(where)
+        *operands(logits=logits, labels=labels, epsilon=epsilon), axis=axis, where=or_true(where)
     )
 
 
@@ -120,27 +119,27 @@ def kl_divergence(log_predictions, targets, axis=-1, where=None):
     """Kullback-Leibler divergence of log-probabilities; a target of 0 gives 0 also where the prediction is
     -inf (optax: NaN).
     """
-    log_predictions, targets = real(log_predictions=log_predictions, targets=targets)
+    log_predictions, targets = operands(log_predictions=log_predictions, targets=targets)
     return ul.kl_divergence(
-        log_predictions, targets, axis=axis, where=elements(where, log_predictions, targets)
+        log_predictions, targets, axis=axis, where=elementwise_mask(where, log_predictions, targets)
     )
 
 
 @quiet
 def kl_divergence_with_log_targets(log_predictions, log_targets, axis=-1, where=None):
     """`kl_divergence` with logarithms of the targets; a log target of -inf gives 0 (optax: NaN)."""
-    log_predictions, log_targets = real(log_predictions=log_predictions, log_targets=log_targets)
+    log_predictions, log_targets = operands(log_predictions=log_predictions, log_targets=log_targets)
     return ul.kl_divergence_with_log_targets(
-        log_predictions, log_targets, axis=axis, where=elements(where, log_predictions, log_targets)
+        log_predictions, log_targets, axis=axis, where=elementwise_mask(where, log_predictions, log_targets)
     )
 
 
 @quiet
 def generalized_kl_divergence(log_predictions, targets, axis=-1, where=None):
     """Generalised Kullback-Leibler divergence, for measures that need not sum to 1."""
-    log_predictions, targets = real(log_predictions=log_predictions, targets=targets)
+    log_predictions, targets = operands(log_predictions=log_predictions, targets=targets)
     return ul.generalized_kl_divergence(
-        log_predictions, targets, axis=axis, where=elements(where, log_predictions, targets)
+        log_predictions, targets, axis=axis, where=elementwise_mask(where, log_predictions, targets)
     )
 
 
@@ -192,14 +191,17 @@ def smooth_labels(labels, alpha, axis=-1, where=None):
     if where is None and alpha.ndim == 0:
         return ul.smooth_labels(labels, alpha, axis=axis)
     x = widen(labels)
-    where = np.broadcast_to(True, x.shape) if where is None else np.asarray(or_true(where))
+    where = or_true(where)
+    if where is True:
+        where = np.broadcast_to(True, x.shape)
     try:
         np.broadcast_shapes(x.shape, alpha.shape, where.shape)
     except ValueError:
         shapes = f"labels of shape {x.shape}, alpha of shape {alpha.shape} and where of shape {where.shape}"
         raise ValueError(f"smooth_labels: {shapes} do not broadcast") from None
-    kept = np.count_nonzero(
-        where, axis if axis is None else normalize_axes(axis, where.ndim, "smooth_labels"), keepdims=True
-    )
+    if axis is not None:
+        axis = normalize_axes(axis, where.ndim, "smooth_labels")
+    kept = np.count_nonzero(where, axis, keepdims=True)
     alpha = np.where(kept > 0, cast(alpha, x.dtype), x.dtype.type(0))
-    return cast((1 - alpha) * x + alpha / np.maximum(kept, 1).astype(x.dtype), labels.dtype)
+    uniform = alpha / np.maximum(kept, 1).astype(x.dtype)
+    return cast((1 - alpha) * x + uniform, labels.dtype)

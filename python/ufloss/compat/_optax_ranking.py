@@ -5,7 +5,7 @@ import numpy as np
 import ufloss as ul
 
 from ._common import as_array, as_floats, as_real, cast, divide, operand, quiet, total, widen
-from ._optax_arguments import elements, real
+from ._optax_arguments import elementwise_mask, operands
 
 
 def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.mean):
@@ -17,19 +17,22 @@ def ranking_softmax_loss(logits, labels, where=None, weights=None, reduce_fn=np.
     """
     if reduce_fn is not None and not callable(reduce_fn):
         raise TypeError(f"ranking_softmax_loss: reduce_fn must be a function or None, not {reduce_fn!r}")
-    logits, labels = as_floats(logits, "logits"), as_real("labels", labels)
+    logits = as_floats(logits, "logits")
+    labels = as_real("labels", labels)
     x = widen(logits)
     factor = 1 if weights is None else cast(as_real("weights", weights), x.dtype)
-    kept = elements(where, x, labels)
+    kept = elementwise_mask(where, x, labels)
     loss = np.asarray(ul.ranking_softmax_loss(x, cast(labels, x.dtype), factor, where=kept))
     lists = np.broadcast_to(where is None or np.any(kept, -1), loss.shape)
     if reduce_fn in (np.mean, np.sum):
         result = total(loss, None, None if where is None else lists)
-        return cast(
-            divide(result, max(1, np.count_nonzero(lists))) if reduce_fn is np.mean else result, logits.dtype
-        )
+        if reduce_fn is np.mean:
+            result = divide(result, max(1, np.count_nonzero(lists)))
+        return cast(result, logits.dtype)
     loss = cast(loss, logits.dtype)
-    return loss if reduce_fn is None else reduce_fn(loss) if where is None else reduce_fn(loss, where=lists)
+    if reduce_fn is None:
+        return loss
+    return reduce_fn(loss) if where is None else reduce_fn(loss, where=lists)
 
 
 @quiet
@@ -47,7 +50,7 @@ def triplet_margin_loss(anchors, positives, negatives, axis=-1, norm_degree=2, m
     """Triplet margin loss; distances are sums of abs(difference)**norm_degree (optax leaves out abs, which is
     the same for even ones).
     """
-    anchors, positives, negatives = real(anchors=anchors, positives=positives, negatives=negatives)
+    anchors, positives, negatives = operands(anchors=anchors, positives=positives, negatives=negatives)
     return ul.triplet_margin_loss(
-        anchors, positives, negatives, *real(margin=margin, norm_degree=norm_degree, eps=eps), axis=axis
+        anchors, positives, negatives, *operands(margin=margin, norm_degree=norm_degree, eps=eps), axis=axis
     )

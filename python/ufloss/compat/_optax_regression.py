@@ -5,7 +5,7 @@ import numpy as np
 import ufloss as ul
 
 from ._common import operand, quiet
-from ._optax_arguments import any_kept, check_shapes, elements, or_zero, real
+from ._optax_arguments import any_kept, check_shapes, elementwise_mask, operands, or_zero
 
 
 @quiet
@@ -41,9 +41,9 @@ def cosine_similarity(predictions, targets, epsilon=0.0, axis=-1, where=None):
     `epsilon` is the least *squared* length, although optax documents a length. A vector of zeros gives 0
     (optax: NaN for ``epsilon=0``).
     """
-    predictions, targets, epsilon = real(predictions=predictions, targets=targets, epsilon=epsilon)
+    predictions, targets, epsilon = operands(predictions=predictions, targets=targets, epsilon=epsilon)
     return ul.cosine_similarity(
-        predictions, targets, epsilon, axis=axis, where=elements(where, predictions, targets)
+        predictions, targets, epsilon, axis=axis, where=elementwise_mask(where, predictions, targets)
     )
 
 
@@ -52,11 +52,10 @@ def cosine_distance(predictions, targets, epsilon=0.0, axis=-1, where=None):
     """One minus `cosine_similarity`, also where `where` leaves nothing of a vector (the core gives 0
     there).
     """
-    predictions, targets, epsilon = real(predictions=predictions, targets=targets, epsilon=epsilon)
-    where = elements(where, predictions, targets)
+    predictions, targets, epsilon = operands(predictions=predictions, targets=targets, epsilon=epsilon)
+    where = elementwise_mask(where, predictions, targets)
     loss = ul.cosine_distance(predictions, targets, epsilon, axis=axis, where=where)
     if where is True:
         return loss
-    return np.where(
-        any_kept(where, max(np.ndim(predictions), np.ndim(targets)), axis), loss, loss.dtype.type(1)
-    )[()]
+    kept = any_kept(where, max(np.ndim(predictions), np.ndim(targets)), axis)
+    return np.where(kept, loss, loss.dtype.type(1))[()]

@@ -3,7 +3,7 @@
 import ufloss as ul
 
 from ._common import as_real, quiet
-from ._optax_arguments import check_shapes, distributions, real
+from ._optax_arguments import check_shapes, distributions, operands
 
 
 @quiet
@@ -25,8 +25,9 @@ def dice_loss(
     ``apply_softmax=False`` takes any probabilities of one class (optax refuses all but 1); an empty region
     with ``smooth=0`` gives 0 (optax: NaN).
     """
-    predictions, targets = real(predictions=predictions, targets=targets)
-    class_weights = class_weights if class_weights is None else as_real("class_weights", class_weights)
+    predictions, targets = operands(predictions=predictions, targets=targets)
+    if class_weights is not None:
+        class_weights = as_real("class_weights", class_weights)
     with distributions():
         return ul.dice_loss(
             predictions,
@@ -50,7 +51,7 @@ def multiclass_generalized_dice_loss(
     scalar.
     """
     check_shapes("predictions", predictions, "targets", targets)
-    predictions, targets = real(predictions=predictions, targets=targets)
+    predictions, targets = operands(predictions=predictions, targets=targets)
     with distributions():
         return ul.multiclass_generalized_dice_loss(
             predictions,
@@ -66,5 +67,5 @@ def binary_dice_loss(predictions, targets, smooth=1.0, apply_sigmoid=True):
     """Dice loss of images of one class; ``apply_sigmoid=False`` takes probabilities (optax refuses all but
     1).
     """
-    predictions, targets = real(predictions=predictions, targets=targets)
+    predictions, targets = operands(predictions=predictions, targets=targets)
     return ul.binary_dice_loss(predictions, targets, smooth=smooth, apply_sigmoid=apply_sigmoid)

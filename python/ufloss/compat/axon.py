@@ -100,7 +100,9 @@ def margin_ranking(y_true, y_pred, *, margin=0.0, reduction="none"):
     """Margin ranking loss of each element; `y_pred` is a pair of arrays, nothing is averaged over the last
     axis.
     """
-    first, second = (as_floats(x, f"y_pred[{i}]") for i, x in enumerate(two_of("y_pred", y_pred, "arrays")))
+    first, second = two_of("y_pred", y_pred, "arrays")
+    first = as_floats(first, "y_pred[0]")
+    second = as_floats(second, "y_pred[1]")
     dtype = np.result_type(first, second)
     y_true, first, dtype = pair(y_true, cast(first, dtype), "y_pred[0]")
     return reduce(ul.margin_ranking_loss(first, second, y_true, operand("margin", margin)), reduction, dtype)
@@ -123,11 +125,10 @@ def cosine_similarity(y_true, y_pred, *, axes=(1,), eps=1e-6, reduction="none"):
 
     `eps` is the least product of the lengths. Vectors of one axis need ``axes=[0]``.
     """
-    eps, axes = (
-        operand("eps", eps),
-        tuple(axes) if isinstance(axes, list | tuple) else tuple(np.atleast_1d(axes).tolist()),
-    )
-    return each(ul.cosine_similarity, y_true, y_pred, reduction, eps_product=eps, axis=axes)
+    eps = operand("eps", eps)
+    if not isinstance(axes, list | tuple):
+        axes = np.atleast_1d(axes).tolist()
+    return each(ul.cosine_similarity, y_true, y_pred, reduction, eps_product=eps, axis=tuple(axes))
 
 
 @quiet
@@ -138,7 +139,8 @@ def kl_divergence(y_true, y_pred, *, eps=1e-7, reduction="none"):
     y_true, y_pred, dtype = pair(y_true, y_pred)
     eps = number("eps", eps)
     if eps != 0:
-        y_true, y_pred = (np.clip(y, eps, 1) for y in (cast(y_true, y_pred.dtype), y_pred))
+        y_true = np.clip(cast(y_true, y_pred.dtype), eps, 1)
+        y_pred = np.clip(y_pred, eps, 1)
     return reduce(ul.kl_divergence(np.log(y_pred), y_true), reduction, dtype)
 
 
@@ -182,27 +184,22 @@ def binary_cross_entropy(
     positive = positive_weight if positive_weights is None else positive_weights
     negative = negative_weight if negative_weights is None else negative_weights
     y_true, y_pred, dtype = pair(y_true, y_pred)
-    loss, args = ul.sigmoid_binary_cross_entropy, (y_pred, y_true)
-    if not from_logits:
+    if from_logits:
+        loss = ul.sigmoid_binary_cross_entropy
+        args = (y_pred, y_true)
+    else:
         eps = number("eps", eps)
-        loss, args = (
-            ul.binary_cross_entropy,
-            (np.clip(y_pred, eps, 1 - eps) if eps else y_pred, y_true, 1.0, eps),
-        )
+        probabilities = np.clip(y_pred, eps, 1 - eps) if eps else y_pred
+        loss = ul.binary_cross_entropy
+        args = (probabilities, y_true, 1.0, eps)
     if positive is None and negative is None:
         return reduce(mean_of(loss, args), reduction, dtype)
     if not np.isin(y_true, (0, 1)).all():
         raise ValueError("y_true must be 0 or 1 where classes have weights")
-    weights = np.array(
-        [
-            1 if w is None else number(word, w)
-            for word, w in (("negative_weight", negative), ("positive_weight", positive))
-        ],
-        float,
-    )
-    return reduce(
-        divide(total_of(loss, args, None, weights[y_true.astype(np.intp)]), y_pred.size), "none", dtype
-    )
+    negative = 1 if negative is None else number("negative_weight", negative)
+    positive = 1 if positive is None else number("positive_weight", positive)
+    weights = np.array([negative, positive], float)[y_true.astype(np.intp)]
+    return cast(divide(total_of(loss, args, None, weights), y_pred.size), dtype)
 
 
 @quiet
@@ -229,22 +226,24 @@ def categorical_cross_entropy(
     ValueError
         If `class_weights` do not fit, or a class is out of range.
     """
-    y_true, y_pred = as_array("y_true", y_true), as_floats(y_pred, "y_pred")
+    y_true = as_array("y_true", y_true)
+    y_pred = as_floats(y_pred, "y_pred")
     if sparse:
         if y_true.ndim > 1 and y_true.shape[-1] != 1:
             raise ValueError(
                 f"y_true has shape {y_true.shape}: the last axis of sparse targets has the length 1"
             )
-        loss, dtype = (
+        cross_entropy = (
             ul.softmax_cross_entropy_with_integer_labels
             if from_logits
-            else ul.cross_entropy_with_integer_labels,
-            y_pred.dtype,
+            else ul.cross_entropy_with_integer_labels
         )
-        loss = loss(widen(y_pred), y_true[..., 0] if y_true.ndim > 1 else y_true)
+        dtype = y_pred.dtype
+        loss = cross_entropy(widen(y_pred), y_true[..., 0] if y_true.ndim > 1 else y_true)
     else:
+        cross_entropy = ul.softmax_cross_entropy if from_logits else ul.cross_entropy
         targets, predictions, dtype = pair(y_true, y_pred)
-        loss = (ul.softmax_cross_entropy if from_logits else ul.cross_entropy)(predictions, targets)
+        loss = cross_entropy(predictions, targets)
     if class_weights is None:
         return reduce(loss, reduction, dtype)
     weights = as_real("class_weights", class_weights).astype(float)
@@ -260,7 +259,8 @@ def categorical_cross_entropy(
             "class_weights need the largest target along axis 1, of which y_true of shape "
             f"{y_true.shape} has none"
         )
-    weights = weights[np.minimum(np.argmax(y_true, axis=1), len(weights) - 1)]
+    largest = np.argmax(y_true, axis=1)
+    weights = weights[np.minimum(largest, len(weights) - 1)]
     if weights.shape != np.shape(loss):
         raise ValueError(
             f"class_weights: the largest targets along axis 1 have shape {weights.shape}, the losses "
@@ -274,16 +274,15 @@ def categorical_cross_entropy(
 @quiet
 def apply_label_smoothing(y_true, y_pred, *, smoothing=0.1):
     """Targets mixed with the uniform distribution over the classes, which are axis 1 of `y_pred`."""
-    y_true, y_pred = as_real("y_true", y_true), as_floats(y_pred, "y_pred")
+    y_true = as_real("y_true", y_true)
+    y_pred = as_floats(y_pred, "y_pred")
     if y_pred.ndim < 2 or y_true.shape[1:2] != y_pred.shape[1:2]:
         raise ValueError(
             f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}: axis 1 has the classes"
         )
-    return ul.smooth_labels(
-        y_true if y_true.dtype.kind == "f" else cast(y_true, y_pred.dtype),
-        operand("smoothing", smoothing),
-        axis=1,
-    )
+    if y_true.dtype.kind != "f":
+        y_true = cast(y_true, y_pred.dtype)
+    return ul.smooth_labels(y_true, operand("smoothing", smoothing), axis=1)
 
 
 def label_smoothing(loss_fun, *, smoothing=0.1):
@@ -324,8 +323,10 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
         If a length is negative or beyond the targets, or a target no class.
     """
     lengths, labels = two_of("y_true", y_true, "arrays, lengths and targets")
-    given, labels = as_floats(y_pred, "y_pred"), as_array("y_true[1]", labels)
-    y_pred = widen(given)
+    y_pred = as_floats(y_pred, "y_pred")
+    labels = as_array("y_true[1]", labels)
+    dtype = y_pred.dtype
+    y_pred = widen(y_pred)
     if y_pred.ndim != 3 or labels.ndim != 2 or len(labels) != len(y_pred):
         raise ValueError(
             f"y_true of shape {labels.shape} and y_pred of shape {y_pred.shape}: (batch, labels) and "
@@ -333,8 +334,9 @@ def connectionist_temporal_classification(y_true, y_pred, *, blank=0, reduction=
         )
     lengths = as_lengths("y_true[0]", lengths, labels.shape[:1], labels.shape[1])
     used = np.arange(labels.shape[1]) < lengths[:, None]
-    problem = BlankApart(y_pred, as_labels("y_true[1]", labels, used, y_pred.shape[-1]), used, blank)
+    labels = as_labels("y_true[1]", labels, used, y_pred.shape[-1])
+    problem = BlankApart(y_pred, labels, used, blank)
     loss = ul.ctc.loss_from_log_probs(problem.scores, problem.labels, None, lengths, problem.blank)
     if reduction == "mean":
         loss = divide(loss, lengths)  # a length of 0 has no meaning here
-    return reduce(loss, reduction, given.dtype)
+    return reduce(loss, reduction, dtype)
