@@ -92,7 +92,8 @@ def main(file, include, arch="sm_80"):
         path.relative_to(include).as_posix(): path.read_bytes()
         for path in pathlib.Path(include).rglob("*.hpp")
     }
-    small = b"""#include "ufloss/registry_batch.hpp"
+    small = b"""#include "ufloss/losses/pairs.hpp"
+#include "ufloss/registry.hpp"
 #include "ufloss/ufloss.hpp"
 __global__ void k(double* x) { *x = ufloss::evaluate<ufloss::huber_loss>(x[0], x[1], x[2]).grad; }"""
     cubin, log = compile_text(nvrtc, small, options, headers)

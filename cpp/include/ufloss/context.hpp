@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include "ufloss/config.hpp"
 
 namespace ufloss {
 
@@ -48,14 +49,14 @@ struct context {
   std::ptrdiff_t past_cache_from = PTRDIFF_MAX;  ///< bytes of operands from which results go past the cache
 
   /// fault f(from, to), over all of [0, n).
-  template <class F> fault over(std::ptrdiff_t n, F f) const {
+  template <class F> UFL_FN fault over(std::ptrdiff_t n, F f) const {
     const auto piece = [](void* data, std::ptrdiff_t from, std::ptrdiff_t to) {
       return (*static_cast<F*>(data))(from, to);
     };
     return workers->run(*workers, n, piece, &f);
   }
   /// What a loop returns; a fault is reported.
-  int outcome(const char* loss, const fault& found) const {
+  UFL_FN int outcome(const char* loss, const fault& found) const {
     if (found.kind == fault_kind::none) return 0;
     if (report) report(*this, loss, found);
     return -1;
@@ -68,9 +69,9 @@ class without_lock {
   void* const thread;
 
  public:
-  without_lock(const context& c, bool is_long)
+  UFL_FN without_lock(const context& c, bool is_long)
       : held(c.python), thread(is_long && held.release ? held.release() : nullptr) {}
-  ~without_lock() {
+  UFL_FN ~without_lock() {
     if (thread) held.restore(thread);
   }
   without_lock(const without_lock&) = delete;

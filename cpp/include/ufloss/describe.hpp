@@ -1,5 +1,6 @@
 // The words that describe a loss: plain data, the same for every instruction set.
 #pragma once
+#include "ufloss/config.hpp"
 
 namespace ufloss {
 
@@ -30,7 +31,7 @@ enum class domain : int {
 };
 /// How the arrays of a loss hang together: a folder of kinds/ each; helper: a function behind others.
 enum class loss_kind : int { elementwise, row, list, pairs, lattice, helper };
-constexpr const char* name_of(loss_kind kind) {
+UFL_FN constexpr const char* name_of(loss_kind kind) {
   constexpr const char* names[] = {"elementwise", "row", "list", "pairs", "lattice", "helper"};
   return names[int(kind)];
 }
@@ -49,7 +50,7 @@ struct argument {
   double fallback;  ///< default value; NaN: required
   const char* doc;
   const char* dims = "";  ///< its core dimensions as NumPy writes them: "n" along a row, "b,d", "t,k"
-  constexpr bool along() const { return *dims != '\0'; }
+  UFL_FN constexpr bool along() const { return *dims != '\0'; }
 };
 
 /// One ufunc of a loss: an attribute of the loss itself, and the parts of the jet that it gives, in the order
@@ -71,7 +72,7 @@ constexpr output standard_outputs[] = {
     {"value_and_grads", part_value | part_grad | part_grad2},
 };
 
-constexpr int count_text(const char* s) {
+UFL_FN constexpr int count_text(const char* s) {
   int n = 0;
   while (s[n]) ++n;
   return n;

@@ -99,13 +99,13 @@ template <class V> UFL_FN V over_square(V a, V b) {
 }
 
 /// The kind that the loss's base names; elementwise losses have none.
-template <class L> constexpr auto kind_in(int) -> decltype(L::kind) { return L::kind; }
-template <class L> constexpr loss_kind kind_in(...) { return loss_kind::elementwise; }
+template <class L> UFL_FN constexpr auto kind_in(int) -> decltype(L::kind) { return L::kind; }
+template <class L> UFL_FN constexpr loss_kind kind_in(...) { return loss_kind::elementwise; }
 template <class L> constexpr loss_kind kind_of = kind_in<L>(0);
 
 template <class L> constexpr int arity = int(sizeof(L::args) / sizeof(L::args[0]));
 /// The parts that the standard output of that number gives of this loss.
-template <class L> constexpr unsigned parts_of(int output) {
+template <class L> UFL_FN constexpr unsigned parts_of(int output) {
   const unsigned parts = standard_outputs[output].parts;
   return parts & part_grad2 ? parts | (L::parts & part_grad3) : parts;
 }

@@ -96,7 +96,7 @@ using ctc_losses = loss_list<
     struct ctc_class_posteriors>;
 // clang-format on
 
-template <class... A, class... B> loss_list<A..., B...> operator+(loss_list<A...>, loss_list<B...>);
+template <class... A, class... B> UFL_FN loss_list<A..., B...> operator+(loss_list<A...>, loss_list<B...>);
 template <bool Chosen, class List> struct chosen {
   using type = loss_list<>;
 };
@@ -104,7 +104,7 @@ template <class List> struct chosen<true, List> {
   using type = List;
 };
 template <loss_kind Kind, class... L>
-auto only(loss_list<L...>)
+UFL_FN auto only(loss_list<L...>)
     -> decltype((loss_list<>{} + ... + typename chosen<kind_of<L> == Kind, loss_list<L>>::type{}));
 
 /// Those of a kind, of the families whose headers are included.

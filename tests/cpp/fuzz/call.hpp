@@ -1,6 +1,6 @@
 // A case, and one call of its loop.
 #pragma once
-#include "fuzz/memory.hpp"
+#include "memory.hpp"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // What must hold of every case.
 #pragma once
-#include "fuzz/draw.hpp"
+#include "draw.hpp"
 
 namespace {
 

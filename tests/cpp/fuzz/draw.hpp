@@ -1,6 +1,6 @@
 // A case drawn from its seed and number.
 #pragma once
-#include "fuzz/numbers.hpp"
+#include "numbers.hpp"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // Numbers, labels and masks of a case.
 #pragma once
-#include "fuzz/call.hpp"
+#include "call.hpp"
 
 namespace {
 
