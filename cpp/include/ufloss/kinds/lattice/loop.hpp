@@ -61,7 +61,8 @@ struct ctc_operands {
   fault read(std::ptrdiff_t i, ctc_item* item) const {
     const long long b = integer(blank + i * step_blank), t = integer(logit_length + i * step_logit_length),
                     n = integer(label_length + i * step_label_length);
-    if (b < -(long long)(classes) || b >= (long long)(classes)) return {fault_kind::blank, b, classes};
+    if (b < -static_cast<long long>(classes) || b >= static_cast<long long>(classes))
+      return {fault_kind::blank, b, classes};
     if (t < 0 || t > frames) return {fault_kind::logit_length, t, frames};
     if (n < 0 || n > labels_axis) return {fault_kind::label_length, n, labels_axis};
     *item = {std::ptrdiff_t(t), std::ptrdiff_t(n), std::ptrdiff_t(b < 0 ? b + classes : b)};
