@@ -3,19 +3,28 @@
 #include <cstring>
 #include <dispatch.hpp>
 
-int main() {
-  if (ufloss::dispatch::best() < 0) return 1;  // built for other processors
-  const ufloss::kernel_table& table = ufloss::dispatch::table(ufloss::dispatch::best());
-  for (int k = 0; k < table.size; ++k) {
-    const ufloss::loss_record& r = table.records[k];
-    if (std::strcmp(r.info->name, "squared_error") || *r.attribute) continue;
-    double x = 3, y = 1, value = 0;
-    char* args[] = {reinterpret_cast<char*>(&x), reinterpret_cast<char*>(&y),
-                    reinterpret_cast<char*>(&value)};
-    const std::ptrdiff_t n = 1, steps[] = {8, 8, 8};
-    r.loops[ufloss::float64_loop](nullptr, args, &n, steps, nullptr);
-    std::printf("%s: squared_error(3, 1) = %g\n", table.isa, value);
-    return value == 4 ? 0 : 1;
+using namespace ufloss;
+
+const loss_record* find(int isa, const char* loss) {
+  for (int unit = 0; unit < dispatch::units(); ++unit) {
+    const kernel_table& table = dispatch::table(isa, unit);
+    for (int k = 0; k < table.size; ++k) {
+      const loss_record& r = table.records[k];
+      if (!std::strcmp(r.info->name, loss) && !*r.attribute) return &r;
+    }
   }
-  return 1;
+  return nullptr;
+}
+
+int main() {
+  const int isa = dispatch::best();
+  if (isa < 0) return 1;  // built for other processors
+  const loss_record* const squared_error = find(isa, "squared_error");
+  if (!squared_error) return 1;
+  double x = 3, y = 1, value = 0;
+  char* args[] = {reinterpret_cast<char*>(&x), reinterpret_cast<char*>(&y), reinterpret_cast<char*>(&value)};
+  const std::ptrdiff_t n = 1, steps[] = {8, 8, 8};
+  const int result = squared_error->loops[float64_loop](context{}, args, &n, steps);
+  std::printf("%s: squared_error(3, 1) = %g\n", dispatch::name(isa), value);
+  return result == 0 && value == 4 ? 0 : 1;
 }
