@@ -75,7 +75,9 @@ struct triplet_margin_loss : sum_loss {
     const D eps = r.parameter[2];
     const D near = r.sum[0] + eps;
     const D far = r.sum[1] + eps;
-    const mask_t<D> in_range = (max(near, far) < D(0x1p1000)) & (min(near, far) > D(0x1p-960));
+    const mask_t<D> not_huge = max(near, far) < D(0x1p1000);
+    const mask_t<D> not_tiny = min(near, far) > D(0x1p-960);
+    const mask_t<D> in_range = not_huge & not_tiny;
     const mask_t<D> fits = (p < inf<D>()) & in_range;
 
     const mask_t<D> first = st[progress] == D(plain);
