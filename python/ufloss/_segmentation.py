@@ -32,7 +32,7 @@ def align_labels(name, args, kwargs):
     positional = dict(zip(("predictions", "targets"), args, strict=False))
     given = {**positional, **kwargs}
     laid = {what: given[what] for what in ("predictions", "targets", "where") if what in given}
-    laid = dict(zip(laid, align({"kind": "images"}, list(laid.values()), name), strict=True))
+    laid = dict(zip(laid, align({"dims": ""}, list(laid.values()), name), strict=True))
     args = [*(laid[what] for what in positional), *args[len(positional) :]]
     kwargs = {what: laid.get(what, x) for what, x in kwargs.items()}
     return args, kwargs
