@@ -19,7 +19,7 @@ struct loss_record {
   const char* signature;            ///< core dimensions as NumPy writes them; null: elementwise
   bool masked;                      ///< one of its inputs, with the role B, is a mask
   const char* roles;  ///< of each operand, outputs too; besides those of role: W for weights along
-                      ///< the core dimensions, B bool, D double, S float, H half
+                      ///< the core dimensions, B bool, D double
 };
 
 /// The ufuncs of one unit, which is compiled for each instruction set.

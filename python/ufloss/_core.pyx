@@ -24,7 +24,7 @@ cdef object I64 = type(descr(NPY_INT64))
 cdef object BOOL = type(descr(NPY_BOOL))
 cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
 # Roles whose type the others do not change.
-cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64, "H": REAL[0], "S": REAL[1]}
+cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64}
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
 cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
 # Of the id of a ufunc, which lives for ever: the role of each operand; an output has that of a prediction.
@@ -197,7 +197,7 @@ cdef dict describe_loss(const loss_info *info):
 
 
 def read_registry(int which):
-    """The losses of one instruction set, kind by kind: dicts, with their ufuncs under "outputs" and "masked":
+    """The losses of one instruction set, family by family: dicts, with their ufuncs under "outputs" and "masked":
     attribute -> (place of the record, parts).
     """
     cdef const loss_record *r

@@ -24,8 +24,6 @@ void set_size(operand& x, loop_type type) {
   x.is_half = false;
   if (x.role == 'I' || x.role == 'N' || x.role == 'D') x.size = 8;
   else if (x.role == 'B') x.size = 1;
-  else if (x.role == 'S' || x.role == 'H')  // a float32, and the float16 it is rounded to
-    x.size = x.role == 'S' ? 4 : 2;
   else if (type == float16_to_float32_loop) x.size = !x.output && std::strchr("FTW", x.role) ? 2 : 4;
   else x.size = type == float16_loop ? 2 : type == float32_loop ? 4 : 8;
 }
