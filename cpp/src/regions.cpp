@@ -58,12 +58,11 @@ int scores_gradient_rows(const context& c, char* const* args, const std::ptrdiff
 /// scores -> (p, q): of several classes, and of one.
 template <class T>
 int split_softmax(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
-  bool done = true;
-  bad_label none{};
+  fault found;
   meanwhile(c, n, [&] {
-    done = rows<softmax_with_complement, softmax_with_complement::parts, T>(args, n, steps, false, &none);
+    found = rows<softmax_with_complement, softmax_with_complement::parts, T>(args, n, steps, false);
   });
-  return done ? 0 : c.outcome("dice_loss", {none.no_memory ? fault_kind::no_memory : fault_kind::empty_axis});
+  return c.outcome("dice_loss", found);
 }
 template <class T>
 int split_sigmoid(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {

@@ -197,8 +197,8 @@ cdef dict describe_loss(const loss_info *info):
 
 
 def read_registry(int which):
-    """The losses of one instruction set, family by family: dicts, with their ufuncs under "outputs" and "masked":
-    attribute -> (place of the record, parts).
+    """The losses of one instruction set, family by family: dicts, with their ufuncs under "outputs" and
+    "masked": attribute -> (place of the record, parts).
     """
     cdef const loss_record *r
     cdef int unit, row

@@ -79,8 +79,8 @@ void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
   steps.insert(steps.end(), {size, grad.outer * size});
   core.push_back(grad.core * size);
   steps.insert(steps.end(), core.begin(), core.end());
-  bad_label bad;
-  check(ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked, &bad), "a good label is refused");
+  fault bad = ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked);
+  check(bad.kind == fault_kind::none, "a good label is refused");
   const double epsilon = sizeof(S) == 2 ? 1e-3 : double(std::numeric_limits<T>::epsilon());
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     long double sum = 0, slope = 0;
@@ -105,7 +105,7 @@ void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
                  reinterpret_cast<char*>(&none), reinterpret_cast<char*>(&one),
                  reinterpret_cast<char*>(alone.data())};
     const std::ptrdiff_t d[] = {1, n}, s[] = {0, 0, 0, 0, 0, size, size};
-    ufloss::rows<L, both, S>(a, d, s, false, &bad);
+    ufloss::rows<L, both, S>(a, d, s, false);
     bool same = !std::memcmp(&one, &value[std::size_t(r)], sizeof(S));
     for (std::ptrdiff_t i = 0; i < n; ++i)
       same &= !std::memcmp(&alone[std::size_t(i)], &grad.at(r, i), sizeof(S));
@@ -113,8 +113,8 @@ void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
   }
   label.back() = n;
   std::vector<S> before = value;
-  check(!ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked, &bad) && bad.label == n &&
-            bad.row == rows - 1,
+  bad = ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked);
+  check(bad.kind == fault_kind::label && bad.value == n && bad.limit == n && bad.item == rows - 1,
         "a label that is no class is computed");
   check(!std::memcmp(before.data(), value.data(), before.size() * sizeof(S)),
         "something was written all the same");
@@ -134,8 +134,7 @@ void divergence(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first, st
   const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n}, o = x.outer * size, c = x.core * size,
                        steps[] = {o, o, size, o, o, c, c, c, c};
   char* args[] = {x.data(), y.data(), reinterpret_cast<char*>(value.data()), slope.data(), other.data()};
-  bad_label bad;
-  ufloss::rows<kl_divergence, both | part_grad2, S>(args, dims, steps, false, &bad);
+  ufloss::rows<kl_divergence, both | part_grad2, S>(args, dims, steps, false);
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     long double sum = 0, terms = 0;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
@@ -172,7 +171,6 @@ void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
   const std::ptrdiff_t size = sizeof(S), dims[] = {rows, n}, o = x.outer * size, c = x.core * size;
   const long double epsilon =
       sizeof(S) == 2 ? 1e-3L : (long double)(std::numeric_limits<typename storage<S>::compute>::epsilon());
-  bad_label bad;
   {
     S none = stored<S>(0);
     char* args[] = {x.data(),
@@ -182,7 +180,7 @@ void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
                     reinterpret_cast<char*>(value.data()),
                     slope.data()};
     const std::ptrdiff_t steps[] = {o, o, 0, 0, size, o, c, c, c};
-    ufloss::rows<cosine_distance, both, S>(args, dims, steps, false, &bad);
+    ufloss::rows<cosine_distance, both, S>(args, dims, steps, false);
     for (std::ptrdiff_t r = 0; r < rows; ++r) {
       long double ab = 0, aa = 0, bb = 0, across = 0;
       for (std::ptrdiff_t i = 0; i < n; ++i) {
@@ -204,7 +202,7 @@ void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
   char* args[] = {x.data(), reinterpret_cast<char*>(label.data()), reinterpret_cast<char*>(value.data()),
                   slope.data()};
   const std::ptrdiff_t steps[] = {o, 8, size, o, c, c};
-  ufloss::rows<multiclass_sparsemax_loss, both, S>(args, dims, steps, false, &bad);
+  ufloss::rows<multiclass_sparsemax_loss, both, S>(args, dims, steps, false);
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     long double sum = 0, squares = 0;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
@@ -217,7 +215,7 @@ void several_passes(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
     check(std::fabs((long double)(number(value[std::size_t(r)])) - (squares + 0.5L)) <= 32 * epsilon,
           "sparsemax %g, not %g, n = %td", number(value[std::size_t(r)]), double(squares + 0.5L), n);
   }
-  ufloss::rows<multiclass_hinge_loss, both, S>(args, dims, steps, false, &bad);
+  ufloss::rows<multiclass_hinge_loss, both, S>(args, dims, steps, false);
   for (std::ptrdiff_t r = 0; r < rows; ++r) {
     std::ptrdiff_t first = -1;
     for (std::ptrdiff_t i = 0; i < n; ++i)

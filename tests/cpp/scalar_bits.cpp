@@ -116,8 +116,8 @@ template <class L, unsigned Parts, class T> void some_rows(int count, int n) {
     core.push_back(size);
   }
   outer.insert(outer.end(), core.begin(), core.end());
-  bad_label bad;
-  check(rows<L, Parts, T>(args.data(), dims, outer.data(), false, &bad), "%s: refused", L::name);
+  check(rows<L, Parts, T>(args.data(), dims, outer.data(), false).kind == fault_kind::none, "%s: refused",
+        L::name);
   note(std::string(L::name) + ", parts " + std::to_string(Parts) + ", n = " + std::to_string(n), out);
 }
 template <class T, class L> void row_sums() {

@@ -169,8 +169,8 @@ template <class L, class S> struct one_row {
     }
     std::vector<std::ptrdiff_t> steps(args.size());
     steps.insert(steps.end(), core.begin(), core.end());
-    bad_label bad;
-    check(rows<L, Parts, S>(args.data(), dims, steps.data(), false, &bad), "%s: refused", L::name);
+    check(rows<L, Parts, S>(args.data(), dims, steps.data(), false).kind == fault_kind::none, "%s: refused",
+          L::name);
     if constexpr (valued) return double(storage<S>::get(value));
     double sum = 0;
     for (const S& x : out[0]) sum += double(storage<S>::get(x));

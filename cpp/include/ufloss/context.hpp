@@ -20,6 +20,7 @@ enum class fault_kind : int {
 struct fault {
   fault_kind kind = fault_kind::none;
   long long value = 0, limit = 0;
+  std::ptrdiff_t item = -1;  ///< of the call, as far as the loop says which
 };
 
 /// What long work gives away, so that other threads have their turn.  Null: there is none.
@@ -44,8 +45,8 @@ constexpr executor serial{run_at_once};
 struct context {
   const executor* workers = &serial;
   lock python{};
-  void (*report)(const context&, const char* loss,
-                 const fault&) = nullptr;        ///< of a call that failed; null: nobody asks
+  /// Of a call that failed; null: nobody asks.
+  void (*report)(const context&, const char* loss, const fault&) = nullptr;
   std::ptrdiff_t past_cache_from = PTRDIFF_MAX;  ///< bytes of operands from which results go past the cache
 
   /// fault f(from, to), over all of [0, n).

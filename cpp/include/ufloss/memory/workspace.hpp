@@ -6,18 +6,24 @@
 
 UFL_BEGIN
 
-/// `bytes` at an address that is a multiple of 64; null: there are none.
-struct workspace {
-  char* const block;
-  char* const start;
-  explicit workspace(std::size_t bytes)
-      : block(static_cast<char*>(std::malloc(bytes + 64))),
-        start(block ? block + to_next_line(block) : nullptr) {}
+/// Memory for as long as it lives, from an address that is a multiple of 64.
+class workspace {
+  char* block = nullptr;
+
+ public:
+  char* start = nullptr;  ///< null: nothing was taken, or there was not so much
+
+  workspace() = default;
+  explicit workspace(std::size_t bytes) { take(bytes); }
   ~workspace() { std::free(block); }
   workspace(const workspace&) = delete;
   workspace& operator=(const workspace&) = delete;
-  static std::uintptr_t to_next_line(const char* p) {
-    return (64 - reinterpret_cast<std::uintptr_t>(p) % 64) % 64;
+
+  /// Once.
+  char* take(std::size_t bytes) {
+    block = static_cast<char*>(std::malloc(bytes + 64));
+    if (block) start = block + (64 - reinterpret_cast<std::uintptr_t>(block) % 64) % 64;
+    return start;
   }
 };
 

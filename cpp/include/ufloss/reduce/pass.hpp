@@ -1,24 +1,11 @@
 // One way through all losses: sums of weights times losses, and of weights, for each result.
 #pragma once
-#include <cstdlib>
+#include "ufloss/memory/workspace.hpp"
 #include "ufloss/reduce/losses.hpp"
 #include "ufloss/reduce/sums.hpp"
 
 UFL_BEGIN
 
-/// Memory of the heap, as long as its owner lives.
-struct heap_memory {
-  char* bytes = nullptr;
-  heap_memory() = default;
-  heap_memory(const heap_memory&) = delete;
-  heap_memory& operator=(const heap_memory&) = delete;
-  ~heap_memory() { std::free(bytes); }
-  /// At least n bytes from a cache line on; null: there are none.
-  char* take(std::size_t n) {
-    bytes = static_cast<char*>(std::malloc(n + 64));
-    return bytes ? bytes + (64 - reinterpret_cast<std::uintptr_t>(bytes) % 64) % 64 : nullptr;
-  }
-};
 inline bool is_finite(double x) { return x - x == 0; }
 
 /// Results side by side whose lanes are kept while columns are added up.  256 KiB of them stay in a
@@ -101,7 +88,7 @@ template <class T> struct pass {
   }
 
  private:
-  heap_memory memory;
+  workspace memory;
   double *sums = nullptr, *weights = nullptr;  ///< lanes of columns: each has all results of a strip
 
   bool next(cursor& c, std::ptrdiff_t m) {

@@ -29,7 +29,7 @@ struct reducer {
   }
 
  private:
-  heap_memory divisor_memory, exponent_memory;
+  workspace divisor_memory, exponent_memory;
   bool is_empty() const { return p.results == 0 || p.terms == 0; }
   bool is_plain() const { return !r.weights.data && !r.mask.data; }
   void round_results() const {
@@ -41,7 +41,7 @@ struct reducer {
   void clear(double* to) const {
     for (std::ptrdiff_t i = 0; i < p.results; ++i) to[i] = 0;
   }
-  template <class X> X* take(heap_memory& memory) {
+  template <class X> X* take(workspace& memory) {
     X* const found = reinterpret_cast<X*>(memory.take(std::size_t(p.results) * sizeof(X)));
     if (!found) r.fault = reduce_fault::no_memory;
     return found;
@@ -133,7 +133,7 @@ struct reducer {
     return true;
   }
   bool finish_scaled() {
-    heap_memory totals, sums;
+    workspace totals, sums;
     double *const total = take<double>(totals), *const weight = take<double>(sums);
     task scaled;
     if (!total || !weight || !(scaled.exponents = scale_weights())) return false;
@@ -150,15 +150,14 @@ struct reducer {
 
 /// False: with a fault set, and without results.
 inline bool reduce(reduction& r) {
-  void* const room = std::malloc(sizeof(reducer));
-  if (!room) {
+  const workspace room(sizeof(reducer));
+  if (!room.start) {
     r.fault = reduce_fault::no_memory;
     return false;
   }
-  reducer* const all = new (room) reducer(r);
+  reducer* const all = new (room.start) reducer(r);
   const bool done = all->run();
   all->~reducer();
-  std::free(room);
   return done;
 }
 

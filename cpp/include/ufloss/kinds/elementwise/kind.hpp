@@ -1,16 +1,14 @@
 // What elementwise losses offer, as loops: every output in every type; masks are the caller's.
 #pragma once
-#include "ufloss/context.hpp"
 #include "ufloss/kinds/elementwise/loop.hpp"
-#include "ufloss/memory/flags.hpp"
+#include "ufloss/kinds/kind.hpp"
 
 UFL_BEGIN
 
-template <loss_kind> struct kind_traits;
 template <> struct kind_traits<loss_kind::elementwise> {
-  static constexpr const char* mask = nullptr;  ///< NumPy's own `where`
+  static constexpr const char* mask = nullptr;  ///< `where` is NumPy's own
   static constexpr int mask_at = -1;
-  static constexpr bool widens_half = false;  ///< a loop from float16 to float32
+  static constexpr bool widens_half = false;
 
   template <class L, int I, bool Masked, class S, class O>
   static int loop(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {

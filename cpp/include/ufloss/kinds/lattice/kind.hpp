@@ -1,9 +1,8 @@
 // What functions over a lattice offer, as loops: their own outputs in every type, with and without a mask of
 // frames.
 #pragma once
-#include "ufloss/kinds/elementwise/kind.hpp"
+#include "ufloss/kinds/kind.hpp"
 #include "ufloss/kinds/lattice/loop.hpp"
-#include "ufloss/memory/workspace.hpp"
 
 UFL_BEGIN
 

@@ -1,8 +1,7 @@
 // What losses of ordered lists offer, as loops: every output in every type, with and without a mask.
 #pragma once
-#include "ufloss/kinds/elementwise/kind.hpp"
+#include "ufloss/kinds/kind.hpp"
 #include "ufloss/kinds/list/loop.hpp"
-#include "ufloss/memory/workspace.hpp"
 
 UFL_BEGIN
 
@@ -14,15 +13,14 @@ template <> struct kind_traits<loss_kind::list> {
 
   template <class L, int I, bool Masked, class S, class O>
   static int loop(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
-    const quiet flags;
-    bool done;
-    {
-      const without_lock free(c, n[0] > long_work / (n[1] + 1));
-      workspace memory(list_bytes(n));
-      done = memory.start != nullptr;
-      if (done) lists<L, parts_of<L>(I), S, O>(args, n, steps, Masked, memory.start);
-    }
-    return done ? 0 : c.outcome(L::name, {fault_kind::no_memory});
+    constexpr unsigned parts = parts_of<L>(I);
+    const bool is_long = n[0] > long_work / (n[1] + 1);
+    return run_items<arity<L> + Masked + count_parts(parts), 2>(
+        c, L::name, args, n, steps, is_long, [&](char* const* some, const std::ptrdiff_t* lengths) {
+          return with_memory(list_bytes(lengths), [&](char* memory) {
+            lists<L, parts, S, O>(some, lengths, steps, Masked, memory);
+          });
+        });
   }
 };
 

@@ -1,11 +1,12 @@
 // Row losses over strided arrays: the operands of a gufunc's loop, tile by tile.
 #pragma once
-#include <cstdlib>
+#include "ufloss/context.hpp"
 #include "ufloss/kinds/row/columns.hpp"
 #include "ufloss/kinds/row/shape.hpp"
 #include "ufloss/kinds/row/softmax_rows.hpp"
 #include "ufloss/kinds/row/sum_rows.hpp"
 #include "ufloss/memory/arena.hpp"
+#include "ufloss/memory/workspace.hpp"
 
 UFL_BEGIN
 
@@ -22,9 +23,8 @@ template <class S, class O, class T> struct row_loop {
   row_operand mask_storage;
   const row_operand* mask = nullptr;
   std::ptrdiff_t rows, n;
-  bool varies = false;    ///< a scalar differs from row to row
-  bool went_bad = false;  ///< a label became none after it was checked: another thread wrote to it
-  bad_label late;         ///< which
+  bool varies = false;  ///< a scalar differs from row to row
+  fault late;           ///< a label that was none any more when it was used: another thread had written to it
   static constexpr bool rounds = sizeof(O) < sizeof(T);
   /// Places for what cannot be used as it lies.
   T* copies[max_along];
@@ -67,13 +67,14 @@ template <class S, class O, class T> struct row_loop {
   }
   T neutral(int a) const { return T(shape.neutral[a]); }
 
-  /// The first label that is no class, in a row that takes part.
-  bool find_bad_label(bad_label* bad) const {
+  /// The first label that is no class, in a row that takes part; of no classes, the axis is at fault.
+  bool find_bad_label(fault* bad) const {
+    const fault_kind why = n > 0 ? fault_kind::label : fault_kind::empty_axis;
     if (shape.label >= 0)
       for (std::ptrdiff_t r = 0; r < rows; ++r) {
         const long long l = label_of(r);
         if ((l < 0 || l >= n) && (!mask || count_selected(*mask, r, n) > 0)) {
-          *bad = {l, r, n};
+          *bad = {why, l, n, r};
           return true;
         }
       }
@@ -131,8 +132,7 @@ template <class S, class O, class T> struct row_loop {
       const long long l = label_of(r);
       const bool good = is_class(l);
       if (!good && (!mask || t.count[i] > 0)) {
-        went_bad = true;
-        late = {l, r, n};
+        late = {fault_kind::label, l, n, r};
       }
       t.label[i] = good && selected(r, l) ? double(get(x(), r, l)) : shape.neutral[0];
       t.label_at[i] = good ? double(l) : -1;
@@ -160,8 +160,7 @@ template <class S, class O, class T> struct row_loop {
       for (int i = 0; i < m; ++i) {
         long long l = label_of(r0 + i);  // this once, as in set_scalars()
         if (UFL_UNLIKELY(!is_class(l))) {
-          went_bad = true;
-          late = {l, r0 + i, n};
+          late = {fault_kind::label, l, n, r0 + i};
           l = 0;
         }
         t.label[i] = double(get(logits, r0 + i, l));
@@ -331,49 +330,38 @@ template <class S, class O, class T> struct row_loop {
   }
 };
 template <class S, class O, class T>
-UFL_NOINLINE bool run_rows(const row_shape& shape, const row_kernel<T>& kernel, char* const* args,
-                           const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
-                           bad_label* bad) {
-  if (dims[0] <= 0) return true;
-  if (dims[1] <= 0 && shape.needs_elements) {
-    *bad = {0, 0, 0};
-    return false;
-  }
+UFL_NOINLINE fault run_rows(const row_shape& shape, const row_kernel<T>& kernel, char* const* args,
+                            const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked) {
+  if (dims[0] <= 0) return {};
+  if (dims[1] <= 0 && shape.needs_elements) return {fault_kind::empty_axis};
   row_loop<S, O, T> loop(shape, kernel, args, dims, steps, masked);
-  if (loop.find_bad_label(bad)) return false;
+  fault bad;
+  if (loop.find_bad_label(&bad)) return bad;
   arena need;
   loop.take_memory(need);
   alignas(64) char on_stack[row_stack];
-  char *from_heap = nullptr, *start = on_stack;
-  if (need.used > sizeof on_stack) {
-    from_heap = static_cast<char*>(std::malloc(need.used + 64));
-    if (!from_heap) {
-      *bad = {0, 0, dims[1], true};
-      return false;
-    }
-    start = from_heap + (64 - reinterpret_cast<std::uintptr_t>(from_heap) % 64) % 64;
-  }
+  workspace from_heap;
+  char* start = on_stack;
+  if (need.used > sizeof on_stack) start = from_heap.take(need.used);
+  if (!start) return {fault_kind::no_memory};
   arena memory{start};
   tile_base<T>& t = *kernel.make(loop.take_memory(memory));
   if (loop.runs_long()) loop.run_long(t);
   else loop.run_short(t);
-  std::free(from_heap);
-  if (loop.went_bad) *bad = loop.late;
-  return !loop.went_bad;
+  return loop.late;
 }
 
 /// Loss L over rows, the parts of its jet in the order value, grad, grad2, grad3, hess, hess_bound.  What
-/// lies along the rows is of type S, results and scalars of type O.  False: a label is no class, there is no
-/// class at all, or no memory, and nothing was computed; where another thread writes to labels meanwhile, one
+/// lies along the rows is of type S, results and scalars of type O.  After a fault (a label that is no class,
+/// no class at all, or no memory) nothing was computed; where another thread writes to labels meanwhile, one
 /// that is no class any more may be noticed when results were written.
 template <class L, unsigned Parts, class S, class O = S>
-UFL_FN bool rows(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
-                 bad_label* bad) {
+UFL_FN fault rows(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked) {
   static_assert((L::parts & Parts) == Parts, "the loss has no such derivative");
   using T = std::conditional_t<L::in_double, double, typename storage<O>::compute>;
   static constexpr row_shape shape = make_shape<L, Parts>();
   return run_rows<S, O, T>(shape, kernel_of<L, Parts, (shape.outputs > 0), T>::value(), args, dims, steps,
-                           masked, bad);
+                           masked);
 }
 
 UFL_END

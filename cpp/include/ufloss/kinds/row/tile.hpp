@@ -19,13 +19,6 @@ UFL_BEGIN
 
 constexpr int tile = 64;  ///< most rows that are worked on together
 constexpr int max_along = 3, max_scalars = 4, max_row_outputs = 4;
-/// Where a row loop stopped: a label that is no class; or there was no memory.
-struct bad_label {
-  long long label;
-  std::ptrdiff_t row, classes;
-  bool no_memory = false;
-};
-
 /// Results of one pack after the other, in order: where there is room for one.
 template <class T> struct row_writer {
   T* const* out;
