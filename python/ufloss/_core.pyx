@@ -27,9 +27,6 @@ cdef tuple REAL = (type(descr(NPY_HALF)), type(descr(NPY_FLOAT)), F64)
 cdef dict OWN_TYPE = {"I": I64, "N": I64, "B": BOOL, "D": F64}
 cdef frozenset INTEGRAL = frozenset(type(np.dtype(c)) for c in "?bhilqBHILQ")
 cdef tuple WEAK = (<object>PY_INT, <object>PY_FLOAT)      # Python scalars: they follow the arrays beside them
-# Of the id of a ufunc, which lives for ever: the role of each operand; an output has that of a prediction.
-cdef dict ROLES = {}
-cdef set WIDENING = set()      # ids of ufuncs that have float16_to_float32_loop
 cdef list KEPT = []            # NumPy keeps pointers to names and docstrings
 
 
@@ -62,7 +59,8 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     Predictions choose it, and targets where they are floating; integer predictions count as float64.
     Parameters and integer targets never widen it.  A type given by dtype= or signature= decides alone.
     """
-    cdef str roles = ROLES[id(ufunc)]
+    cdef const loss_record *record = record_behind(ufunc)
+    cdef str roles = record.roles.decode()      # an output has that of a prediction
     cdef object real = None, given = None, dtype
     cdef int i
     for i in range(len(roles)):
@@ -86,7 +84,8 @@ cdef int promote(object ufunc, DTypeMeta **ops, DTypeMeta **fixed, DTypeMeta **n
     if real is None:
         real = F64 if given is None else given
     # float16 rows with results in float32: a loop of its own, so that the rows are not copied
-    cdef bint widens = id(ufunc) in WIDENING and given is REAL[0] and real is REAL[1]
+    cdef bint widens = (
+        record.loops[float16_to_float32_loop] is not NULL and given is REAL[0] and real is REAL[1])
     for i in range(len(roles)):
         if roles[i] in OWN_TYPE:
             dtype = OWN_TYPE[roles[i]]
@@ -141,14 +140,11 @@ cdef object make(const loss_record *r, str name, str doc):
         for i in range(n):
             dtype = type_in_loop(k, roles[i], i < r.nin)
             dtypes[i] = <DTypeMeta *><PyObject *>dtype      # NumPy's types live for ever
-        if k == float16_to_float32_loop:
-            WIDENING.add(id(ufunc))
         slots[0].pfunc = loop_of(k)
         PyUFunc_AddLoopFromSpec(ufunc, &spec)
         types += bytes([np.dtype((<object><PyObject *>dtypes[i]).type).num for i in range(n)])
     KEPT.append(types)
     show_types(ufunc, types, len(types) // n)
-    ROLES[id(ufunc)] = roles
     PyUFunc_AddPromoter(ufunc, (np.dtype,) * n, PyCapsule_New(<void *>promote, "numpy._ufunc_promoter", NULL))
     ufunc.__module__ = "ufloss"
     ufunc.__qualname__ = name

@@ -92,6 +92,7 @@ cdef extern from *:
     void show_types "ufloss::python::show_types"(object, const char *, int)
     void prepare_rows "ufloss::python::prepare_rows"(object)
     void attach "ufloss::python::attach"(object, const loss_record *)
+    const loss_record *record_behind "ufloss::python::record_behind"(object)
     void *loop_of "ufloss::python::loop_of"(int)
     void derive_dimension "ufloss::python::derive_dimension"(object, int)
     void install_explanation "ufloss::python::install_explanation"(object, object)

@@ -42,6 +42,8 @@ inline void attach(PyObject* ufunc, const loss_record* record) {
   u->data = reinterpret_cast<decltype(u->data)>(new front{record});
 }
 
+inline const loss_record* record_behind(PyObject* ufunc) { return front_of(ufunc).record; }
+
 inline parameters parameters_of(PyObject* ufunc) {
   const front& f = front_of(ufunc);
   return {as_ufunc(ufunc)->name, f.names, f.defaults, as_ufunc(ufunc)->nin};
