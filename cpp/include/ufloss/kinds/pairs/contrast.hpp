@@ -16,13 +16,11 @@
 // a) Rows are brought into the order of their labels.  What is together then lies beside the diagonal, every
 //    tile but the few at the edge of a group is of one kind, and nobody looks at labels any more.
 // b) S is symmetric: only columns j > i are computed, and each tile serves both of its sides.
-// c) |S| <= 1 / temperature: one power of two is the reference of all exponentials, and no row has to look
-//    for its largest.  Temperatures below 0.013 (0.0015 in double) would leave the range of exponents: there
-//    each row has its own reference, from a sweep of maxima.
-// d) Terms are added in lanes and in an order that do not depend on the registers: a few thousand at most in
+// c) Terms are added in lanes and in an order that do not depend on the registers: a few thousand at most in
 //    T, then in double.
-// e) Small losses keep their digits: N - S is formed in double, and f sees it as it is.
+// d) Small losses keep their digits: N - S is formed in double, and f sees it as it is.
 #pragma once
+#include "ufloss/kinds/pairs/exponentials.hpp"
 #include "ufloss/kinds/pairs/gram.hpp"
 #include "ufloss/vocabulary/elementary.hpp"
 
@@ -35,9 +33,7 @@ template <class Pairs, class T> class contrast {
   using W = native<double>;
   static constexpr int lanes_of_sum = virtual_lanes<T>, wide = tile_columns<T>;
   static constexpr std::ptrdiff_t block = batch_block, sum_length = 64 * lanes_of_sum;
-  /// Binary places that the exponentials are raised by: the smallest stay normal.
-  static constexpr int shift = int(pick<V>(100, 900));
-  static constexpr double ln2 = 0.693147180559945309, log2e = 1.44269504088896341;
+  template <bool Shared> using exponential = raised_exponential<T, Shared>;
   static_assert(lanes_of_sum % wide == 0 && wide % lanes<double> == 0 && block % lanes_of_sum == 0 &&
                     block % tile_rows == 0,
                 "tiles end where arrays end");
@@ -79,18 +75,15 @@ template <class Pairs, class T> class contrast {
     per_temperature = 1 / temperature;
     if (!(temperature > 0) || !group() || !u.set(vectors, order, n, sqrt(per_temperature)))
       return __builtin_nan("");
-    const double bits = per_temperature * log2e + 2;
-    shared = 2 * bits <= shift + format<T>::bias - 3;
-    reference = shared ? T(int(bits)) : T(0);
+    shared = have_shared_reference<T>(per_temperature);
+    reference = shared ? shared_reference<T>(per_temperature) : T(0);
     if (shared) sum_others<true>();
     else {
       find_tops();
       sum_others<false>();
     }
-    constexpr double down = double(pick<V>(0x1p-100, 0x1p-900));  // 2^-shift: shift * ln2 would cost digits
     for (std::ptrdiff_t i = 0; i < n; ++i)
-      level[i] = others[i] == 0 ? -__builtin_inf()
-                                : log(others[i] * down) + (shared ? double(reference) * ln2 : double(top[i]));
+      level[i] = log_of_raised<T>(others[i], shared ? reference_level(reference) : double(top[i]));
     return rows ? sum_pairs<true>() : sum_pairs<false>();
   }
   /// After value() with `rows`, which was not NaN: put(row, gradient) for every row that takes part.
@@ -153,17 +146,6 @@ template <class Pairs, class T> class contrast {
   UFL_FN mask_t<V> is_other(std::ptrdiff_t r, std::ptrdiff_t j) const {
     return between(iota<T>(), first_other(r), n, j);
   }
-  /// exp(s) against the reference, 2^shift as large.
-  template <bool Shared> struct exponential {
-    V base;
-    explicit exponential(T reference) : base(exp_param<T>::round + T(shift) - (Shared ? reference : T(0))) {}
-    UFL_FN V operator()(V s, V of_row) const {
-      // Shared: above any lowest, since the reference is that far.
-      if constexpr (Shared) return exp_shifted<false>(s, base, base);
-      else return exp_shifted(s - of_row, base, V(T(-ln2 * (shift + format<T>::bias - 3))));
-    }
-  };
-  static UFL_FN std::ptrdiff_t least(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? a : b; }
 
   /// The largest S of each row among those that it is held against.
   void find_tops() {
@@ -190,7 +172,7 @@ template <class Pairs, class T> class contrast {
       if (top[i] == -T(__builtin_inf())) top[i] = 0;  // held against nothing
   }
 
-  /// exp(N), 2^shift as large.
+  /// exp(N), 2^raised_by as large.
   template <bool Shared> void sum_others() {
     const exponential<Shared> e_of(reference);
     for (std::ptrdiff_t i = 0; i < u.columns + tile_rows; ++i) others[i] = 0;
@@ -297,15 +279,10 @@ template <class Pairs, class T> class contrast {
         });
       }
       if constexpr (Pull)
-        for (std::ptrdiff_t r = i; r < last; ++r) pull[r] += sum_of_lane_doubles(pulls[r - i]);
+        for (std::ptrdiff_t r = i; r < last; ++r) pull[r] += sum_of_lane_doubles<lanes_of_sum>(pulls[r - i]);
     }
     empty_tails();
-    return sum_of_lane_doubles(ramps) + sum_of_lane_doubles(logs) * pair_share;
-  }
-  static double sum_of_lane_doubles(double* a) {
-    for (int w = lanes_of_sum / 2; w >= 1; w /= 2)
-      for (int i = 0; i < w; ++i) a[i] += a[i + w];
-    return a[0];
+    return sum_of_lane_doubles<lanes_of_sum>(ramps) + sum_of_lane_doubles<lanes_of_sum>(logs) * pair_share;
   }
 
   /// The slopes in S of the block of rows at `first` and columns at `from`, which is the same or lies right
