@@ -24,10 +24,10 @@ OUTPUT_TEXT = {
     "hess_bound": "Positive upper bound of the second derivative with respect to `{first}`.",
 }
 
-BATCH_SHAPE = {
-    "prediction": " Of shape (..., batch, numbers).",
-    "label": " Of shape (..., batch).",
-    "parameter": " One for each batch: of shape (...).",
+BATCH_SHAPE = {  # by an argument's dims
+    "b,d": " Of shape (..., batch, numbers).",
+    "b": " Of shape (..., batch).",
+    "": " One for each batch: of shape (...).",
 }
 WHERE = [
     "where : array_like of bool, optional",
@@ -38,6 +38,11 @@ BATCH_WHERE = [
     "where : array_like of bool, optional",
     "    Vectors that take part, of shape (..., batch); others are not read, and have a "
     "gradient of 0. Other masked arrays are refused.",
+]
+CROSS_WHERE = [
+    "where : array_like of bool, optional",
+    "    Pairs that take part, of shape (..., batch); others are not read, and have gradients of 0. Other "
+    "masked arrays are refused.",
 ]
 ROW_KEYWORDS = [
     "axis : int, tuple of int or None, optional",
@@ -83,7 +88,21 @@ def shape_text(loss, arg):
     """How an argument lies."""
     if loss["dims"] == "n":
         return " Lies along `axis`." if arg["along"] else " One for each row: of the batch's shape."
-    return BATCH_SHAPE[arg["role"]] if loss["dims"] == "b,d" else ""
+    return BATCH_SHAPE[arg["dims"]] if loss["dims"] == "b,d" else ""
+
+
+def batch_result_shape(loss, part):
+    """The value is a number for each batch, a gradient lies as its argument does."""
+    k = {"grad": 0, "grad2": 1, "grad3": 2}.get(part)
+    if k is None or not loss["args"][k]["dims"]:
+        return "(...), one for each batch"
+    return f"of the {('first', 'second', 'third')[k]} argument"
+
+
+def where_text(loss):
+    if loss["dims"] == "b,d":
+        return BATCH_WHERE if has_labels(loss) else CROSS_WHERE
+    return ROW_KEYWORDS if loss["dims"] == "n" else WHERE
 
 
 def has_labels(loss):
@@ -151,7 +170,7 @@ def docstring(loss, attribute, parts):
     lines += [
         f"out : {outs}, optional",
         "    Where to put the result.",
-        *{"": WHERE, "n": ROW_KEYWORDS, "b,d": BATCH_WHERE}[loss["dims"]],
+        *where_text(loss),
         "**kwargs",
         f"    The other keywords of a ufunc: {'`axes`, ' * (loss['dims'] == 'b,d')}`casting`, "
         "`order`, `dtype`, `subok`, `signature`.",
@@ -163,7 +182,7 @@ def docstring(loss, attribute, parts):
         text = OUTPUT_TEXT[p].format(**words)
         shape = "that the arguments broadcast to"
         if loss["dims"] == "b,d":
-            shape = "(...), one for each batch" if p == "value" else "of the first argument"
+            shape = batch_result_shape(loss, p)
         elif loss["dims"] == "n":
             shape = (
                 "of the batch: that of the first argument without `axis`"

@@ -86,7 +86,9 @@ using segmentation_losses = loss_list<
 
 using pairs_losses = loss_list<
     struct ntxent_loss,
-    struct supervised_contrastive_loss>;
+    struct supervised_contrastive_loss,
+    struct info_nce_loss,
+    struct clip_loss>;
 
 using ctc_losses = loss_list<
     struct ctc_loss,

@@ -1,8 +1,14 @@
-// Losses over all pairs of a batch: vectors that share a label are drawn together, others apart.
+// Losses over all pairs of a batch or of two: vectors that belong together are drawn together, others apart.
 #pragma once
 #include "ufloss/kinds/pairs/loss.hpp"
 
 UFL_BEGIN
+
+/// log(1 + exp(x)) of x = N - S: a pair against all that its row is held against, and itself.
+template <class D> UFL_FN pair_cost<D> softplus_cost(D x) {
+  const D e = exp_nonpositive(neg(abs(x)));
+  return {max(x, D(0)), e, select(x < D(0), e, D(1)) / (D(1) + e)};
+}
 
 struct ntxent_loss : pair_loss {
   static constexpr auto name = "ntxent_loss";
@@ -26,11 +32,7 @@ struct ntxent_loss : pair_loss {
       ">>> ul.ntxent_loss(embeddings, [0, 0, 1, 1], temperature=0.5).round(6)\n"
       "np.float64(0.535969)";
   static constexpr bool inclusive = false, by_row = false;
-  /// softplus(x)
-  template <class D> static UFL_FN pair_cost<D> cost(D x) {
-    const D e = exp_nonpositive(neg(abs(x)));
-    return {max(x, D(0)), e, select(x < D(0), e, D(1)) / (D(1) + e)};
-  }
+  template <class D> static UFL_FN pair_cost<D> cost(D x) { return softplus_cost(x); }
 };
 
 struct supervised_contrastive_loss : pair_loss {
@@ -54,6 +56,51 @@ struct supervised_contrastive_loss : pair_loss {
   static constexpr bool inclusive = true, by_row = true;
   /// x, which is rounded where one pair outweighs all others
   template <class D> static UFL_FN pair_cost<D> cost(D x) { return {max(x, D(0)), D(0), D(1)}; }
+};
+
+struct info_nce_loss : cross_pair_loss {
+  static constexpr auto name = "info_nce_loss";
+  static constexpr auto summary = "InfoNCE: each query against its key among the keys of the whole batch.";
+  static constexpr auto formula =
+      "mean over i of log(sum over j of exp(S[i, j])) - S[i, i]\n"
+      "S[i, j] = cos(queries[i], keys[j]) / temperature";
+  static constexpr auto notes =
+      "The loss and its gradients are 0 where there is one pair, NaN where there is none. A vector of zeros "
+      "has a cosine of 0 with all others and a gradient of 0; there is no epsilon.";
+  static constexpr auto source =
+      "van den Oord, Li and Vinyals, Representation learning with contrastive predictive coding, 2018; He et "
+      "al., Momentum contrast for unsupervised visual representation learning, 2020.";
+  static constexpr auto example =
+      ">>> queries = [[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0]]\n"
+      ">>> keys = [[1.0, 1.0], [0.0, 2.0], [-1.0, 0.0]]\n"
+      ">>> ul.info_nce_loss(queries, keys, temperature=0.5).round(6)\n"
+      "np.float64(0.525842)";
+  static constexpr bool both_ways = false;
+  template <class D> static UFL_FN pair_cost<D> cost(D x) { return softplus_cost(x); }
+};
+
+struct clip_loss : cross_pair_loss {
+  static constexpr auto name = "clip_loss";
+  static constexpr auto summary =
+      "Symmetric InfoNCE, the loss of CLIP: each query against all keys and each key against all queries.";
+  static constexpr auto formula =
+      "mean over i of (log(sum over j of exp(S[i, j])) + log(sum over j of exp(S[j, i]))) / 2 - S[i, i]\n"
+      "S[i, j] = cos(queries[i], keys[j]) / temperature";
+  static constexpr auto notes =
+      "The mean of `info_nce_loss` and of that with queries and keys exchanged. The loss and its gradients "
+      "are "
+      "0 where there is one pair, NaN where there is none. A vector of zeros has a cosine of 0 with all "
+      "others "
+      "and a gradient of 0; there is no epsilon.";
+  static constexpr auto source =
+      "Radford et al., Learning transferable visual models from natural language supervision, 2021.";
+  static constexpr auto example =
+      ">>> images = [[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0]]\n"
+      ">>> texts = [[1.0, 1.0], [0.0, 2.0], [0.0, -1.0]]\n"
+      ">>> ul.clip_loss(images, texts, temperature=0.5).round(6)\n"
+      "np.float64(1.168657)";
+  static constexpr bool both_ways = true;
+  template <class D> static UFL_FN pair_cost<D> cost(D x) { return softplus_cost(x); }
 };
 
 UFL_END

@@ -88,13 +88,13 @@ template <class S> struct matrix_rows {
 template <class T> struct directions {
   std::ptrdiff_t n = 0, columns = 0;  ///< vectors; with what fills up a panel
   std::ptrdiff_t width, row_step;     ///< numbers in each; with what fills up a row
-  T *row, *panel;
+  T *row, *panel;                     ///< panel: null where they are never the columns of a tile
   double* slope;  ///< what the gradient of a direction is multiplied by to be that of its vector
-  directions(std::ptrdiff_t most, std::ptrdiff_t numbers, arena& a)
+  directions(std::ptrdiff_t most, std::ptrdiff_t numbers, arena& a, bool has_panel = true)
       : width(numbers), row_step(round_up(width, virtual_lanes<T>)) {
     const std::ptrdiff_t padded = round_up(most, virtual_lanes<T>);
     row = a.take<T>(size_product(padded + tile_rows, row_step));
-    panel = a.take<T>(size_product(padded, width));
+    panel = has_panel ? a.take<T>(size_product(padded, width)) : nullptr;
     slope = a.take<double>(most);
   }
   /// Vector i becomes row which[i] of `from`, `length` long.  False: one of them is not finite.
@@ -123,6 +123,7 @@ template <class T> struct directions {
       slope[i] *= unit;
     }
     fill(row + n * row_step, (columns + tile_rows - n) * row_step);
+    if (!panel) return true;
     constexpr int w = tile_columns<T>;
     for (std::ptrdiff_t i = 0; i < columns; ++i) {
       T* const to = panel + i / w * w * width + i % w;
@@ -137,8 +138,13 @@ template <class T> struct directions {
   }
   /// Products of rows i, i + 1, ... and the panel that begins with column j.
   UFL_FN void products(std::ptrdiff_t i, std::ptrdiff_t j, tile_of_products<T>& c) const {
+    products(i, *this, j, c);
+  }
+  /// The same where the columns are those of others.
+  UFL_FN void products(std::ptrdiff_t i, const directions& others, std::ptrdiff_t j,
+                       tile_of_products<T>& c) const {
     UFL_UNROLL for (int q = 0; q < tile_rows; ++q) c[q][0] = c[q][1] = native<T>(T(0));
-    multiply<T>({row + i * row_step, row_step, 1}, {panel + j * width, tile_columns<T>}, width, c);
+    multiply<T>({row + i * row_step, row_step, 1}, {others.panel + j * width, tile_columns<T>}, width, c);
   }
 };
 
