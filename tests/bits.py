@@ -150,9 +150,16 @@ def batch_calls(name, dtype):
     for n, d in ((1, 3), (2, 1), (31, 7), (97, 40), (200, 129)):
         numbers = Numbers(seed_of(name, dtype, n))
         x = typed(numbers.real((n, d)), dtype)
-        for labels in (np.arange(n) // 2, numbers.below(5, (n,))):
-            calls += [((x, labels, typed(temperature, dtype)), {}) for temperature in (0.07, 0.011, 0.001)]
-            calls.append(((x, labels), {"where": numbers.below(4, (n,)) > 0}))
+        if loss_named(name)["args"][1]["role"] == "label":
+            partners = (np.arange(n) // 2, numbers.below(5, (n,)))
+        else:
+            partners = (
+                typed(numbers.real((n, d)), dtype),
+                typed(x + typed(numbers.real((n, d)), dtype), dtype),
+            )
+        for y in partners:
+            calls += [((x, y, typed(temperature, dtype)), {}) for temperature in (0.07, 0.011, 0.001)]
+            calls.append(((x, y), {"where": numbers.below(4, (n,)) > 0}))
     return calls
 
 

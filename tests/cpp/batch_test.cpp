@@ -199,6 +199,113 @@ template <class L, class T> void sizes_beyond_memory() {
     }
 }
 
+/// Two batches: value, both gradients and the slope in the temperature, one after the other.  `gap` elements
+/// lie from number to number, in heap blocks of exactly their extent.
+template <class L, class T>
+std::vector<T> run_crossed(const std::vector<T>& queries, const std::vector<T>& keys, std::ptrdiff_t width,
+                           double temperature, std::vector<char> mask, std::ptrdiff_t gap, int poison) {
+  constexpr unsigned every = part_value | part_grad | part_grad2 | part_grad3;
+  const std::ptrdiff_t numbers = std::ptrdiff_t(queries.size()), n = numbers / width, dims[] = {1, n, width};
+  const std::ptrdiff_t extent = numbers ? (numbers - 1) * gap + 1 : 0;
+  std::unique_ptr<T[]> blocks[4];
+  for (auto& b : blocks) b.reset(new T[std::size_t(extent)]());
+  for (std::ptrdiff_t k = 0; k < numbers; ++k) {
+    blocks[0][std::size_t(k * gap)] = queries[std::size_t(k)];
+    blocks[1][std::size_t(k * gap)] = keys[std::size_t(k)];
+  }
+  T value = 0, slope = 0, heat = T(temperature);
+  const std::size_t bytes = batch_bytes<L, every, T>(dims);
+  const std::unique_ptr<char[]> memory(new char[bytes + 64]);
+  char* const workspace = memory.get() + (64 - reinterpret_cast<std::uintptr_t>(memory.get()) % 64) % 64;
+  std::memset(workspace, poison, bytes);
+  const auto bytes_of = [](T* x) { return reinterpret_cast<char*>(x); };
+  const bool masked = !mask.empty();
+  std::vector<char*> args = {bytes_of(blocks[0].get()), bytes_of(blocks[1].get()), bytes_of(&heat)};
+  if (masked) args.push_back(mask.data());
+  for (T* const out : {&value, blocks[2].get(), blocks[3].get(), &slope}) args.push_back(bytes_of(out));
+  std::vector<std::ptrdiff_t> steps(args.size());
+  const std::ptrdiff_t element = gap * std::ptrdiff_t(sizeof(T)), row = width * element;
+  const auto push_matrix = [&] {
+    steps.push_back(row);
+    steps.push_back(element);
+  };
+  push_matrix();
+  push_matrix();
+  if (masked) steps.push_back(1);
+  push_matrix();
+  push_matrix();
+  batches<L, every, T>(args.data(), dims, steps.data(), masked, workspace);
+  arena::give_back(workspace, bytes);
+  std::vector<T> all = {value};
+  for (const int b : {2, 3})
+    for (std::ptrdiff_t k = 0; k < numbers; ++k) all.push_back(blocks[b][std::size_t(k * gap)]);
+  all.push_back(slope);
+  return all;
+}
+template <class L>
+double textbook_crossed(const std::vector<real>& q, const std::vector<real>& k, std::size_t width,
+                        double temperature) {
+  const std::size_t n = q.size() / width;
+  const auto cosine = [&](std::size_t i, std::size_t j) {
+    real product = 0, a = 0, b = 0;
+    for (std::size_t e = 0; e < width; ++e) {
+      product += q[i * width + e] * k[j * width + e];
+      a += q[i * width + e] * q[i * width + e];
+      b += k[j * width + e] * k[j * width + e];
+    }
+    return product / std::sqrt(a * b) / temperature;
+  };
+  real loss = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    real others = 0, others_of_key = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      if (j == i) continue;
+      others += std::exp(cosine(i, j) - cosine(i, i));
+      others_of_key += std::exp(cosine(j, i) - cosine(i, i));
+    }
+    loss += L::both_ways ? (std::log1p(others) + std::log1p(others_of_key)) / 2 : std::log1p(others);
+  }
+  return double(loss / real(n));
+}
+/// Near the textbook; the same bits for every layout, whatever the workspace held, and as without the pairs
+/// that are masked out.
+template <class L, class T> void crossed(std::ptrdiff_t n, std::ptrdiff_t width, double temperature) {
+  std::vector<T> x[2], kept[2];
+  std::vector<real> exact[2];
+  std::vector<char> mask;
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    mask.push_back(engine() % 5 != 0);
+    for (int b = 0; b < 2; ++b)
+      for (std::ptrdiff_t k = 0; k < width; ++k) {
+        x[b].push_back(T(normal()));
+        exact[b].push_back(real(x[b].back()));
+        if (mask.back()) kept[b].push_back(x[b].back());
+      }
+  }
+  const auto same = [](const std::vector<T>& a, const std::vector<T>& b) {
+    return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(T));
+  };
+  const std::vector<T> first = run_crossed<L, T>(x[0], x[1], width, temperature, {}, 1, 0);
+  const double want = textbook_crossed<L>(exact[0], exact[1], std::size_t(width), double(T(temperature)));
+  const double bound = (sizeof(T) == 4 ? 1e-6 : 2e-15) / temperature;
+  check(std::fabs(double(first[0]) - want) <= bound * std::fmax(1, want), "%s: %.9g, not %.9g (%td, %td)",
+        L::name, double(first[0]), want, n, width);
+  for (const int poison : {0x01, 0x20, 0xff})
+    for (const std::ptrdiff_t gap : {1, 3})
+      check(same(run_crossed<L, T>(x[0], x[1], width, temperature, {}, gap, poison), first),
+            "%s: other bits for a workspace full of %d, numbers %td apart (%td, %td)", L::name, poison, gap,
+            n, width);
+  if (kept[0].empty()) return;
+  const std::vector<T> some = run_crossed<L, T>(kept[0], kept[1], width, temperature, {}, 1, 0xff);
+  std::vector<T> spread = {some[0]};
+  std::size_t next = 1;
+  for (int b = 0; b < 2; ++b)
+    for (const char takes_part : mask)
+      for (std::ptrdiff_t k = 0; k < width; ++k) spread.push_back(takes_part ? some[next++] : T(0));
+  spread.push_back(some[next]);
+  check(same(run_crossed<L, T>(x[0], x[1], width, temperature, mask, 2, 0xff), spread),
+        "%s: other bits than without what is masked out (%td, %td)", L::name, n, width);
+}
 #ifdef UFLOSS_TEST_SANITIZED
 constexpr bool is_sanitized = true;  // then this takes minutes to compile, so for fewer types
 #else
@@ -221,6 +328,15 @@ template <class L> void all() {
         }
 }
 
+template <class L> void all_crossed() {
+  for (const std::ptrdiff_t n : {1, 2, 7, 31, 97, 130})
+    for (const std::ptrdiff_t width : {1, 4, 33})
+      for (const double temperature : {0.5, 0.07, 0.0101}) {
+        crossed<L, float>(n, width, temperature);
+        if constexpr (!is_sanitized) crossed<L, double>(n, width, temperature);
+      }
+}
+
 }  // namespace
 
 int run_tests(int, char**);
@@ -229,5 +345,9 @@ int run_tests(int, char**) {
   sizes_beyond_memory<ntxent_loss, float>();
   sizes_beyond_memory<ntxent_loss, double>();
   if constexpr (!is_sanitized) all<supervised_contrastive_loss>();
+  all_crossed<info_nce_loss>();
+  all_crossed<clip_loss>();
+  sizes_beyond_memory<clip_loss, float>();
+  sizes_beyond_memory<info_nce_loss, double>();
   return report("batch_test");
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 #include "check.hpp"
+#include "crossed.hpp"
 #include "ufloss/kinds/lattice/loop.hpp"
 #include "ufloss/kinds/list/loop.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
@@ -167,6 +168,22 @@ template <class T, class L> void pairs() {
   }
 }
 
+template <class T, class L> void crossed() {
+  constexpr int width = 19;
+  engine.seed(9);
+  for (const int n : {4, 46})
+    for (const double heat : {0.5, 0.001}) {
+      std::vector<std::vector<T>> out(2);
+      std::vector<T> in;
+      for (int i = 0; i < 2 * n * width; ++i) in.push_back(T(uniform() - 0.5));
+      in.push_back(T(heat));
+      out[0].resize(1);
+      out[1].resize(in.size());
+      call_crossed<L>(in.data(), out[0].data(), out[1].data(), n, width);
+      note(L::name, out);
+    }
+}
+
 /// Logits of thousands go the exact way.
 template <class T> void sequences() {
   constexpr std::ptrdiff_t frames = 60, classes = 37, labels = 19, size = sizeof(T),
@@ -216,7 +233,11 @@ template <class T> void sums() {
 template <class T, class... L> void all_elements(loss_list<L...>) { (elements<T, L>(), ...); }
 template <class T, class... L> void all_rows(loss_list<L...>) { (row_sums<T, L>(), ...); }
 template <class T, class... L> void all_lists(loss_list<L...>) { (ordered<T, L>(), ...); }
-template <class T, class... L> void all_pairs(loss_list<L...>) { (pairs<T, L>(), ...); }
+template <class T, class L> void pairs_or_crossed() {
+  if constexpr (is_cross<L>) crossed<T, L>();
+  else pairs<T, L>();
+}
+template <class T, class... L> void all_pairs(loss_list<L...>) { (pairs_or_crossed<T, L>(), ...); }
 template <class T> void all() {
   all_elements<T>(elementwise_losses{});
   all_rows<T>(row_losses{});

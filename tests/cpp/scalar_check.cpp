@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 #include "check.hpp"
+#include "crossed.hpp"
 #include "ufloss/kinds/lattice/loop.hpp"
 #include "ufloss/kinds/list/loop.hpp"
 #include "ufloss/kinds/pairs/loop.hpp"
@@ -233,11 +234,6 @@ template <class S> std::vector<double> numbers(const std::vector<S>& x) {
   for (const S& v : x) d.push_back(double(storage<S>::get(v)));
   return d;
 }
-struct aligned_bytes {
-  std::vector<char> bytes;
-  explicit aligned_bytes(std::size_t n) : bytes(n + 64) {}
-  char* start() { return bytes.data() + (64 - reinterpret_cast<std::uintptr_t>(bytes.data()) % 64) % 64; }
-};
 
 template <class L, class S> double run_list(const std::vector<double>& x, std::vector<double>* slopes) {
   constexpr unsigned both = part_value | part_grad;
@@ -266,26 +262,31 @@ template <class S, class L> void check_list() {
 template <class L, class S> double run_batch(const std::vector<double>& x, std::vector<double>* slopes) {
   constexpr unsigned both = part_value | part_grad;
   std::vector<S> in = stored<S>(x), grad(x.size());
-  long long label[] = {0, 0, 1, 1};
-  S temperature = storage<S>::put(0.5f), value;
-  const std::ptrdiff_t size = sizeof(S), dims[] = {1, 4, 3},
-                       steps[] = {0, 0, 0, 0, 0, 3 * size, size, 8, 3 * size, size};
-  char* args[] = {reinterpret_cast<char*>(in.data()), reinterpret_cast<char*>(label),
-                  reinterpret_cast<char*>(&temperature), reinterpret_cast<char*>(&value),
-                  reinterpret_cast<char*>(grad.data())};
-  aligned_bytes memory(batch_bytes<L, both, S>(dims));
-  batches<L, both, S>(args, dims, steps, false, memory.start());
+  S value = storage<S>::put(0);
+  if constexpr (is_cross<L>) call_crossed<L>(in.data(), &value, grad.data(), 2, 3);
+  else {
+    long long label[] = {0, 0, 1, 1};
+    S temperature = storage<S>::put(0.5f);
+    const std::ptrdiff_t size = sizeof(S), dims[] = {1, 4, 3},
+                         steps[] = {0, 0, 0, 0, 0, 3 * size, size, 8, 3 * size, size};
+    char* args[] = {reinterpret_cast<char*>(in.data()), reinterpret_cast<char*>(label),
+                    reinterpret_cast<char*>(&temperature), reinterpret_cast<char*>(&value),
+                    reinterpret_cast<char*>(grad.data())};
+    aligned_bytes memory(batch_bytes<L, both, S>(dims));
+    batches<L, both, S>(args, dims, steps, false, memory.start());
+  }
   if (slopes) *slopes = numbers(grad);
   return double(storage<S>::get(value));
 }
 template <class S, class L> void check_batch() {
-  std::vector<double> slopes;
-  const double tolerance = sizeof(S) == 2 ? 5e-3 : 1e-4, value = run_batch<L, S>(vectors, &slopes),
-               exact = run_batch<L, double>(vectors, nullptr);
+  std::vector<double> slopes, x = vectors;
+  if (is_cross<L>) x.push_back(0.5);  // the temperature
+  const double tolerance = sizeof(S) == 2 ? 5e-3 : 1e-4, value = run_batch<L, S>(x, &slopes),
+               exact = run_batch<L, double>(x, nullptr);
   check(std::fabs(value - exact) <= tolerance, "%s in %d bytes: %g, %g in double", L::name, int(sizeof(S)),
         value, exact);
-  check_slopes(L::name, vectors, slopes, tolerance,
-               [](const std::vector<double>& x) { return run_batch<L, double>(x, nullptr); });
+  check_slopes(L::name, x, slopes, tolerance,
+               [](const std::vector<double>& at) { return run_batch<L, double>(at, nullptr); });
 }
 
 /// Four frames of three classes, labels 1 and 2.  What comes first of the outputs, and what comes along the

@@ -109,10 +109,11 @@ def row_args(d, loss):
 
 def batch_args(d, loss):
     shape = (*d.batch[:1], d.size(40, 0.03), d.size(9, 0.05))
-    args = [
-        d.dress(d.reals(shape)),
-        d.dress(d.integers(d.broadcastable(shape[:-1]), d.random.choice([1, 3, 100]))),
-    ]
+    args = [d.dress(d.reals(shape))]
+    if loss["args"][1]["role"] == "label":
+        args.append(d.dress(d.integers(d.broadcastable(shape[:-1]), d.random.choice([1, 3, 100]))))
+    else:
+        args.append(d.dress(d.reals(shape)))
     if d.chance(0.4):
         args.append(d.dress(d.reals((), "positive")))
     return args

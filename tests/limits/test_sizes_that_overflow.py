@@ -32,14 +32,13 @@ def cases():
         for loss in ALL:
             for f in derivatives(loss):
                 if loss["dims"] == "b,d":
+                    labelled = loss["args"][1]["role"] == "label"
                     for size in (n, 2**45):
-                        yield f, (wide((size // 8, 1), 1, dtype), wide((size // 8,), 1, "i8")), {}
-                        yield f, (wide((1, size), 1, dtype), np.zeros(1, int)), {}
-                        yield (
-                            f,
-                            (wide((size // 8, 1), 1, dtype), wide((size // 8,), 1, "i8")),
-                            {"where": wide((size // 8,), True, "?")},
-                        )
+                        many, long = wide((size // 8, 1), 1, dtype), wide((1, size), 1, dtype)
+                        beside = wide((size // 8,), 1, "i8") if labelled else many
+                        yield f, (many, beside), {}
+                        yield f, (long, np.zeros(1, int) if labelled else long), {}
+                        yield f, (many, beside), {"where": wide((size // 8,), True, "?")}
                 elif loss["dims"] == "n":
                     args = [
                         wide((n // 8,), 0, "i8") if a["role"] == "label" else wide((n // 8, 1), 1, dtype)

@@ -26,10 +26,12 @@ def apart(a):
 def everything():
     for loss in ALL:
         if loss["dims"] == "b,d":
-            many, pairs = rng.standard_normal((150, 40)).astype(dtype), np.arange(150) % 50
+            many, pairs, some = rng.standard_normal((150, 40)).astype(dtype), np.arange(150) % 50, classes
+            if loss["args"][1]["role"] != "label":
+                pairs, some = many[::-1], vectors[::-1]
             for f in derivatives(loss):
-                yield f, (vectors, classes), {}
-                yield f, (vectors, classes), {"where": rng.random(70) < 0.8}
+                yield f, (vectors, some), {}
+                yield f, (vectors, some), {"where": rng.random(70) < 0.8}
                 for temperature in (0.1, 0.005):
                     yield f, (many, pairs, np.dtype(dtype).type(temperature)), {}
             continue
