@@ -28,6 +28,7 @@ __all__ = [
     "binary_logistic_loss",
     "binary_sparsemax_loss",
     "categorical_hinge",
+    "clip_loss",
     "compat",
     "convex_kl_divergence",
     "cosine_distance",
@@ -46,6 +47,7 @@ __all__ = [
     "half_tweedie_deviance",
     "hinge_loss",
     "huber_loss",
+    "info_nce_loss",
     "kl_div",
     "kl_divergence",
     "kl_divergence_with_log_targets",
@@ -1482,6 +1484,40 @@ class _SupervisedContrastiveLoss(_SupervisedContrastiveLossUfunc[Any, _Out]):  #
     value_and_grad: _SupervisedContrastiveLossUfunc[tuple[Any, _Array], _Out2]
 
 supervised_contrastive_loss: Final[_SupervisedContrastiveLoss]
+
+@type_check_only
+class _InfoNceLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, queries: ArrayLike, keys: ArrayLike, temperature: ArrayLike = 0.07,
+        *, out: _O | None = None, **kwargs: Unpack[_BatchKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _InfoNceLoss(_InfoNceLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """InfoNCE: each query against its key among the keys of the whole batch."""
+    grad: _InfoNceLossUfunc[_Array, _Out]
+    value_and_grad: _InfoNceLossUfunc[tuple[Any, _Array], _Out2]
+    grads: _InfoNceLossUfunc[tuple[_Array, _Array, Any], _Out3]
+    value_and_grads: _InfoNceLossUfunc[tuple[Any, _Array, _Array, Any], _Out4]
+
+info_nce_loss: Final[_InfoNceLoss]
+
+@type_check_only
+class _ClipLossUfunc(np.ufunc, Generic[_A, _O]):  # type: ignore[misc]
+    def __call__(
+        self, queries: ArrayLike, keys: ArrayLike, temperature: ArrayLike = 0.07,
+        *, out: _O | None = None, **kwargs: Unpack[_BatchKeywords],
+    ) -> _A: ...
+
+@type_check_only
+class _ClipLoss(_ClipLossUfunc[Any, _Out]):  # type: ignore[misc]
+    """Symmetric InfoNCE, the loss of CLIP: each query against all keys and each key against all queries."""
+    grad: _ClipLossUfunc[_Array, _Out]
+    value_and_grad: _ClipLossUfunc[tuple[Any, _Array], _Out2]
+    grads: _ClipLossUfunc[tuple[_Array, _Array, Any], _Out3]
+    value_and_grads: _ClipLossUfunc[tuple[Any, _Array, _Array, Any], _Out4]
+
+clip_loss: Final[_ClipLoss]
 
 safe_softmax_cross_entropy = softmax_cross_entropy
 convex_kl_divergence = generalized_kl_divergence
