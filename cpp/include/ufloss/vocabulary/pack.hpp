@@ -167,13 +167,6 @@ template <class T> UFL_FN pack<T> min(pack<T> a, pack<T> b) { return xsimd::min(
 template <class T> UFL_FN pack<T> max(pack<T> a, pack<T> b) { return xsimd::max(a.v, b.v); }
 #endif
 template <class T> UFL_FN bool all(pack_mask<T> m) { return xsimd::all(m.v); }
-/// As many packs as one has lanes: lane i of pack k becomes lane k of pack i.
-template <class T> UFL_FN void transpose(pack<T>* p) {
-  xsimd::batch<T> b[pack<T>::size];
-  for (int i = 0; i < pack<T>::size; ++i) b[i] = p[i].v;
-  xsimd::transpose(b, b + pack<T>::size);
-  for (int i = 0; i < pack<T>::size; ++i) p[i].v = b[i];
-}
 UFL_FN pack<uint32> to_bits(pack<float> x) { return xsimd::bitwise_cast<uint32>(x.v); }
 UFL_FN pack<uint64> to_bits(pack<double> x) { return xsimd::bitwise_cast<uint64>(x.v); }
 UFL_FN pack<float> from_bits(pack<uint32> u) { return xsimd::bitwise_cast<float>(u.v); }
@@ -252,6 +245,8 @@ template <class T> UFL_FN T load(const T* p) { return *p; }
 template <class T> UFL_FN void store(T v, T* p) { *p = v; }
 #endif
 
+/// Does a pack cost as little in part as whole?
+constexpr bool has_partial_packs = UFL_AVX512F && UFL_HAS_XSIMD;
 /// The first n lanes, 0 < n < lanes; nothing beyond them is touched.  The others repeat the first element, so
 /// that they are valid.
 #if UFL_HAS_XSIMD && UFL_AVX512F

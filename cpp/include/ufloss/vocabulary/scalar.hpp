@@ -81,8 +81,6 @@ UFL_FN double min(double a, double b) { return b < a ? b : a; }
 UFL_FN float max(float a, float b) { return a < b ? b : a; }
 UFL_FN double max(double a, double b) { return a < b ? b : a; }
 UFL_FN bool all(bool m) { return m; }
-UFL_FN void transpose(float*) {}  // of one lane
-UFL_FN void transpose(double*) {}
 UFL_FN double widen(float x) { return double(x); }
 UFL_FN float narrow(double x, float) { return float(x); }
 

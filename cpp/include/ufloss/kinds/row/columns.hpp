@@ -2,6 +2,7 @@
 #pragma once
 #include "ufloss/kinds/row/fetch.hpp"
 #include "ufloss/kinds/row/tile.hpp"
+#include "ufloss/vocabulary/transpose.hpp"
 
 UFL_BEGIN
 
@@ -12,13 +13,23 @@ struct rows_of_tile {
   std::ptrdiff_t row(int column) const { return first + (column < count ? column : count - 1); }
 };
 
-/// Can rows of an operand of storage type X be turned a square of numbers at a time?
+/// Can rows of an operand of storage type X be turned a square of numbers at a time?  Rows that fill less
+/// than half of one are copied number by number sooner.
 template <class X, class T> bool in_squares(const row_operand& a, std::ptrdiff_t n) {
-  return lanes<T> > 1 && lies_ready<X, T>(a) && n >= lanes<T>;
+  constexpr std::ptrdiff_t least = has_partial_packs ? lanes<T> / 2 + 1 : lanes<T>;
+  return lanes<T> > 1 && lies_ready<X, T>(a) && n >= least;
 }
-/// f(j) for the first columns of squares that cover a row; the last may overlap the one before.
+/// f(j, width) for the first columns of squares that cover a row; the last may overlap the one before.
 template <class T, class F> void each_square(std::ptrdiff_t n, F f) {
-  for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>);
+  if (n < lanes<T>) return f(0, int(n));
+  for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>, lanes<T>);
+}
+template <class T> UFL_FN native<T> load_row(const T* p, int width) {
+  return width < lanes<T> ? load_some(p, width) : load(p);
+}
+template <class T> UFL_FN void store_row(native<T> x, T* p, int width) {
+  if (width < lanes<T>) store_some(x, p, width);
+  else store(x, p);
 }
 
 /// Rows of an operand of storage type S down the columns of a tile.
@@ -26,11 +37,15 @@ template <class S, class T>
 UFL_NOINLINE void place_columns(const row_operand& a, const rows_of_tile& rows, T* columns) {
   if (in_squares<S, T>(a, rows.n)) {
     for (int i = 0; i < rows.padded; i += lanes<T>)
-      each_square<T>(rows.n, [&](std::ptrdiff_t j) UFL_INLINE {
+      each_square<T>(rows.n, [&](std::ptrdiff_t j, int width) UFL_INLINE {
         native<T> square[lanes<T>];
-        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(a.at<T>(rows.row(i + k), j));
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) {
+          square[k] = load_row(a.at<T>(rows.row(i + k), j), width);
+        }
         transpose(square);
-        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], columns + (j + k) * tile + i);
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) {
+          if (k < width) store(square[k], columns + (j + k) * tile + i);
+        }
       });
     return;
   }
@@ -47,11 +62,15 @@ UFL_NOINLINE void put_columns(const row_operand& a, const rows_of_tile& rows, co
   int i = 0;
   if (in_squares<O, T>(a, rows.n))
     for (; i + lanes<T> <= rows.count; i += lanes<T>)
-      each_square<T>(rows.n, [&](std::ptrdiff_t j) UFL_INLINE {
+      each_square<T>(rows.n, [&](std::ptrdiff_t j, int width) UFL_INLINE {
         native<T> square[lanes<T>];
-        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) square[k] = load(columns + (j + k) * tile + i);
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) {
+          square[k] = k < width ? load(columns + (j + k) * tile + i) : native<T>(T(0));
+        }
         transpose(square);
-        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) store(square[k], a.at<T>(rows.first + i + k, j));
+        UFL_UNROLL for (int k = 0; k < lanes<T>; ++k) {
+          store_row(square[k], a.at<T>(rows.first + i + k, j), width);
+        }
       });
   for (; i < rows.count; ++i)
     for (std::ptrdiff_t j = 0; j < rows.n; ++j)
