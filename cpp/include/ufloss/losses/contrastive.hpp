@@ -53,7 +53,7 @@ struct triplet_margin_loss : sum_loss {
   }
   template <class D> static UFL_FN void fold(D* s, const D* x, const D* p) {
     const auto square = p[1] == D(2);
-    for (int k = 0; k < 2; ++k) {
+    UFL_UNROLL for (int k = 0; k < 2; ++k) {
       const D u = x[0] - x[1 + k];
       if (all(square)) s[k] = fma(u, u, s[k]);
       else s[k] = fma(select(square, u, D(1)), select(square, u, raise(u, p[1])), s[k]);
@@ -61,7 +61,7 @@ struct triplet_margin_loss : sum_loss {
   }
   template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D>) {
     const D p = st[degree];
-    for (int k = 0; k < 2; ++k) {
+    UFL_UNROLL for (int k = 0; k < 2; ++k) {
       const D u = abs(x[0] - x[1 + k]);
       const D q = u / st[largest + k];
       const D is_largest = select(q >= D(1), D(1), D(0));  // p = inf counts those that are
@@ -87,7 +87,7 @@ struct triplet_margin_loss : sum_loss {
     if (all(first & !ask)) return ask;
 
     st[degree] = p;
-    for (int k = 0; k < 2; ++k) st[largest + k] = select(measured, r.next[2 + k], st[largest + k]);
+    UFL_UNROLL for (int k = 0; k < 2; ++k) st[largest + k] = select(measured, r.next[2 + k], st[largest + k]);
     const D finished = select(summed, D(done), st[progress]);
     const D next = select(measured, D(asked_powers), finished);
     st[progress] = select(ask, D(asked_largest), next);

@@ -246,7 +246,7 @@ struct half_tweedie_deviance {
     D term = D(0.5) * (d * d);
     D geometric = D(1);
     D sum = term;
-    for (int k = 3; k < 16; ++k) {
+    UFL_UNROLL for (int k = 3; k < 16; ++k) {
       term = term * (d * D(1.0 / k));
       geometric = fma(b, geometric, D(1));
       sum = fma(term, geometric, sum);

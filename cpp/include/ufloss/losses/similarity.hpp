@@ -156,7 +156,7 @@ struct angle_loss : sum_loss {
   /// `value` and the coefficients of an angle as a row's result.
   template <int N, class D> static UFL_FN row_result<D, N> result_of(D value, const angle<D>& m) {
     row_result<D, N> result{value, {}};
-    for (int k = 0; k < angle_loss::coefficients; ++k) result.c[k] = m.c[k];
+    UFL_UNROLL for (int k = 0; k < angle_loss::coefficients; ++k) result.c[k] = m.c[k];
     return result;
   }
 

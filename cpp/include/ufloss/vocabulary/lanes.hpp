@@ -51,7 +51,8 @@ template <class T, int Lanes = virtual_lanes<T>> struct chunks {
       UFL_UNROLL for (int a = 0; a < Operands; ++a) {
         p[a] = in[a] + j;
         if (UFL_UNLIKELY(n - j < Lanes)) {
-          for (int i = 0; i < Lanes; ++i) rest[a][i] = i < n - j ? p[a][i] : pad(a);
+          UFL_UNROLL for (int i = 0; i < Lanes; i += lanes<T>)
+              store(load_padded(p[a] + i, n - j - i, pad(a)), rest[a] + i);
           p[a] = rest[a];
         }
       }
@@ -99,14 +100,15 @@ UFL_FN void add_long(long_sum<T>* sums, const T* const* in, std::ptrdiff_t n, Pa
   constexpr std::ptrdiff_t few = 8 * virtual_lanes<T>;
   for (std::ptrdiff_t from = 0; from < n; from += few) {
     native<T> part[Sums][C::packs];
-    for (int s = 0; s < Sums; ++s) UFL_UNROLL for (int i = 0; i < C::packs; ++i) part[s][i] = native<T>(T(0));
+    UFL_UNROLL for (int s = 0; s < Sums; ++s) UFL_UNROLL for (int i = 0; i < C::packs; ++i) part[s][i] =
+        native<T>(T(0));
     const T* at[Operands];
-    for (int a = 0; a < Operands; ++a) at[a] = in[a] + from;
+    UFL_UNROLL for (int a = 0; a < Operands; ++a) at[a] = in[a] + from;
     C::template whole<Operands>(at, n - from < few ? n - from : few, pad,
                                 [&](const T* const* p, std::ptrdiff_t j) UFL_INLINE {
                                   C::each([&](int i) UFL_INLINE { add(part, p, from + j, i); });
                                 });
-    for (int s = 0; s < Sums; ++s) sums[s].add(part[s]);
+    UFL_UNROLL for (int s = 0; s < Sums; ++s) sums[s].add(part[s]);
   }
 }
 

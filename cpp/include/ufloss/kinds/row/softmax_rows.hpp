@@ -50,7 +50,7 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
       const auto result = L::finish(s, beside(this->scalar[I], r)...);
       put(result.value, this->value + r);
       if constexpr (WithRows) {
-        for (int k = 0; k < L::coefficients; ++k) put(result.c[k], coefficient[k] + r);
+        UFL_UNROLL for (int k = 0; k < L::coefficients; ++k) put(result.c[k], coefficient[k] + r);
         if constexpr (L::labelled) {
           put(result.grad_at_label, this->grad_at_label + r);
           put(result.hess_at_label, this->hess_at_label + r);
@@ -110,9 +110,9 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
     all.scale = V(block_scale);
     all.max = V(T(row[of_max][r]));
     all.miss = V(miss[r]);
-    for (int k = 0; k < L::coefficients; ++k) all.c[k] = V(coefficient[k][r]);
+    UFL_UNROLL for (int k = 0; k < L::coefficients; ++k) all.c[k] = V(coefficient[k][r]);
     const T* with_terms[along + 1] = {};
-    for (int a = 0; a < along; ++a) with_terms[a] = in[a];
+    UFL_UNROLL for (int a = 0; a < along; ++a) with_terms[a] = in[a];
     with_terms[along] = e;
     chunks<T, lanes<T>>::template whole<along + 1>(
         with_terms, n, [](int) UFL_INLINE { return T(0); },
@@ -132,7 +132,7 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
       all.scale = load(scale + r);
       all.max = load(block[at_max] + r);
       all.miss = load(miss + r);
-      for (int k = 0; k < L::coefficients; ++k) all.c[k] = load(coefficient[k] + r);
+      UFL_UNROLL for (int k = 0; k < L::coefficients; ++k) all.c[k] = load(coefficient[k] + r);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
         const std::ptrdiff_t at = j * tile + r;
         const V x = load(in[0] + at);

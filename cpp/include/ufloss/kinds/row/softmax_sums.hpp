@@ -194,7 +194,7 @@ struct softmax_tile_sums : tile_base<T> {
         }
       }
       const V sums[] = {m, ref.c, ref.k, term(m, ref), rest, ties, lower, top, cost, entropy, mixed};
-      for (int s = 0; s < softmax_sums; ++s) store(sums[s], block[s] + r);
+      UFL_UNROLL for (int s = 0; s < softmax_sums; ++s) store(sums[s], block[s] + r);
     }
   }
   static UFL_FN D load_wide(const T* p) { return widen(load(p)); }
@@ -217,16 +217,15 @@ struct softmax_tile_sums : tile_base<T> {
   }
   void add_block(int a, int b) override {
     double kept[softmax_totals];
-    for (int k = 0; k < softmax_totals; ++k) kept[k] = row[k][a];
+    UFL_UNROLL for (int k = 0; k < softmax_totals; ++k) kept[k] = row[k][a];
     settle(b + 1);  // of a too, from its first block
-    for (int k = 0; k < softmax_totals; ++k) row[k][a] = kept[k];
+    UFL_UNROLL for (int k = 0; k < softmax_totals; ++k) row[k][a] = kept[k];
     merge(a, b);
   }
   /// Adds to row a the totals in row b, those of one more block.
   void merge(int a, int b) {
     const auto of = [&](int which, int r) -> double& { return row[which][r]; };
-    if (of(of_max, b) > of(of_max, a))
-      for (int k = 0; k < softmax_totals; ++k) {
+    if (of(of_max, b) > of(of_max, a)) UFL_UNROLL for (int k = 0; k < softmax_totals; ++k) {
         const double t = row[k][a];
         row[k][a] = row[k][b];
         row[k][b] = t;

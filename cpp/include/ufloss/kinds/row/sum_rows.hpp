@@ -43,10 +43,10 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   // Numbers of one place for all lanes (same), or of a place for each lane (wide).
   static UFL_FN D wide(const double* a, int r) { return doubles<D>::load(a + r); }
   template <int N> static UFL_FN void wide(const double (*a)[tile], int r, D* to) {
-    for (int k = 0; k < N; ++k) to[k] = wide(a[k], r);
+    UFL_UNROLL for (int k = 0; k < N; ++k) to[k] = wide(a[k], r);
   }
   template <int N> static UFL_FN void same(const double (*a)[tile], int r, D* to) {
-    for (int k = 0; k < N; ++k) to[k] = D(a[k][r]);
+    UFL_UNROLL for (int k = 0; k < N; ++k) to[k] = D(a[k][r]);
   }
   template <class X, std::size_t... A>
   static UFL_FN void load_elements(X* x, const T* const* in, std::ptrdiff_t at, std::index_sequence<A...>) {
@@ -76,7 +76,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     D top[C::packs], top_at[C::packs];
     D p[scalars ? scalars : 1];
     C::each([&](int i) UFL_INLINE {
-      for (int s = 0; s < sums; ++s) sum[i][s] = low[i][s] = D(0);
+      UFL_UNROLL for (int s = 0; s < sums; ++s) sum[i][s] = low[i][s] = D(0);
       top[i] = neg(inf<D>());
       top_at[i] = D(-1);
     });
@@ -92,9 +92,9 @@ template <class L, class T> struct sum_tile : tile_base<T> {
         if constexpr (sums_wider_than_data) add_terms(sum[i], x, p);
         else {  // sums no wider than the data lose digits, which are kept
           D term[sums];
-          for (int s = 0; s < sums; ++s) term[s] = D(0);
+          UFL_UNROLL for (int s = 0; s < sums; ++s) term[s] = D(0);
           add_terms(term, x, p);
-          for (int s = 0; s < sums; ++s) {
+          UFL_UNROLL for (int s = 0; s < sums; ++s) {
             const auto t = two_sum(sum[i][s], term[s]);
             sum[i][s] = t.hi;
             low[i][s] = low[i][s] + t.lo;
@@ -104,7 +104,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
           compete(L::candidate(x), places(from + j + i * lanes<T>), label, top[i], top_at[i]);
       });
     });
-    for (int s = 0; s < sums; ++s) {
+    UFL_UNROLL for (int s = 0; s < sums; ++s) {
       row[s][r] = sum_packs<sums>(sum, s);
       const double rest = sums_wider_than_data ? 0.0 : sum_packs<sums>(low, s);
       lost[s][r] = rest == rest ? rest : 0;  // of an infinite sum it is NaN
@@ -138,7 +138,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[sums], p[scalars ? scalars : 1];
       D top = neg(inf<D>()), top_at = D(-1);
-      for (int s = 0; s < sums; ++s) sum[s] = D(0);
+      UFL_UNROLL for (int s = 0; s < sums; ++s) sum[s] = D(0);
       wide<scalars>(this->scalar, r, p);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
         E x[lying];
@@ -147,7 +147,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
         if constexpr (L::needs_argmax)
           compete(L::candidate(x), D(double(j)), wide(this->label_at, r), top, top_at);
       }
-      for (int s = 0; s < sums; ++s) {
+      UFL_UNROLL for (int s = 0; s < sums; ++s) {
         doubles<D>::store(sum[s], row[s] + r);
         doubles<D>::store(D(0), lost[s] + r);
       }
@@ -158,8 +158,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   }
   void settle(int rows) override {
     if constexpr (has_next_pass)
-      for (int k = 0; k < L::states; ++k)
-        for (int r = 0; r < rows; ++r) state[k][r] = 0;
+      UFL_UNROLL for (int k = 0; k < L::states; ++k) for (int r = 0; r < rows; ++r) state[k][r] = 0;
   }
   /// What an infinite sum loses is NaN, and counts nothing.
   static void add(double& sum, double& rest, double x) {
@@ -168,7 +167,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     rest += t.lo == t.lo ? t.lo : 0;
   }
   void add_block(int a, int b) override {
-    for (int s = 0; s < sums; ++s) {
+    UFL_UNROLL for (int s = 0; s < sums; ++s) {
       add(row[s][a], lost[s][a], row[s][b]);
       lost[s][a] += lost[s][b];
     }
@@ -180,7 +179,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
 
   /// The sums of rows from r on, in `sum`, `last` and `kept`, which must outlive it.
   UFL_FN sum_row<D> sums_of(int r, D* sum, D* last, D* kept) const {
-    for (int k = 0; k < sums; ++k) sum[k] = wide(row[k], r) + wide(lost[k], r);
+    UFL_UNROLL for (int k = 0; k < sums; ++k) sum[k] = wide(row[k], r) + wide(lost[k], r);
     if constexpr (has_next_pass) {
       wide<L::next_sums>(next, r, last);
       wide<L::states>(state, r, kept);
@@ -199,16 +198,15 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       auto s = sums_of(r, sum, last, kept);
       wide<scalars>(this->scalar, r, p);
       s.parameter = p;
-      for (int k = 0; k < L::states; ++k) changed[k] = kept[k];
+      UFL_UNROLL for (int k = 0; k < L::states; ++k) changed[k] = kept[k];
       doubles<D>::store(select(L::next_pass(s, changed), D(1), D(0)), asks + r);
-      for (int k = 0; k < L::states; ++k) doubles<D>::store(changed[k], state[k] + r);
+      UFL_UNROLL for (int k = 0; k < L::states; ++k) doubles<D>::store(changed[k], state[k] + r);
     }
     bool any = false;
     for (int r = 0; r < rows; ++r) {
       this->wants_next_pass[r] = asks[r] != 0;
       any |= this->wants_next_pass[r];
-      if (this->wants_next_pass[r])
-        for (int s = 0; s < L::next_sums; ++s) next[s][r] = 0;
+      if (this->wants_next_pass[r]) UFL_UNROLL for (int s = 0; s < L::next_sums; ++s) next[s][r] = 0;
     }
     return any;
   }
@@ -220,9 +218,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   }
   UFL_NOINLINE void fold_next_block(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
     D sum[C::packs][L::next_sums], st[L::states];
-    C::each([&](int i) UFL_INLINE {
-      for (int s = 0; s < L::next_sums; ++s) sum[i][s] = D(0);
-    });
+    C::each([&](int i) UFL_INLINE { UFL_UNROLL for (int s = 0; s < L::next_sums; ++s) sum[i][s] = D(0); });
     same<L::states>(state, r, st);
     const D label = D(this->label_at[r]);
     C::template whole<lying>(in, n, pad, [&](const T* const* at, std::ptrdiff_t j) UFL_INLINE {
@@ -233,7 +229,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
         L::fold_next(sum[i], x, st, at_pack == label);
       });
     });
-    for (int s = 0; s < L::next_sums - L::maxima; ++s) next[s][r] += sum_packs<L::next_sums>(sum, s);
+    UFL_UNROLL for (int s = 0; s < L::next_sums - L::maxima; ++s) next[s][r] +=
+        sum_packs<L::next_sums>(sum, s);
     for (int s = L::next_sums - L::maxima; s < L::next_sums; ++s) {
       constexpr int width = int(sizeof(D) / sizeof(double));
       double lane[width];
@@ -246,14 +243,14 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   UFL_NOINLINE void fold_next_rows(int rows, const T* const* in, std::ptrdiff_t n) {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[L::next_sums], st[L::states];
-      for (int s = 0; s < L::next_sums; ++s) sum[s] = D(0);
+      UFL_UNROLL for (int s = 0; s < L::next_sums; ++s) sum[s] = D(0);
       wide<L::states>(state, r, st);
       for (std::ptrdiff_t j = 0; j < n; ++j) {
         D x[lying];
         columns(x, in, j * tile + r);
         L::fold_next(sum, x, st, D(double(j)) == wide(this->label_at, r));
       }
-      for (int s = 0; s < L::next_sums; ++s) doubles<D>::store(sum[s], next[s] + r);
+      UFL_UNROLL for (int s = 0; s < L::next_sums; ++s) doubles<D>::store(sum[s], next[s] + r);
     }
   }
 
@@ -263,7 +260,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       const auto result = L::finish(sums_of(r, sum, last, kept), wide(this->scalar[I], r)...);
       store(narrow(result.value, V(0)), this->value + r);
       if constexpr (WithRows) {
-        for (int k = 0; k < L::coefficients; ++k) doubles<D>::store(result.c[k], coefficient[k] + r);
+        UFL_UNROLL for (int k = 0; k < L::coefficients; ++k)
+            doubles<D>::store(result.c[k], coefficient[k] + r);
         const V s = narrow(select(result.value == result.value, D(0), nan<D>()), V(0));
         store(s, sound + r);
         if constexpr (L::labelled) {
