@@ -6,9 +6,6 @@
 
 namespace ufloss {
 
-/// Of operands whose type the predictions choose; the last has predictions in float16 and results in float32.
-enum loop_type { float16_loop, float32_loop, float64_loop, float16_to_float32_loop, loop_types };
-
 /// One ufunc: a loss and some of its parts.
 struct loss_record {
   const loss_info* info;

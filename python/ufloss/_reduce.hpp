@@ -14,7 +14,16 @@ struct reduce_target {
   PyObject *weights = nullptr, *axis = nullptr;  ///< the keywords' names
   const loss_info& info() const { return *values->info; }
 };
-constexpr int kinds_of_numbers[] = {NPY_HALF, NPY_FLOAT, NPY_DOUBLE};
+/// NumPy's number of what losses of that type are stored in, and back; loop_types: there is none.
+constexpr int numpy_type(loop_type type) {
+  if (type == float16_loop) return NPY_HALF;
+  return type == float32_loop ? NPY_FLOAT : NPY_DOUBLE;
+}
+constexpr loop_type loop_type_of(int numpy_type) {
+  if (numpy_type == NPY_HALF) return float16_loop;
+  if (numpy_type == NPY_FLOAT) return float32_loop;
+  return numpy_type == NPY_DOUBLE ? float64_loop : loop_types;
+}
 
 /// The type of an array's numbers; false: it is none that is read as it lies.
 inline bool find_type(PyArrayObject* a, number_type* type) {
@@ -180,7 +189,7 @@ struct plain_call {
     const Py_ssize_t n = PyTuple_Size(args);
     const loss_info& info = t.info();
     if (n > info.nargs) return false;
-    c.r.kind = -1;
+    c.r.type = loop_types;  // not known yet
     for (int k = 0; k < info.nargs; ++k) {
       const argument& a = info.args[k];
       PyObject* const x = k < n ? PyTuple_GetItem(args, k) : Py_None;
@@ -189,17 +198,17 @@ struct plain_call {
       } else if (t.rows && (a.along() || a.kind == role::label)) return false;
       else if (!read_number(x, k, a.fallback, k >= n)) return false;
     }
-    return c.r.kind >= 0;
+    return c.r.type != loop_types;
   }
   bool take_array(int k, PyArrayObject* a) {
     arrays[k] = a;
     const argument& x = t.info().args[k];
     if (x.kind == role::label) return PyArray_TYPE(a) == NPY_INT64 && PyArray_ISNOTSWAPPED(a);
     if (t.rows && !x.along()) return false;
-    const int type = PyArray_TYPE(a);
-    const int kind = type == NPY_HALF ? 0 : type == NPY_FLOAT ? 1 : type == NPY_DOUBLE ? 2 : -1;
-    if (kind < 0 || PyArray_NDIM(a) == 0 || (c.r.kind >= 0 && c.r.kind != kind)) return false;
-    c.r.kind = kind;
+    const loop_type type = loop_type_of(PyArray_TYPE(a));
+    if (type == loop_types || PyArray_NDIM(a) == 0) return false;
+    if (c.r.type != loop_types && c.r.type != type) return false;
+    c.r.type = type;
     return true;
   }
   bool read_number(PyObject* x, int k, double fallback, bool missing) {
@@ -260,7 +269,7 @@ struct plain_call {
       float f;
       double d;
     } rounded;
-    const int type = kinds_of_numbers[c.r.kind];
+    const int type = numpy_type(c.r.type);
     if (c.kept_axes == 0) {
       c.r.total = sums;
       c.r.weight = sums + 1;
@@ -305,11 +314,11 @@ inline PyObject* call_plain(const reduce_target& t, PyObject* args, PyObject* wo
 /// The same of arrays that broadcast to the losses' shape, those along rows with the class axis last: what
 /// every other call comes down to.  The sums or means, and the sums of the weights, in double; `grad` is
 /// written to.  None stands for no weights, mask or gradient.
-inline PyObject* reduce_arrays(const reduce_target& t, int kind, PyObject* shape, Py_ssize_t width,
+inline PyObject* reduce_arrays(const reduce_target& t, int type, PyObject* shape, Py_ssize_t width,
                                PyObject* inputs, PyObject* weights, PyObject* mask, PyObject* grad,
                                PyObject* axes) {
   reduce_call c(t, mask != Py_None && t.rows);
-  c.r.kind = kind;
+  c.r.type = loop_type_of(type);
   c.r.width = width;
   c.r.axes = int(PyTuple_Size(shape));
   for (int i = 0; i < c.r.axes; ++i) {

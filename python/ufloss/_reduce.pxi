@@ -50,8 +50,12 @@ cdef class Reducer:
         Py_DECREF(result)
         return result
 
-    def reduce(self, int kind, tuple shape, Py_ssize_t width, tuple inputs, weights, mask, grad, tuple axes):
-        """The sums or means and the sums of the weights, in float64; see reduce_arrays()."""
+    def reduce(self, int type_number, tuple shape, Py_ssize_t width, tuple inputs, weights, mask, grad,
+               tuple axes):
+        """The sums or means and the sums of the weights, in float64; see reduce_arrays().
+
+        `type_number` is NumPy's, of the losses.
+        """
         if self.target.values is NULL:
             raise TypeError("this sum belongs to no loss")
-        return reduce_arrays(self.target, kind, shape, width, inputs, weights, mask, grad, axes)
+        return reduce_arrays(self.target, type_number, shape, width, inputs, weights, mask, grad, axes)

@@ -265,7 +265,7 @@ class Reduction(_core.Reducer):
         mask = None if source.mask is None else np.asarray(source.mask)  # logic makes scalars of arrays
         try:
             found = self.reduce(
-                "efd".index(kind.char),
+                kind.num,
                 source.shape,
                 source.width,
                 tuple(source.prepare(kind)),

@@ -84,4 +84,7 @@ class without_lock {
 using strided_loop = int(const context&, char* const* args, const std::ptrdiff_t* n,
                          const std::ptrdiff_t* steps);
 
+/// Of operands whose type the predictions choose; the last has predictions in float16 and results in float32.
+enum loop_type { float16_loop, float32_loop, float64_loop, float16_to_float32_loop, loop_types };
+
 }  // namespace ufloss

@@ -216,7 +216,7 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
     whole.axes = 1;
     whole.shape = const_cast<ptrdiff_t*>(c.lengths.data());
     whole.reduced = &reduced;
-    whole.kind = int(c.type);
+    whole.type = c.type;
     whole.inputs = loss.nin;
     whole.mean = c.divides;
     whole.total = both_sums;

@@ -25,13 +25,13 @@ template <class T> struct losses {
         what(part),
         chunk(longest_chunk()),
         at_once(r.rows && p.limit < chunk ? p.limit : chunk) {
-    as_stored = r.rows && r.kind == 0 && sizeof(T) == sizeof(float) && all_halves();
-    loop = (what.grad ? r.loops : r.values)[as_stored ? 3 : sizeof(T) == sizeof(float) ? 1 : 2];
+    as_stored = r.rows && r.type == float16_loop && computed == float32_loop && all_halves();
+    loop = (what.grad ? r.loops : r.values)[as_stored ? float16_to_float32_loop : computed];
     for (int k = 0; k < r.inputs; ++k) {
       const reduce_operand& x = r.in[k];
       constant[k] = !x.along && !x.is_label && is_constant(x);
       ready[k] = x.is_label || (!constant[k] && lies_ready(x, as_stored && x.along));
-      gather[k] = gather_of<T>(r.kind, x.type);
+      gather[k] = gather_of<T>(r.type, x.type);
     }
     grad_ready = what.grad && lies_ready(r.grad, false);
   }
@@ -65,6 +65,8 @@ template <class T> struct losses {
       for (int k = 0; k < r.inputs; ++k)
         if (constant[k]) gather[k](copies[k], r.in[k].data, 0, 1);
   }
+  /// Those from the i-th of a chunk on; null where all are 1.
+  const double* factors_from(std::ptrdiff_t i) const { return factors ? factors + i : nullptr; }
   bool has_factors() const { return r.weights.data || r.mask.data || what.exponents; }
 
   /// Values and factors of the next m <= chunk elements, and their gradient to its place.  False: the loop
@@ -89,6 +91,7 @@ template <class T> struct losses {
   }
 
  private:
+  static constexpr loop_type computed = sizeof(T) == sizeof(float) ? float32_loop : float64_loop;
   strided_loop* loop;
   bool as_stored;  ///< rows in float16 are read as they lie
   bool constant[reduce_inputs], ready[reduce_inputs], grad_ready;
@@ -124,9 +127,8 @@ template <class T> struct losses {
     return true;
   }
   bool lies_ready(const reduce_operand& x, bool halves) const {
-    constexpr int own = sizeof(T) == sizeof(float) ? 1 : 2;
-    const bool computed_so = halves || r.kind == own;
-    return x.aligned && computed_so && x.type == stored_type(r.kind);
+    const bool computed_so = halves || r.type == computed;
+    return x.aligned && computed_so && x.type == stored_type(r.type);
   }
   /// f(i, n): n elements lie in a run, where c is; the first is the i-th of m.
   template <class F> static void walk(cursor& c, std::ptrdiff_t m, F f) {
@@ -170,7 +172,7 @@ template <class T> struct losses {
     call(m, args, steps);
     walk(c, m, [&](std::ptrdiff_t i, std::ptrdiff_t n) {
       if (factors) weigh(c, at + i, n);
-      if (what.grad) put_slopes(c, grad + i * grad_step, grad_step, factors + at + i, n, in_place);
+      if (what.grad) put_slopes(c, grad + i * grad_step, grad_step, factors_from(at + i), n, in_place);
     });
     return true;
   }
@@ -235,8 +237,8 @@ template <class T> struct losses {
     double* const to = own_factors + from;
     const axis& inner = c.over->inner();
     if (r.weights.data)
-      gather_of<double>(2, r.weights.type)(to, r.weights.data + c.at[weights_stream],
-                                           inner.steps[weights_stream], n);
+      gather_of<double>(float64_loop, r.weights.type)(to, r.weights.data + c.at[weights_stream],
+                                                      inner.steps[weights_stream], n);
     else
       for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = 1;
     if (what.exponents)
@@ -272,7 +274,7 @@ template <class T> struct losses {
       scale(grad, step, n, weights, [d = *by](std::ptrdiff_t) UFL_INLINE { return d; });
     else scale(grad, step, n, weights, [by, apart](std::ptrdiff_t i) UFL_INLINE { return by[i * apart]; });
     if (!in_place)
-      scatter_of<T>(r.kind)(grad, r.grad.data + c.at[grad_stream], c.over->inner().steps[grad_stream], n);
+      scatter_of<T>(r.type)(grad, r.grad.data + c.at[grad_stream], c.over->inner().steps[grad_stream], n);
   }
   /// A weight of 0 gives 0, also of NaN.
   template <class By>
@@ -300,9 +302,9 @@ template <class T> struct losses {
     char* const grad = grad_ready ? r.grad.data + c.at[grad_stream] : reinterpret_cast<char*>(slopes);
     if (what.grad) rows.add(grad, grad_step, grad_core);
     rows.close();
-    if (!call(m, rows.args, rows.steps) && !call_for_weighted(rows, m, factors + at)) return false;
+    if (!call(m, rows.args, rows.steps) && !call_for_weighted(rows, m, factors_from(at))) return false;
     if (what.grad)
-      for (std::ptrdiff_t i = 0; i < m; ++i) put_row(c, i, grad + i * grad_step, grad_core, factors + at);
+      for (std::ptrdiff_t i = 0; i < m; ++i) put_row(c, i, grad + i * grad_step, grad_core, factors_from(at));
     c.advance(m);
     return true;
   }
@@ -355,7 +357,7 @@ template <class T> struct losses {
                   [=](T& g, std::ptrdiff_t j) UFL_INLINE { g = mask[j * apart] != 0 ? g : T(0); });
     }
     if (!grad_ready)
-      scatter_of<T>(r.kind)(grad, r.grad.data + c.at[grad_stream] + i * inner.steps[grad_stream], r.grad.core,
+      scatter_of<T>(r.type)(grad, r.grad.data + c.at[grad_stream] + i * inner.steps[grad_stream], r.grad.core,
                             r.width);
   }
 

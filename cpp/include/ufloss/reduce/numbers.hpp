@@ -77,16 +77,19 @@ void scatter_as(const void* from, char* to, std::ptrdiff_t step, std::ptrdiff_t 
     for (std::ptrdiff_t i = 0; i < n; ++i) put_number<Kind>(f[i], to + i * step);
 }
 
-template <class T> gather_numbers* gather_of(int kind, number_type from) {
+template <class T> gather_numbers* gather_of(loop_type type, number_type from) {
   const int k = int(from);
-  return kind == 0 ? gathers<half, T>[k] : kind == 1 ? gathers<float, T>[k] : gathers<double, T>[k];
+  if (type == float16_loop) return gathers<half, T>[k];
+  return type == float32_loop ? gathers<float, T>[k] : gathers<double, T>[k];
 }
-template <class T> scatter_numbers* scatter_of(int kind) {
-  return kind == 0 ? scatter_as<half, T> : kind == 1 ? scatter_as<float, T> : scatter_as<double, T>;
+template <class T> scatter_numbers* scatter_of(loop_type type) {
+  if (type == float16_loop) return scatter_as<half, T>;
+  return type == float32_loop ? scatter_as<float, T> : scatter_as<double, T>;
 }
-/// The type in which numbers of a kind are stored.
-constexpr number_type stored_type(int kind) {
-  return kind == 0 ? number_type::float16 : kind == 1 ? number_type::float32 : number_type::float64;
+/// The type in which numbers of such a loss are stored.
+constexpr number_type stored_type(loop_type type) {
+  if (type == float16_loop) return number_type::float16;
+  return type == float32_loop ? number_type::float32 : number_type::float64;
 }
 
 UFL_END

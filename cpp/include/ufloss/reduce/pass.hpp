@@ -59,7 +59,7 @@ template <class T> struct pass {
       if (!next(c, n * p.terms)) return false;
       for (std::ptrdiff_t i = 0; i < n; ++i) {
         const T* const x = source.values + i * p.terms;
-        const double* const y = source.factors ? source.factors + i * p.terms : nullptr;
+        const double* const y = source.factors_from(i * p.terms);
         double s, t;
         add_up(p.terms, x, y, &s, &t);
         std::ptrdiff_t result = (k + i) * step;
@@ -80,8 +80,7 @@ template <class T> struct pass {
       if (!next(c, m)) return false;
       for (std::ptrdiff_t j = 0; j < m; j += piece) {
         source.ask_ahead(j, piece);
-        all.add(m - j < piece ? m - j : piece, source.values + j,
-                source.factors ? source.factors + j : nullptr);
+        all.add(m - j < piece ? m - j : piece, source.values + j, source.factors_from(j));
       }
     }
     return true;
@@ -253,7 +252,7 @@ template <class T> struct pass {
       if (!next(c, m)) return false;
       for (std::ptrdiff_t j = 0; j < m;) {
         const std::ptrdiff_t k = whole - lane < m - j ? whole - lane : m - j;
-        add_to(sums + lane, source.values + j, k, weights ? weights + lane : nullptr, source.factors + j);
+        add_to(sums + lane, source.values + j, k, weights ? weights + lane : nullptr, source.factors_from(j));
         j += k;
         lane = lane + k == whole ? 0 : lane + k;
       }

@@ -34,8 +34,8 @@ struct reducer {
   bool is_plain() const { return !r.weights.data && !r.mask.data; }
   void round_results() const {
     for (std::ptrdiff_t i = 0; i < p.results; ++i)
-      if (r.kind == 0) static_cast<half*>(r.result)[i] = to_half(r.total[i]);
-      else if (r.kind == 1) static_cast<float*>(r.result)[i] = float(r.total[i]);
+      if (r.type == float16_loop) static_cast<half*>(r.result)[i] = to_half(r.total[i]);
+      else if (r.type == float32_loop) static_cast<float*>(r.result)[i] = float(r.total[i]);
       else static_cast<double*>(r.result)[i] = r.total[i];
   }
   void clear(double* to) const {
@@ -47,7 +47,7 @@ struct reducer {
     return found;
   }
   bool pass_over(const task& what, double* total, double* weight, bool in_double) {
-    if (in_double || r.kind == 2) {
+    if (in_double || r.type == float64_loop) {
       pass<double> all(r, p, what, total, weight);
       all.stops_early = in_double && p.kept_axes == 0;
       return all.run();
@@ -106,7 +106,7 @@ struct reducer {
     double most = 0;
     for (std::ptrdiff_t i = 0; i < p.terms; ++i, c.advance(1)) {
       double w;
-      gather_of<double>(2, r.weights.type)(&w, r.weights.data + c.at[weights_stream], 0, 1);
+      gather_of<double>(float64_loop, r.weights.type)(&w, r.weights.data + c.at[weights_stream], 0, 1);
       w = w < 0 ? -w : w;
       if (is_finite(w) && w > most) most = w;
     }
@@ -127,7 +127,7 @@ struct reducer {
       all_nan = all_nan && r.total[i] != r.total[i];
       ordinary = ordinary && is_ordinary(r.weight[i]);
     }
-    const bool safe = (!r.weights.data && r.kind != 2) || (finite && ordinary) || all_nan;
+    const bool safe = (!r.weights.data && r.type != float64_loop) || (finite && ordinary) || all_nan;
     if (!safe && !is_empty()) return finish_scaled();
     for (std::ptrdiff_t i = 0; i < p.results; ++i) r.total[i] = r.total[i] / r.weight[i];
     return true;

@@ -7,7 +7,6 @@ namespace ufloss {
 
 constexpr int reduce_axes = 64;                 ///< as many as an array of NumPy may have
 constexpr int reduce_inputs = 8;                ///< of a loss
-constexpr int reduce_kinds = 3;                 ///< float16, float32, float64
 constexpr std::ptrdiff_t reduce_block = 65536;  ///< elements that are added up by themselves
 
 /// How numbers are stored.
@@ -46,15 +45,15 @@ struct reduction {
   std::ptrdiff_t* shape = nullptr;  ///< of the losses
   bool* reduced = nullptr;          ///< is that axis added up?
   bool rows = false;
-  std::ptrdiff_t width = 1;  ///< elements of a row
-  int kind = 0;              ///< type of the loss: 0 float16, 1 float32, 2 float64
+  std::ptrdiff_t width = 1;       ///< elements of a row
+  loop_type type = float64_loop;  ///< of the losses: one of the first three
   int inputs = 0;
   reduce_operand in[reduce_inputs], weights, mask, grad;
-  /// Of the value, or of the value and the gradient; for operands in float16, float32, float64, and for rows
-  /// in float16 whose results are float32.  Of a row loss with a mask: the masked twin's.
-  strided_loop* loops[4] = {};
-  strided_loop* values[4] = {};     ///< of the value alone
-  const context* caller = nullptr;  ///< handed to the loops
+  /// Of the value, or of the value and the gradient, by loop_type.  Of a row loss with a mask: the masked
+  /// twin's.
+  strided_loop* loops[loop_types] = {};
+  strided_loop* values[loop_types] = {};  ///< of the value alone
+  const context* caller = nullptr;        ///< handed to the loops
   bool mean = false;
   double *total = nullptr, *weight = nullptr;  ///< results, in the order of the axes that are kept
   void* result = nullptr;  ///< totals once more, rounded to the type of the loss; null: not wanted
