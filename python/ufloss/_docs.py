@@ -66,22 +66,42 @@ SUMMARY_TEXT = {
     "hess": "Second derivative of `{name}` with respect to `{first}`.",
     "grad_and_hess": "Gradient and second derivative of `{name}` with respect to `{first}`, in one pass.",
     "hess_bound": "Positive upper bound of the second derivative of `{name}` with respect to `{first}`.",
-    "grad_and_hess_bound": "Gradient of `{name}` and a positive upper bound of its second derivative, in one "
-    "pass.",
+    "grad_and_hess_bound": (
+        "Gradient of `{name}` and a positive upper bound of its second derivative, in one pass."
+    ),
     "grads": "Gradients of `{name}` with respect to {inputs}, in one pass.",
     "value_and_grads": "`{name}` and its gradients with respect to {inputs}, in one pass.",
 }
 
 
+# By the core dimensions of the first argument.
+ACCURACY = {
+    "": "Within 4 ulp of the exact result in float32 and float64",
+    "n": (
+        "Values within 8 ulp of the exact result in float32 and float64, "
+        "gradients within 8 ulp of the row's largest entry"
+    ),
+    "b,d": (
+        "A cosine over the temperature is off by a few ulp of 1 / temperature: "
+        "by so much a value, or of one below 1 its relative error"
+    ),
+}
+ROUNDING = "float16 is computed in float32 and rounded once."
+WARNINGS = "NaN gives NaN, and nothing warns but NumPy, where it casts an argument that overflows{unset}."
+ROW_VALUE_SHAPE = "of the batch: that of the first argument without `axis`"
+
+
 def argument_text(arg):
     """What an argument is, and what happens outside its domain."""
-    text, outside = (
-        DOMAIN_TEXT[arg["domain"]],
-        "; what lies outside counts as it stands." if arg["role"] == "prediction" else ".",
-    )
-    return " ".join(
-        filter(None, [arg["doc"], text and text + ("; NaN outside." if arg["checked"] else outside)])
-    )
+    domain = DOMAIN_TEXT[arg["domain"]]
+    if not domain:
+        return arg["doc"]
+    outside = "."
+    if arg["checked"]:
+        outside = "; NaN outside."
+    elif arg["role"] == "prediction":
+        outside = "; what lies outside counts as it stands."
+    return f"{arg['doc']} {domain}{outside}".lstrip()
 
 
 def shape_text(loss, arg):
@@ -127,27 +147,21 @@ def call_signature(loss):
 
 
 def accuracy_note(loss, parts):
-    text = "Within 4 ulp of the exact result in float32 and float64"
-    if loss["dims"] == "n":
-        text = (
-            "Values within 8 ulp of the exact result in float32 and float64, gradients within 8 ulp of "
-            "the row's largest entry"
-        )
-    elif loss["dims"] == "b,d":
-        text = (
-            "A cosine over the temperature is off by a few ulp of 1 / temperature: by so much a value, "
-            "or of one below 1 its relative error"
-        )
+    text = ACCURACY[loss["dims"]]
     if loss["exponent"] and loss["dims"] == "":
         text += f" (or 5 ulp times `{loss['exponent']}`, where that is more)"
-    vanishing = [p for p in parts if p in loss["vanishing"]]
-    if vanishing:
+    if any(p in loss["vanishing"] for p in parts):
         text += "; where a result crosses 0, ulps of its largest term"
     unset = " or `where` comes without `out`" if loss["dims"] == "" else ""
-    return text + (
-        ". float16 is computed in float32 and rounded once. NaN gives NaN, and nothing warns but "
-        f"NumPy, where it casts an argument that overflows{unset}."
-    )
+    return f"{text}. {ROUNDING} {WARNINGS.format(unset=unset)}"
+
+
+def result_shape(loss, part):
+    if loss["dims"] == "":
+        return "that the arguments broadcast to"
+    if loss["dims"] == "b,d":
+        return batch_result_shape(loss, part)
+    return ROW_VALUE_SHAPE if part == "value" and not loss["row_value"] else "of the first argument"
 
 
 def docstring(loss, attribute, parts):
@@ -166,30 +180,21 @@ def docstring(loss, attribute, parts):
         optional = "" if a["default"] is None else f", default {format_default(a['default'])}"
         kind = "array_like of int" if a["role"] == "label" else "array_like"
         lines += [f"{a['name']} : {kind}{optional}", "    " + argument_text(a) + shape_text(loss, a)]
+    axes = "`axes`, " if loss["dims"] == "b,d" else ""
     outs = "ndarray or None" if len(parts) == 1 else "tuple of ndarray or None"
     lines += [
         f"out : {outs}, optional",
         "    Where to put the result.",
         *where_text(loss),
         "**kwargs",
-        f"    The other keywords of a ufunc: {'`axes`, ' * (loss['dims'] == 'b,d')}`casting`, "
-        "`order`, `dtype`, `subok`, `signature`.",
+        f"    The other keywords of a ufunc: {axes}`casting`, `order`, `dtype`, `subok`, `signature`.",
         "",
         "Returns",
         "-------",
     ]
     for p in parts:
-        text = OUTPUT_TEXT[p].format(**words)
-        shape = "that the arguments broadcast to"
-        if loss["dims"] == "b,d":
-            shape = batch_result_shape(loss, p)
-        elif loss["dims"] == "n":
-            shape = (
-                "of the batch: that of the first argument without `axis`"
-                if p == "value" and not loss["row_value"]
-                else "of the first argument"
-            )
-        lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", f"    {text} Of the shape {shape}."]
+        text = f"{OUTPUT_TEXT[p].format(**words)} Of the shape {result_shape(loss, p)}."
+        lines += [f"{'loss' if p == 'value' else p} : ndarray or scalar", "    " + text]
     lines += [
         "",
         "Raises",
@@ -198,11 +203,8 @@ def docstring(loss, attribute, parts):
         "    If an argument is complex, longdouble, object or a string.",
     ]
     if loss["kind"] == "row":
-        lines += [
-            "ValueError",
-            "    If the class axis is empty"
-            + (", or a label of a row that takes part is not a class." if has_labels(loss) else "."),
-        ]
+        bad_label = ", or a label of a row that takes part is not a class" if has_labels(loss) else ""
+        lines += ["ValueError", f"    If the class axis is empty{bad_label}."]
     lines += ["", "Notes", "-----"]
     lines += [loss["notes"], "", accuracy_note(loss, parts), "", f"Source: {loss['source']}"]
     if not attribute:

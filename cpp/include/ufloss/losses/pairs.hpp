@@ -88,10 +88,8 @@ struct clip_loss : cross_pair_loss {
       "S[i, j] = cos(queries[i], keys[j]) / temperature";
   static constexpr auto notes =
       "The mean of `info_nce_loss` and of that with queries and keys exchanged. The loss and its gradients "
-      "are "
-      "0 where there is one pair, NaN where there is none. A vector of zeros has a cosine of 0 with all "
-      "others "
-      "and a gradient of 0; there is no epsilon.";
+      "are 0 where there is one pair, NaN where there is none. A vector of zeros has a cosine of 0 with all "
+      "others and a gradient of 0; there is no epsilon.";
   static constexpr auto source =
       "Radford et al., Learning transferable visual models from natural language supervision, 2021.";
   static constexpr auto example =
