@@ -7,6 +7,8 @@
 UFL_BEGIN
 
 /// Rows [first, first + count) of n elements; columns up to `padded` repeat the last one.
+/// A pack is always full of rows: padding repeats one of the caller's, since numbers that nobody wrote might
+/// be anything.
 struct rows_of_tile {
   std::ptrdiff_t first, n;
   int count, padded;
@@ -20,10 +22,12 @@ template <class X, class T> bool in_squares(const row_operand& a, std::ptrdiff_t
   return lanes<T> > 1 && lies_ready<X, T>(a) && n >= least;
 }
 /// f(j, width) for the first columns of squares that cover a row; the last may overlap the one before.
+/// What two squares both have is turned twice, to the same numbers.
 template <class T, class F> void each_square(std::ptrdiff_t n, F f) {
   if (n < lanes<T>) return f(0, int(n));
   for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) f(j + lanes<T> <= n ? j : n - lanes<T>, lanes<T>);
 }
+/// A row of a square; nothing beyond the end of a row narrower than that is read or written.
 template <class T> UFL_FN native<T> load_row(const T* p, int width) {
   return width < lanes<T> ? load_some(p, width) : load(p);
 }
@@ -35,6 +39,7 @@ template <class T> UFL_FN void store_row(native<T> x, T* p, int width) {
 /// Rows of an operand of storage type S down the columns of a tile.
 template <class S, class T>
 UFL_NOINLINE void place_columns(const row_operand& a, const rows_of_tile& rows, T* columns) {
+  // In registers: number by number, rows of ten would spend nearly half of their time here.
   if (in_squares<S, T>(a, rows.n)) {
     for (int i = 0; i < rows.padded; i += lanes<T>)
       each_square<T>(rows.n, [&](std::ptrdiff_t j, int width) UFL_INLINE {
@@ -49,6 +54,7 @@ UFL_NOINLINE void place_columns(const row_operand& a, const rows_of_tile& rows, 
       });
     return;
   }
+  // Strided, float16, or too short to be worth a square.
   for (int i = 0; i < rows.padded; ++i) {
     const char* p = a.data + rows.row(i) * a.outer;
     for (std::ptrdiff_t j = 0; j < rows.n; ++j)
@@ -57,6 +63,7 @@ UFL_NOINLINE void place_columns(const row_operand& a, const rows_of_tile& rows, 
 }
 
 /// Columns of a tile as rows of a result of storage type O.
+/// Whole packs of rows go in squares, the last rows one by one: padding has no place to go to.
 template <class O, class T>
 UFL_NOINLINE void put_columns(const row_operand& a, const rows_of_tile& rows, const T* columns) {
   int i = 0;
@@ -78,6 +85,7 @@ UFL_NOINLINE void put_columns(const row_operand& a, const rows_of_tile& rows, co
 }
 
 /// What is masked out of the first `columns_used` rows becomes `pad`.
+/// Such elements were copied with the others, but no arithmetic has seen them.
 template <class T>
 UFL_NOINLINE void blank_columns(const row_operand& mask, const rows_of_tile& rows, int columns_used, T pad,
                                 T* columns) {

@@ -29,6 +29,7 @@ UFL_FN const T* fetch(const row_operand& a, const row_operand* mask, std::ptrdif
                       std::ptrdiff_t n, T* buffer, T pad) {
   const bool all = !mask || (is_of_rows(mask) && *mask->at<char>(r, 0));
   if (all && lies_ready<S, T>(a)) return a.template at<T>(r, from);
+  // Nothing of a row that is masked out whole is read.
   if (is_of_rows(mask) && !all)
     for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = pad;
   else if (is_dense(mask) && lies_ready<S, T>(a))
@@ -41,7 +42,9 @@ UFL_FN const T* fetch(const row_operand& a, const row_operand* mask, std::ptrdif
   }
   return buffer;
 }
+/// How many elements of row r take part: 0 means that nothing of the row is read.
 UFL_FN std::ptrdiff_t count_selected(const row_operand& mask, std::ptrdiff_t r, std::ptrdiff_t n) {
+  // One byte decides over the row.
   if (n > 0 && is_of_rows(&mask)) return *mask.at<char>(r, 0) ? n : 0;
   std::ptrdiff_t count = 0;
   if (is_dense(&mask))

@@ -6,6 +6,7 @@
 UFL_BEGIN
 
 template <> struct kind_traits<loss_kind::row> {
+  /// A mask lies along the rows, over elements; one for whole rows is the same with a step of 0.
   static constexpr const char* mask = "n";
   static constexpr int mask_at = -1;
   static constexpr bool widens_half = true;
@@ -14,6 +15,7 @@ template <> struct kind_traits<loss_kind::row> {
   template <class L, int I, bool Masked, class S, class O>
   static int loop(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
     constexpr int operands = arity<L> + Masked + count_parts(parts_of<L>(I));
+    // A quotient, since the product of two lengths may overflow.
     const bool is_long = n[0] > long_work / (n[1] + 1);
     return run_items<operands, 2>(c, L::name, args, n, steps, is_long,
                                   [&](char* const* some, const std::ptrdiff_t* lengths) {

@@ -27,6 +27,8 @@ template <class S, class O, class T> struct row_loop {
   fault late;           ///< a label that was none any more when it was used: another thread had written to it
   static constexpr bool rounds = sizeof(O) < sizeof(T);
   /// Places for what cannot be used as it lies.
+  /// `copies` and `results` of a long row are null where an operand is used as it lies; `terms` too, where
+  /// the first result can hold them.
   T* copies[max_along];
   T* results[max_row_outputs];
   T* terms = nullptr;
@@ -35,6 +37,7 @@ template <class S, class O, class T> struct row_loop {
   row_loop(const row_shape& sh, const row_kernel<T>& k, char* const* args, const std::ptrdiff_t* dims,
            const std::ptrdiff_t* steps, bool masked)
       : shape(sh), kernel(k), rows(dims[0]), n(dims[1]) {
+    // Steps along the row stand behind all outer ones, and only of operands that lie along it.
     const std::ptrdiff_t* core = steps + shape.nin + masked + shape.nout;
     for (int a = 0, l = 0; a < shape.nin; ++a) {
       const bool lies = l < shape.lying && shape.along[l] == a;
@@ -58,6 +61,7 @@ template <class S, class O, class T> struct row_loop {
     __builtin_memcpy(&label, in[shape.label].template at<char>(r, 0), sizeof label);
     return label;
   }
+  /// A mask of whole rows comes with a core step of 0, so it needs no case of its own.
   bool selected(std::ptrdiff_t r, std::ptrdiff_t i) const { return !mask || *mask->template at<char>(r, i); }
   template <class From = S> static T get(const row_operand& a, std::ptrdiff_t r, std::ptrdiff_t i) {
     return T(storage<From>::get(*a.template at<From>(r, i)));
@@ -68,6 +72,8 @@ template <class S, class O, class T> struct row_loop {
   T neutral(int a) const { return T(shape.neutral[a]); }
 
   /// The first label that is no class, in a row that takes part; of no classes, the axis is at fault.
+  /// Looked for before anything is written, so that a refused call leaves its results alone.  A row that
+  /// takes no part may have any label, such as -100.
   bool find_bad_label(fault* bad) const {
     const fault_kind why = n > 0 ? fault_kind::label : fault_kind::empty_axis;
     if (shape.label >= 0)
@@ -80,16 +86,21 @@ template <class S, class O, class T> struct row_loop {
       }
     return false;
   }
+  /// The length alone decides which way a row goes, so that its bits do not depend on its batch or layout.
   bool runs_long() const { return n >= short_row<T>; }
   /// A block of a long row, and how many rows are worked on together.
   std::ptrdiff_t in_block() const { return n < block_length<T> ? n : block_length<T>; }
+  /// finish() works in packs, a row in each lane, so rows of one block are gathered for it.  No more than
+  /// four blocks: their elements are read again for the derivatives and should lie in the cache still.
   std::ptrdiff_t rows_together() const {
     if (n > block_length<T>) return 1;
     const std::ptrdiff_t in_four_blocks = 4 * block_length<T> / n;
     return in_four_blocks < 16 ? in_four_blocks : 16;
   }
+  /// A result of the same type has room for the exponentials until it is written itself.
   bool keeps_terms_in_result() const { return shape.keeps_terms && lies_ready<O, T>(row_out(0)); }
   /// Takes the memory that the call needs beside its operands.
+  /// Called twice: an arena without memory counts, another one deals out the same pieces.
   unsigned char* take_memory(arena& a) {
     unsigned char* const memory = a.template take<unsigned char>(std::ptrdiff_t(kernel.size));
     if (runs_long()) {
@@ -108,6 +119,7 @@ template <class S, class O, class T> struct row_loop {
     return memory;
   }
   bool same_for_all(int k) const { return in[shape.scalar[k]].outer == 0; }
+  /// Out of its domain a scalar makes its row NaN; that is no fault of the call.
   void set_scalar(tile_base<T>& t, int i, std::ptrdiff_t r, int k) const {
     const double p = t.scalar[k][i] = double(get<O>(in[shape.scalar[k]], r, 0));
     t.invalid[i] |= !inside(shape.scalar_in[k], p);
@@ -122,6 +134,7 @@ template <class S, class O, class T> struct row_loop {
         if (same_for_all(k)) set_scalar(t, i, 0, k);
     }
   }
+  /// One comparison for both ends: a negative label is a large unsigned number.
   UFL_FN bool is_class(long long label) const { return std::uint64_t(label) < std::uint64_t(n); }
   /// What of row r does not lie along it and is its own, to place i of the tile.  A label is read this once:
   /// what find_bad_label() saw may have been written over, and everything else goes by the tile's copy, which
@@ -158,6 +171,7 @@ template <class S, class O, class T> struct row_loop {
     else if (shape.label >= 0) {
       const row_operand logits = x();
       for (int i = 0; i < m; ++i) {
+        // A label that changed meanwhile must not be used as an index; the call fails in the end.
         long long l = label_of(r0 + i);  // this once, as in set_scalars()
         if (UFL_UNLIKELY(!is_class(l))) {
           late = {fault_kind::label, l, n, r0 + i};
@@ -174,6 +188,8 @@ template <class S, class O, class T> struct row_loop {
     const bool masked_out = t.count[i] == 0 && mask;
     if (shape.has_value)
       put(out[0], r, 0, masked_out ? T(0) : t.invalid[i] ? T(__builtin_nan("")) : t.value[i]);
+    // What spread() wrote of such a row counts for nothing: NaN is written over it, rarely, and so one by
+    // one.
     if (t.invalid[i] && !masked_out)
       for (int k = 0; k < shape.outputs; ++k)
         for (std::ptrdiff_t j = 0; j < n; ++j) put(row_out(k), r, j, T(__builtin_nan("")));
@@ -190,6 +206,7 @@ template <class S, class O, class T> struct row_loop {
           if (!selected(r, j)) put(row_out(k), r, j, T(shape.masked));
   }
   void put_all_rest(const tile_base<T>& t, std::ptrdiff_t r0, int m) const {
+    // Otherwise what the first row tells of scalars holds for all rows.
     if (mask || varies || t.invalid[0]) {
       for (int i = 0; i < m; ++i) put_rest(t, i, r0 + i);
       return;
@@ -203,6 +220,7 @@ template <class S, class O, class T> struct row_loop {
     if (shape.label_grad_output >= 0) put_own(shape.label_grad_output, t.grad_at_label);
     if (shape.label_hess_output >= 0) put_own(shape.label_hess_output, t.hess_at_label);
   }
+  /// Rows of fewer than short_row elements: turned, so that each has a lane of its own.
   void run_short(tile_base<T>& t) {
     const T* from[max_along];
     for (int a = 0; a < shape.lying; ++a) from[a] = copies[a];
@@ -218,6 +236,7 @@ template <class S, class O, class T> struct row_loop {
       }
       set_all_scalars(t, r0, m, padded);  // looks at rows that are in the cache by now
       t.fold_short(padded, from, n, terms);
+      // A pass is taken by the whole tile; to rows that did not ask it changes nothing.
       while (t.next_pass(padded)) t.fold_next_short(padded, from, n);
       t.finish_short(padded);
       if (shape.outputs > 0) {
@@ -227,6 +246,7 @@ template <class S, class O, class T> struct row_loop {
       put_all_rest(t, r0, m);
     }
   }
+  /// A bound that is positive in T may be 0 as O, and callers divide by it.
   void put_short(int k, const rows_of_tile& some) const {
     if (rounds && k == shape.bound_at)
       for (std::ptrdiff_t j = 0; j < n; ++j) keep_positive<O>(results[k] + j * tile, some.count);
@@ -241,6 +261,7 @@ template <class S, class O, class T> struct row_loop {
   /// Elements [b, b + k) of row r, which has place i of the tile: where they lie, or copies.
   void fetch_all(const tile_base<T>& t, int i, std::ptrdiff_t r, std::ptrdiff_t b, std::ptrdiff_t k,
                  const T** from) const {
+    // A mask that leaves nothing out costs no copy.
     const row_operand* const some = mask && t.count[i] != double(n) ? mask : nullptr;
     for (int a = 0; a < shape.lying; ++a)
       from[a] = fetch<S, T>(in[shape.along[a]], some, r, b, k, copies[a], neutral(a));
@@ -276,12 +297,14 @@ template <class S, class O, class T> struct row_loop {
     const T* from[max_along];
     for (int i = 0; i < m; ++i) {
       set_scalars(t, i, r0 + i);
+      // Nothing of a row that is masked out is read, but its place must hold sums for settle() to take.
       const std::ptrdiff_t k = masked_out(t, i) ? 0 : length(0);
       fetch_all(t, i, r0 + i, 0, k, from);
       t.fold(i, from, 0, k, place_of_terms(r0, i, 0));
     }
     t.settle(m);
     if (n <= most) return;
+    // Place 0 has the row, place 1 each further block of it, with the same scalars.
     copy_scalars(t, 1, 0);
     if (masked_out(t, 0)) return;
     const bool direct = keeps_terms_in_result();
@@ -329,6 +352,8 @@ template <class S, class O, class T> struct row_loop {
       for (std::ptrdiff_t i = 0; i < k; ++i) to[i] = selected(r, from + i) ? to[i] : pad;
   }
 };
+// The loss comes as data, not as a parameter of the template: strides, masks and storage are compiled once
+// for each type, not once for each loss.
 template <class S, class O, class T>
 UFL_NOINLINE fault run_rows(const row_shape& shape, const row_kernel<T>& kernel, char* const* args,
                             const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked) {

@@ -10,6 +10,7 @@ UFL_BEGIN
 /// pixel i of each region goes to lane i mod sum_lanes.  So a region's sums are the same, to the bit,
 /// whichever regions it is added up with.
 template <class T> struct overlap_lanes {
+  // At most so many regions side by side: their lanes, 12 KiB of doubles, stay in the first-level cache.
   static constexpr int most = 32, sums = 3;
   using W = wide_t<native<T>>;
   using C = chunks<T, sum_lanes>;
@@ -54,6 +55,7 @@ UFL_NOINLINE void overlaps(std::ptrdiff_t regions, std::ptrdiff_t n, const row_o
   alignas(64) T copies[3][room];
   overlap_lanes<T> all(regions);
   const row_operand& mask = operands[3];
+  // A mask that is one true byte for everything is none.
   const bool masked = n > 0 && (mask.outer != 0 || mask.core != 0 || !*mask.data);
   const std::ptrdiff_t chunk = room / regions / sum_lanes * sum_lanes, size = sizeof(T);
   for (std::ptrdiff_t from = 0; from < n; from += chunk) {
@@ -74,6 +76,7 @@ UFL_NOINLINE void overlaps(std::ptrdiff_t regions, std::ptrdiff_t n, const row_o
         for (std::ptrdiff_t i = 0; i < m; ++i)
           for (std::ptrdiff_t r = 0; r < regions; ++r)
             to[i * regions + r] = *mask.at<char>(r, from + i) ? *x.at<T>(r, from + i) : T(0);
+      // Lanes that no pixel fills get 0, whose products change no sum.
       for (std::ptrdiff_t k = m * regions; k < times * sum_lanes * regions; ++k) to[k] = T(0);
     }
     all.add(times, in);

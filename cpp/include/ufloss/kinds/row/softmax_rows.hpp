@@ -18,7 +18,9 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
   using typename sums::limits;
   using typename sums::V;
   static constexpr int along = count_along<L>();
+  /// Exponentials cost most, so spread() gets those of fold(); and a row of no logits has no largest one.
   static constexpr bool keeps_terms = true, needs_elements = true;
+  /// A masked logit is -inf, whose probability is 0; a masked weight is 0.
   static constexpr double neutral(int k) { return k == 0 ? -__builtin_inf() : 0; }
   alignas(64) T scale[tile];  ///< terms to probabilities, but for 2^-bias
   alignas(64) T coefficient[L::coefficients ? L::coefficients : 1][tile];
@@ -36,6 +38,8 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
       s.ties = get(of_ties, r);
       const D unit = get(of_unit, r);
       const D rest = get(of_rest, r);
+      // In units of the largest term the bias falls out.  Of several that are largest all but one are in the
+      // rest.
       s.unbounded = (abs(s.max) == inf<D>()) & (rest == rest);
       s.rest = select(abs(s.max) == inf<D>(), nan<D>(), rest / unit + (s.ties - D(1)));
       s.count = beside(this->count, r);
@@ -55,14 +59,17 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
           put(result.grad_at_label, this->grad_at_label + r);
           put(result.hess_at_label, this->hess_at_label + r);
         }
+        // Where no logit rules, 1 - P is as good, and needs no entry of its own.
         const auto rules = (s.ties == D(1)) & (s.miss() <= D(0.5));
         put(select(rules, s.miss(), nan<D>()), miss + r);
         const D share = bias / unit / s.total();
         put(share, scale + r);
+        // For scale_of(), which only rows of several blocks need; they are finished in double.
         if constexpr (sizeof(scalar_t<D>) == 8) doubles<D>::store(share, this->share + r);
       }
     }
   }
+  /// Parameters are handed to finish() by position, in the order of the loss's arguments.
   using scalar_indices = std::make_index_sequence<std::size_t(count_scalars<L>())>;
   static UFL_FN D beside_wide(const double* a, int r) { return doubles<D>::load(a + r); }
   template <bool WithRows> UFL_NOINLINE void finish_rows(int rows) {
@@ -77,6 +84,8 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
         [](const double* a, int r) UFL_INLINE { return narrow(beside_wide(a, r), V(0)); }, scalar_indices{});
   }
   /// The scale of a block of row r whose largest logit is m.
+  /// Each block has terms of its own reference.  The change to the row's is made in double: it may be far
+  /// smaller than any float.
   UFL_FN T scale_of(int r, T m) const {
     const auto ref = reference_of(V(m));
     const double c = double(first_lane(ref.c));
@@ -93,6 +102,7 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
   template <unsigned Parts, class Put>
   UFL_FN void put_jet(V x, V y, V exponential, const row_of_tile& row, Put put) const {
     const mask_t<V> top = (x == row.max) & (row.miss == row.miss);
+    // In two steps: a scale of a block far below the row's largest logit, times 2^-bias, would underflow.
     const V p = (exponential * row.scale) * V(limits::down);
     const jet<V> j = L::spread(softmax_entry<V>{x, y, p, select(top, row.miss, V(1) - p), top}, row.c);
     if constexpr (bool(Parts & part_value) && (L::properties & row_value) != 0) put(j.value);
@@ -113,6 +123,7 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
     UFL_UNROLL for (int k = 0; k < L::coefficients; ++k) all.c[k] = V(coefficient[k][r]);
     const T* with_terms[along + 1] = {};
     UFL_UNROLL for (int a = 0; a < along; ++a) with_terms[a] = in[a];
+    // Terms are one more operand: a pack of them is loaded before the results are stored where they lie.
     with_terms[along] = e;
     chunks<T, lanes<T>>::template whole<along + 1>(
         with_terms, n, [](int) UFL_INLINE { return T(0); },

@@ -21,6 +21,7 @@ enum softmax_sum {
   softmax_sums
 };
 /// The same of a whole row, in double and without the bias; and what comes from elsewhere.
+/// Both enumerations have one order, by which settle() goes from one to the other.
 enum softmax_total {
   of_max,
   of_c,
@@ -42,11 +43,14 @@ struct softmax_tile_sums : tile_base<T> {
   using V = native<T>;
   using D = wide_t<V>;
   using limits = softmax_limits<T>;
+  /// Without weights beside the logits nothing but exponentials is added up.
   static constexpr bool weighted = Along > 1 || Uniform;
+  // A sum of all rows lies together, so that a pack has that of as many rows.
   alignas(64) T block[softmax_sums][tile];
   alignas(64) double row[softmax_totals][tile];
   /// The weight of an element x: y, or y times a weight of its own.
   template <class Load> static UFL_FN V weight(V x, const T* const* in, Load load) {
+    // A class whose logit is -inf is not possible, and gets no share of uniform weights.
     if constexpr (Uniform) return select(x > neg(inf<V>()), V(1), V(0));
     else if constexpr (Along == 1) return V(0);
     else if constexpr (Along == 2) return load(in[1]);
@@ -66,6 +70,8 @@ struct softmax_tile_sums : tile_base<T> {
     return max_of_lanes(top[0]);
   }
   /// The largest of a block is m, ref its reference.
+  /// A block on its way through the sums.  What is the same for all elements is handed over by value, so
+  /// that it stays in registers.
   struct block_of_row {
     const T* const* in;
     std::ptrdiff_t n;
@@ -84,6 +90,7 @@ struct softmax_tile_sums : tile_base<T> {
       const V term = exp_shifted(Far ? x - b.ref.c : x, b.ref.base, b.ref.lowest);
       const auto top = x == b.m;
       part[0][i] = part[0][i] + zero_where(top, term);
+      // Counted in T, which is exact for as many as a block has.
       *ties = *ties + zero_unless(top, V(1));
       if constexpr (Stored) {
         if (b.n - at >= lanes<T>) store(term, e + at);
@@ -102,6 +109,8 @@ struct softmax_tile_sums : tile_base<T> {
   };
   /// The sums of weights.  Careful: a weight of 0 counts nothing where the logit is -inf.
   template <bool Careful> static UFL_FN void sum_weights(block_of_row b, long_sum<T>* sum) {
+    // Costs are relative to a finite number: beside an infinite largest logit all differences would be the
+    // same.
     const V base = select(abs(b.m) < inf<V>(), b.m, V(0));
     const auto pad = [&](int a)
                          UFL_INLINE { return a == 0 ? first_lane(Uniform ? V(-inf<T>()) : base) : T(0); };
@@ -121,6 +130,8 @@ struct softmax_tile_sums : tile_base<T> {
     add_long<T, weighted_sums, Along>(sum, b.in, b.n, pad, add_terms);
   }
   /// One block of a long row into block[...][r]; the terms go to e unless that is null.
+  /// Four loops instead of branches in one: hardly any logits lie so far from 0 that they need c, and values
+  /// alone need no terms.
   UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t, std::ptrdiff_t n, T* e) override {
     const V m = V(largest(in[0], n));
     const block_of_row b = {in, n, m, reference_of(m)};
@@ -146,8 +157,10 @@ struct softmax_tile_sums : tile_base<T> {
         for (int k : {at_lower, at_top, at_cost, at_entropy, at_mixed}) block[k][r] = 0;
     }
   }
+  /// The quick sums first; they are taken again with care only where they turned out NaN.
   UFL_FN void fold_weights(int r, block_of_row b) {
     long_sum<T> sum[weighted_sums];
+    // Uniform weights are 0 wherever a logit is -inf, so there the careful way is the usual one.
     sum_weights<Uniform>(b, sum);
     double cost = sum[sum_cost].sum();
     // It is NaN of a NaN, or of a weight of 0 where a logit is -inf, which counts 0.
@@ -163,6 +176,7 @@ struct softmax_tile_sums : tile_base<T> {
     block[at_mixed][r] = Mixed ? T(sum[sum_mixed].sum()) : T(0);
   }
   /// `rows` short rows, element j of row r of an operand at [j * tile + r].
+  /// Fewer than 32 floats or 16 doubles are added in their own type, in their order: no lane, block or tree.
   UFL_NOINLINE void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T* e) override {
     const T* const logits = in[0];
     bool any_weights = !Uniform;
@@ -193,6 +207,7 @@ struct softmax_tile_sums : tile_base<T> {
           if constexpr (Mixed) mixed = mixed + zero_where(is_top, w * exponential);
         }
       }
+      // In the order of softmax_sum.
       const V sums[] = {m, ref.c, ref.k, term(m, ref), rest, ties, lower, top, cost, entropy, mixed};
       UFL_UNROLL for (int s = 0; s < softmax_sums; ++s) store(sums[s], block[s] + r);
     }
@@ -202,6 +217,7 @@ struct softmax_tile_sums : tile_base<T> {
   UFL_FN D total(int which, int r) const { return doubles<D>::load(row[which] + r); }
   UFL_FN void set_total(int which, int r, D x) { doubles<D>::store(x, row[which] + r); }
   /// The sums of one block of each row as its totals.
+  /// Whole packs of rows: places beyond are settled too, to no effect.
   UFL_NOINLINE void settle(int rows) override {
     const D down = D(double(limits::down));
     for (int r = 0; r < rows; r += lanes<T>) {
@@ -216,6 +232,7 @@ struct softmax_tile_sums : tile_base<T> {
     }
   }
   void add_block(int a, int b) override {
+    // settle() takes places in packs, so what row a has collected is put aside meanwhile.
     double kept[softmax_totals];
     UFL_UNROLL for (int k = 0; k < softmax_totals; ++k) kept[k] = row[k][a];
     settle(b + 1);  // of a too, from its first block
@@ -225,6 +242,8 @@ struct softmax_tile_sums : tile_base<T> {
   /// Adds to row a the totals in row b, those of one more block.
   void merge(int a, int b) {
     const auto of = [&](int which, int r) -> double& { return row[which][r]; };
+    // The one with the larger logit is the row, whichever came first: terms are only ever made smaller, so
+    // that nothing overflows.
     if (of(of_max, b) > of(of_max, a)) UFL_UNROLL for (int k = 0; k < softmax_totals; ++k) {
         const double t = row[k][a];
         row[k][a] = row[k][b];

@@ -8,6 +8,8 @@
 UFL_BEGIN
 
 /// Elements count as NaN where they are negative and must not be.
+/// One such element makes NaN of the row's sums, of its value and, by way of `sound`, of all its
+/// derivatives.
 template <class L, int A, class D> UFL_FN D checked_element(D x) {
   if constexpr (is_checked<L>(A)) return select(x >= D(0), x, nan<D>());
   else return x;
@@ -24,6 +26,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   static constexpr int sums = sums_wider_than_data ? L::sums : L::sums - L::guards;
   static constexpr int lying = count_along<L>();
   static constexpr int scalars = count_scalars<L>();
+  /// Terms are cheap beside exponentials, so spread() has no use for them; and no elements have sums of 0,
+  /// so an empty row has a value.
   static constexpr bool keeps_terms = false, needs_elements = false,
                         gives_factors = std::is_base_of_v<product_loss, L>;
   static constexpr bool has_next_pass = L::next_sums > 0 && (sums_wider_than_data || L::guards == 0);
@@ -31,9 +35,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   /// Bytes; softmax rows look farther ahead, but sums are often of short vectors.
   static constexpr int ahead = 2048;
   static constexpr double neutral(int k) { return L::neutral[k]; }
+  /// Sums of row r at [sum][r]: finish_all() takes them a pack of rows at a time.
   alignas(64) double row[sums][tile];
   alignas(64) double lost[sums][tile];  ///< what the rounding of the sums over blocks lost
   alignas(64) double next[has_next_pass ? L::next_sums : 1][tile];  ///< sums of the last further pass
+  /// What next_pass() of one pass leaves for the one after it; 0 before the first.
   alignas(64) double state[has_next_pass ? L::states : 1][tile];
   alignas(64) double asks[tile];                ///< 1 where a row asks for another pass
   alignas(64) double best[tile], winner[tile];  ///< the largest candidate, and where it stands
@@ -48,6 +54,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   template <int N> static UFL_FN void same(const double (*a)[tile], int r, D* to) {
     UFL_UNROLL for (int k = 0; k < N; ++k) to[k] = D(a[k][r]);
   }
+  // Factors are found in the data's own type; everything else sees doubles.
   template <class X, std::size_t... A>
   static UFL_FN void load_elements(X* x, const T* const* in, std::ptrdiff_t at, std::index_sequence<A...>) {
     if constexpr (std::is_same_v<X, V>) ((x[A] = checked_element<L, int(A)>(load(in[A] + at))), ...);
@@ -71,6 +78,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     return sum_of_doubles(sum[0][s]);
   }
 
+  /// Not inlined: it is reached through a virtual call, and each of its loops is compiled once.
   UFL_NOINLINE void fold(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, T*) override {
     D sum[C::packs][sums], low[C::packs][sums];
     D top[C::packs], top_at[C::packs];
@@ -84,6 +92,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     const D label = D(this->label_at[r]);
     C::template whole<lying>(in, n, pad, [&](const T* const* at, std::ptrdiff_t j) UFL_INLINE {
       C::each([&](int i) UFL_INLINE {
+        // Once for each cache line that the packs of a chunk touch.
         if (i * sizeof(V) % 64 == 0)
           UFL_UNROLL for (int a = 0; a < lying; ++a)
               UFL_PREFETCH(reinterpret_cast<const char*>(in[a] + j) + ahead + i * sizeof(V));
@@ -122,6 +131,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     });
     int first = 0;
     for (int i = 1; i < all_lanes; ++i) {
+      // -1: the lane had no candidate, as where only the label stood in it.
       const bool earlier = at[i] >= 0 && (at[i] < at[first] || at[first] < 0);
       if (most[i] > most[first] || (most[i] == most[first] && earlier)) first = i;
     }
@@ -129,11 +139,14 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     winner[r] = at[first];
   }
   /// x, which stands at `at`, against the largest so far; the label takes no part.
+  /// Strictly greater: of equals the first in a lane stays, and a NaN is never ahead.
   static UFL_FN void compete(D x, D at, D label, D& top, D& top_at) {
     const auto ahead = (x > top) & !(at == label);
     top = select(ahead, x, top);
     top_at = select(ahead, at, top_at);
   }
+  /// Each lane has a row, whose elements come in their order; so few terms are added plainly, and `lost` is
+  /// 0.
   UFL_NOINLINE void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T*) override {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[sums], p[scalars ? scalars : 1];
@@ -156,6 +169,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     }
     settle(rows);
   }
+  /// Sums are those of the row as they are; only states begin anew.
   void settle(int rows) override {
     if constexpr (has_next_pass)
       UFL_UNROLL for (int k = 0; k < L::states; ++k) for (int r = 0; r < rows; ++r) state[k][r] = 0;
@@ -166,11 +180,13 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     sum = t.hi;
     rest += t.lo == t.lo ? t.lo : 0;
   }
+  /// Two words across blocks, so that the error does not grow with their number.
   void add_block(int a, int b) override {
     UFL_UNROLL for (int s = 0; s < sums; ++s) {
       add(row[s][a], lost[s][a], row[s][b]);
       lost[s][a] += lost[s][b];
     }
+    // Strictly greater: blocks come in their order, so of equals the earlier one stays.
     if (L::needs_argmax && best[b] > best[a]) {
       best[a] = best[b];
       winner[a] = winner[b];
@@ -216,6 +232,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   void fold_next_short(int rows, const T* const* in, std::ptrdiff_t n) override {
     if constexpr (has_next_pass) fold_next_rows(rows, in, n);
   }
+  /// The sums of a further pass are added block by block in double; the same lanes as in fold().
   UFL_NOINLINE void fold_next_block(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n) {
     D sum[C::packs][L::next_sums], st[L::states];
     C::each([&](int i) UFL_INLINE { UFL_UNROLL for (int s = 0; s < L::next_sums; ++s) sum[i][s] = D(0); });
@@ -231,6 +248,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     });
     UFL_UNROLL for (int s = 0; s < L::next_sums - L::maxima; ++s) next[s][r] +=
         sum_packs<L::next_sums>(sum, s);
+    // Maxima stand behind the sums and have no order of lanes to keep.
     for (int s = L::next_sums - L::maxima; s < L::next_sums; ++s) {
       constexpr int width = int(sizeof(D) / sizeof(double));
       double lane[width];
@@ -254,6 +272,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     }
   }
 
+  /// Values of whole packs of rows, and what their spread needs; places beyond the rows hold 0 or what was
+  /// there before, and nobody looks at what comes of them.
   template <bool WithRows, std::size_t... I> UFL_FN void finish_all(int rows, std::index_sequence<I...>) {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[sums], last[has_next_pass ? L::next_sums : 1], kept[has_next_pass ? L::states : 1];
@@ -274,6 +294,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   template <bool WithRows> UFL_NOINLINE void finish_rows(int rows) {
     finish_all<WithRows>(rows, std::make_index_sequence<std::size_t(scalars)>{});
   }
+  /// The same: sums of short rows are double too.
   template <bool WithRows> UFL_FN void finish_short_rows(int rows) { finish_rows<WithRows>(rows); }
 
   /// Hands on the parts of an element's jet in their order.  `sound` brings the NaN of a row's value to all

@@ -105,6 +105,7 @@ template <class L, unsigned Parts, bool WithRows, class T> struct kernel_of fina
     if constexpr (WithRows) this->template spread_short_rows<computed>(rows, in, n, terms, places(out).to);
   }
 
+  /// With braces, so that everything begins as 0: packs are finished whole, with places that have no row.
   static tile_base<T>* make(void* memory) { return new (memory) kernel_of{}; }
   static constexpr row_kernel<T> value() { return {sizeof(kernel_of), make}; }
 };
