@@ -12,6 +12,7 @@ template <> struct kind_traits<loss_kind::elementwise> {
 
   template <class L, int I, bool Masked, class S, class O>
   static int loop(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
+    // No lock is given away here: NumPy does so for elementwise loops, by the size of the call.
     const quiet flags;
     elementwise<L, parts_of<L>(I), S>(args, steps, *n, c.past_cache_from);
     return 0;

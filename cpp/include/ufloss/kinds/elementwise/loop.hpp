@@ -18,6 +18,7 @@
 UFL_BEGIN
 
 constexpr int max_operands = 9;
+/// Of bytes of operands: stores go through the cache, however large they are.
 constexpr std::ptrdiff_t never = PTRDIFF_MAX;
 
 /// n is a multiple of the pack; step[a] is the pack's size, or 0 to read the same pack again.  past_cache:
@@ -68,6 +69,7 @@ UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, 
   constexpr std::ptrdiff_t most = 4096 / sizeof(T);
   constexpr std::ptrdiff_t whole = gathered_bytes / sizeof(T);
   alignas(64) T room[whole];
+  // A pack is left between two buffers.
   const std::ptrdiff_t share = whole / (nin + nout) / width * width - width;
   const std::ptrdiff_t block = share < most ? share : most;
   // Not a page apart, where addresses would look alike to the processor.
@@ -91,6 +93,7 @@ UFL_NOINLINE void run_gathered(kernel<typename storage<S>::compute> f, int nin, 
       gather<S>(buffer(a), p, steps[a], m);
     }
     f(in, step, out, padded, false);
+    // A positive bound may round to 0 in the narrower type.
     if constexpr (sizeof(S) < sizeof(T))
       if (ends_in_bound) keep_positive<S>(out[nout - 1], m);
     for (int b = 0; b < nout; ++b) scatter<S>(out[b], args[nin + b] + i * steps[nin + b], steps[nin + b], m);
@@ -137,6 +140,7 @@ UFL_NOINLINE void run_strided(kernel<typename storage<S>::compute> f, int nin, i
       const auto offset = [&](int a) {
         return std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(args[a]) % 64);
       };
+      // Stores past the cache need aligned addresses; outputs that lie differently cannot all have them.
       for (int a = nin + 1; a < operands; ++a) past_cache &= offset(a) == offset(nin);
       if (past_cache)  // up to an address that packs can be streamed to
         for (const std::ptrdiff_t lead = (64 - offset(nin)) % 64 / size; i < lead;) {

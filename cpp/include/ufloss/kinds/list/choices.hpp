@@ -48,6 +48,7 @@ class choices {
     return exp_of_difference(reference[k + 1], reference[k]);
   }
 
+  /// From behind, so that each place has the reference of what is left at it.
   void choose_references() {
     double now = score[n - 1];
     for (std::ptrdiff_t k = n; k-- > 0;) {
@@ -55,6 +56,7 @@ class choices {
       reference[k] = now;
     }
   }
+  /// Whole packs: what fills up the last one is set to 0 first, and nobody looks at it afterwards.
   void raise() {
     for (std::ptrdiff_t k = n; k % step != 0; ++k) score[k] = reference[k] = 0;
     for (std::ptrdiff_t k = 0; k < n; k += lanes<double>) {

@@ -7,6 +7,7 @@
 UFL_BEGIN
 
 /// What lists of up to `most` items are worked on in.
+/// Everything is double: float16 and float32 lists are rounded once, in the end.
 struct list_memory {
   ranked_item *items, *sorted;
   double *scores, *grad, *hess, *bound;
@@ -24,12 +25,15 @@ struct list_memory {
 /// Bytes that lists() needs, at an address that is a multiple of 64, or arena::most where no memory has so
 /// many; dims as NumPy hands them over: lists, items in each.
 inline std::size_t list_bytes(const std::ptrdiff_t* dims) {
+  // Without memory the same text counts what it will take.
   arena count;
   list_memory(size_of_axis(dims[1]), count);
   return count.used;
 }
 
 /// Boehning's bound of the second derivative of each choice, (1 - 1/n)/2 among n items, added up.
+/// An item takes part in the choices up to its own place, so bounds grow with the place; they stay positive
+/// when they are rounded to the type of the results.
 inline void bound_curvature(const ranked_item* order, std::ptrdiff_t count, double least, double* bound) {
   running_sum sum;
   for (std::ptrdiff_t k = 0; k < count; ++k) {
@@ -48,6 +52,7 @@ double one_list(list_memory& m, std::ptrdiff_t n, std::ptrdiff_t count, bool val
   if (with_slopes || with_bound)
     for (double* const a : along)
       for (std::ptrdiff_t i = 0; i < n; ++i) a[i] = 0;
+  // One score that is NaN or +inf, or a relevance that is NaN, and no order or sum means anything.
   if (!valid) {
     for (double* const a : along)
       for (std::ptrdiff_t k = 0; k < count; ++k) a[m.items[k].item] = UFL_NAN;
@@ -55,6 +60,7 @@ double one_list(list_memory& m, std::ptrdiff_t n, std::ptrdiff_t count, bool val
   }
   const ranked_item* const order = sort_descending(m.items, m.sorted, count);
   if constexpr (with_bound) bound_curvature(order, count, least_bound, m.bound);
+  // From here on scores stand in the order of the relevances.
   for (std::ptrdiff_t k = 0; k < count; ++k) m.places.score[k] = m.scores[order[k].item];
   // An item with a score of -inf is chosen when no other is left, so it costs nothing as the last one.  Of
   // several at the end each might be chosen first.
@@ -69,9 +75,11 @@ double one_list(list_memory& m, std::ptrdiff_t n, std::ptrdiff_t count, bool val
       m.grad[order[k].item] = grad;
       m.hess[order[k].item] = hess;
     });
+    // Which of several impossible items comes first is a question without an answer.
     for (std::ptrdiff_t k = possible; ends_open && k < count; ++k)
       m.grad[order[k].item] = m.hess[order[k].item] = UFL_NAN;
   }
+  // An infinite loss is infinite whichever it is.
   return ends_open && value < UFL_INF ? UFL_NAN : value;
 }
 
@@ -82,9 +90,11 @@ template <class L, unsigned Parts, class S, class O>
 void lists(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
            char* workspace) {
   using T = typename storage<O>::compute;
+  // The smallest that the results' type can hold: subnormal of float16, normal of the others.
   constexpr double least_bound = sizeof(O) == 2 ? 0x1p-24 : double(format<T>::smallest_normal);
   const int nin = arity<L> + masked, nout = count_parts(Parts);
   const std::ptrdiff_t n = dims[1], *const core = steps + nin + nout;
+  // All lists of a call have the same memory, one after the other.
   arena a{workspace};
   list_memory m(n, a);
   for (std::ptrdiff_t row = 0; row < dims[0]; ++row) {

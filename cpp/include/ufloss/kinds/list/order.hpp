@@ -5,6 +5,7 @@
 
 UFL_BEGIN
 
+/// An item by its place in the list; relevances are compared as doubles, in which all types are exact.
 struct ranked_item {
   double relevance;
   std::ptrdiff_t item;
@@ -24,9 +25,11 @@ inline void sort_by_counting(const ranked_item* items, ranked_item* to, std::ptr
   }
 }
 /// [from, middle) and [middle, end) of one array, both in order, to the same place of another.
+/// Of equals those of the first run come first, so that the whole is stable.
 inline void merge_runs(const ranked_item* items, ranked_item* to, std::ptrdiff_t from, std::ptrdiff_t middle,
                        std::ptrdiff_t end) {
   std::ptrdiff_t a = from, b = middle, at = from;
+  // Runs that follow each other already are copied as they are.
   const bool in_order = middle == end || !(items[middle - 1].relevance < items[middle].relevance);
   while (!in_order && a < middle && b < end) {
     const std::ptrdiff_t second = items[a].relevance < items[b].relevance;

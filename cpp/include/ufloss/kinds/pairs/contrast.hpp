@@ -31,6 +31,8 @@ template <class Pairs, class T> class contrast {
   using V = native<T>;
   using D = wide_t<V>;  // as many doubles as V has lanes
   using W = native<double>;
+  // sum_length: columns whose exponentials a lane adds in T before it is emptied into doubles, 64 terms
+  // each.
   static constexpr int lanes_of_sum = virtual_lanes<T>, wide = tile_columns<T>;
   static constexpr std::ptrdiff_t block = batch_block, sum_length = 64 * lanes_of_sum;
   template <bool Shared> using exponential = raised_exponential<T, Shared>;
@@ -42,6 +44,8 @@ template <class Pairs, class T> class contrast {
   /// For a batch of so many vectors of `width` numbers, in memory that `a` deals out; `rows`: for the
   /// gradient too.
   contrast(std::ptrdiff_t batch, std::ptrdiff_t width, bool rows, arena& a) : u(batch, width, a) {
+    // Tiles reach beyond the last row and column; what they meet there must be memory, and count for
+    // nothing.
     const std::ptrdiff_t all = round_up(batch, lanes_of_sum) + tile_rows;
     order = a.take<std::ptrdiff_t>(batch);
     spare = a.take<std::ptrdiff_t>(batch);
@@ -73,6 +77,7 @@ template <class Pairs, class T> class contrast {
       }
     order = sort_by_label(label, order, spare, n);  // the array that is not returned is not used again
     per_temperature = 1 / temperature;
+    // Vectors are given the length 1 / sqrt(temperature), so that their products are S as they come.
     if (!(temperature > 0) || !group() || !u.set(vectors, order, n, sqrt(per_temperature)))
       return __builtin_nan("");
     shared = have_shared_reference<T>(per_temperature);
@@ -83,14 +88,17 @@ template <class Pairs, class T> class contrast {
       sum_others<false>();
     }
     for (std::ptrdiff_t i = 0; i < n; ++i)
+      // The one place where a level is a logarithm: from here on N - S is a difference of doubles.
       level[i] = log_of_raised<T>(others[i], shared ? reference_level(reference) : double(top[i]));
     return rows ? sum_pairs<true>() : sum_pairs<false>();
   }
   /// After value() with `rows`, which was not NaN: put(row, gradient) for every row that takes part.
   template <class Put> void gradient(Put put) {
     for (std::ptrdiff_t i = 0; i < u.columns + tile_rows; ++i)
+      // Nothing to be held against: the loss does not depend on N then.
       weight[i] = i < n && others[i] != 0 ? T(pull[i] / others[i]) : T(0);
     for (std::ptrdiff_t k = 0; k < (u.columns + tile_rows) * u.row_step; ++k) gathered[k] = 0;
+    // What set_slopes() leaves unwritten may be read beside it, and must be a number.
     for (std::ptrdiff_t k = 0; k < block * block; ++k) slopes[k] = 0;
     for (std::ptrdiff_t i = 0; i < n; i += block)
       for (std::ptrdiff_t j = i; j < n; j += block) {
@@ -99,6 +107,7 @@ template <class Pairs, class T> class contrast {
         gather_block(i, j);
       }
     // What changes a vector's length changes nothing.
+    // So of the gradient only the part across the vector stays; the square of its length is 1 / temperature.
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       T *const g = gathered + i * u.row_step, *const x = u.row + i * u.row_step;
       const double along = per_temperature > 0 ? dot(g, x, u.row_step) / per_temperature : 0;
@@ -112,6 +121,7 @@ template <class Pairs, class T> class contrast {
   /// Ends of groups, and the share of each row's pairs in the mean; false: there is no pair.
   bool group() {
     double pairs = 0, with_pairs = 0;
+    // From behind: a row's group ends where that of its neighbour does, or right behind it.
     for (std::ptrdiff_t i = n; i > 0; --i)
       group_end[i - 1] = i < n && label[order[i - 1]] == label[order[i]] ? group_end[i] : i;
     for (std::ptrdiff_t i = 0, size; i < n; i += size) {
@@ -124,6 +134,7 @@ template <class Pairs, class T> class contrast {
     for (std::ptrdiff_t i = 0; i < n; ++i)
       share[i] = share[i] == 0 ? 0 : Pairs::by_row ? 1 / (with_pairs * share[i]) : pair_share;
     for (std::ptrdiff_t i = n; i < round_up(n, lanes_of_sum) + tile_rows; ++i) {
+      // Rows beyond the last are in a group without end, so that no column is held against them.
       group_end[i] = PTRDIFF_MAX / 2;
       share[i] = level[i] = 0;
     }
@@ -148,6 +159,7 @@ template <class Pairs, class T> class contrast {
   }
 
   /// The largest S of each row among those that it is held against.
+  /// In a sweep of its own, which only low temperatures need.
   void find_tops() {
     for (std::ptrdiff_t i = 0; i < u.columns + tile_rows; ++i) top[i] = -T(__builtin_inf());
     for (std::ptrdiff_t j = 0; j < n; j += wide) {
@@ -173,6 +185,8 @@ template <class Pairs, class T> class contrast {
   }
 
   /// exp(N), 2^raised_by as large.
+  /// Both sides of a tile at once: the rows' terms go to lanes in memory, of which the whole block has its
+  /// own; the columns' stay in two registers while the tile moves down.
   template <bool Shared> void sum_others() {
     const exponential<Shared> e_of(reference);
     for (std::ptrdiff_t i = 0; i < u.columns + tile_rows; ++i) others[i] = 0;
@@ -187,6 +201,7 @@ template <class Pairs, class T> class contrast {
                i += tile_rows, sums += tile_rows * lanes_of_sum) {
             tile_of_products<T> c;
             u.products(i, j, c);
+            // Most tiles are; the others select, which is slower.
             const bool plain = all_others(i, j);
             UFL_UNROLL for (int q = 0; q < tile_rows; ++q) UFL_UNROLL for (int p = 0; p < 2; ++p) {
               T* const sum = sums + q * lanes_of_sum + p * lanes<T>;
@@ -217,6 +232,7 @@ template <class Pairs, class T> class contrast {
 
   /// f(r, k, pairs, x, y) for columns k, k + 1, ... of the tile, as many as a register has doubles, where any
   /// of them is together with row r: which are, and their costs to the row and to the column.
+  /// In double, from the products as they are in T: what a pair costs may be a small difference.
   template <class F>
   UFL_FN void each_pair(std::ptrdiff_t i, std::ptrdiff_t j, const tile_of_products<T>& c, F f) const {
     alignas(64) double s[tile_rows][wide];
@@ -244,6 +260,7 @@ template <class Pairs, class T> class contrast {
         tails[k] = 0;
       }
     };
+    // A product of them stays below 2^1000.
     constexpr int most_tails = 1000;              // factors up to 2 that a lane holds
     constexpr int tails_of_tile = 2 * tile_rows;  // those that one tile brings
     int room = most_tails;
@@ -254,6 +271,8 @@ template <class Pairs, class T> class contrast {
       if constexpr (Pull)
         for (auto& row : pulls)
           for (double& z : row) z = 0;
+      // From a multiple of the virtual lanes, so that a width of registers does not decide when tails are
+      // emptied.
       for (std::ptrdiff_t j = i / lanes_of_sum * lanes_of_sum; j < end; j += wide) {
         if (j % lanes_of_sum == 0) {
           if (room < tails_of_tile) {
@@ -298,6 +317,7 @@ template <class Pairs, class T> class contrast {
         UFL_UNROLL for (int q = 0; q < tile_rows; ++q) UFL_UNROLL for (int p = 0; p < 2; ++p) {
           const std::ptrdiff_t r = i + q, k = j + p * lanes<T>;
           const V own(weight[r]), e = e_of(c[q][p], V(top[r]));
+          // One exponential serves both sides where they have one reference.
           V h = Shared ? e * (own + column[p]) : fma(e, own, e_of(c[q][p], load(top + k)) * column[p]);
           if (!plain) h = select(is_other(r, k), h, V(T(0)));
           store(h, slopes + (r - first) * block + (k - from));
@@ -314,6 +334,8 @@ template <class Pairs, class T> class contrast {
   }
   /// What that block's slopes make of the directions, for its rows and for its columns.
   void gather_block(std::ptrdiff_t first, std::ptrdiff_t from) {
+    // The slopes are a triangle in blocks on the diagonal: rows begin, and columns end, at the tile that it
+    // cuts.
     const std::ptrdiff_t step = u.row_step, rows = least(block, n - first), columns = least(block, n - from);
     for (std::ptrdiff_t k = 0; k < step; k += wide) {
       for (std::ptrdiff_t i = 0; i < rows; i += tile_rows) {

@@ -48,6 +48,7 @@ template <class Pairs, class T> class cross {
  public:
   /// For two batches of so many vectors of `width` numbers, in memory that `a` deals out, and the parts that
   /// will be asked for.
+  /// The queries are never columns of a tile, so they need no panel.
   cross(std::ptrdiff_t batch, std::ptrdiff_t width, unsigned parts, arena& a)
       : queries(batch, width, a, false), keys(batch, width, a), wanted(parts) {
     const std::ptrdiff_t all = round_up(batch, lanes_of_sum) + tile_rows;
@@ -81,6 +82,7 @@ template <class Pairs, class T> class cross {
       find_tops();
       sum_others<false>();
     }
+    // The sides are added up apart: one way, the keys have no sums at all.
     const double sum = cost_of(of_query) + (both_ways ? cost_of(of_key) : 0);
     return sum / terms();
   }
@@ -126,17 +128,20 @@ template <class Pairs, class T> class cross {
     s.gathered = gathers ? a.take<T>(size_product(all, keys.row_step)) : nullptr;
   }
   bool has_gradients() const { return (wanted & (part_grad | part_grad2)) != 0; }
+  /// d) of the text above.
   int places() const { return shared ? raised_by<T> : 0; }
   double terms() const { return double(n) * (both_ways ? 2 : 1); }
   std::ptrdiff_t rows_of_tiles() const { return keys.columns + tile_rows; }
 
   /// Is the tile at (i, j) full, and without a pair's own product?
+  /// Then nothing has to be selected.
   UFL_FN bool is_plain(std::ptrdiff_t i, std::ptrdiff_t j) const {
     return i + tile_rows <= n && j + wide <= n && (j >= i + tile_rows || j + wide <= i);
   }
   /// Columns j, j + 1, ... that query r is held against.
   UFL_FN mask_t<V> is_other(std::ptrdiff_t r, std::ptrdiff_t j) const {
     const V lane = iota<T>();
+    // Rows beyond the last are held against nothing.
     return (lane < V(T(r < n ? n - j : 0))) & !(lane == V(T(r - j)));
   }
   UFL_FN void multiply_tile(std::ptrdiff_t i, std::ptrdiff_t j, tile_of_products<T>& c) const {
@@ -152,6 +157,7 @@ template <class Pairs, class T> class cross {
       if (r >= j && r < j + wide) f(r, products[r - i][r - j]);
   }
 
+  /// The pairs' own products by the kernel that makes all others, so that equal vectors give equal numbers.
   void find_own() {
     for (std::ptrdiff_t i = 0; i < rows_of_tiles(); ++i) own[i] = 0;
     for (std::ptrdiff_t i = 0; i < n; i += tile_rows)
@@ -218,6 +224,7 @@ template <class Pairs, class T> class cross {
       }
   }
   /// The tiles of rows [first, end) and the columns at j.
+  /// The rows' sums go to lanes in memory, the columns' stay in registers while the tile moves down.
   template <bool Shared, bool Moments>
   void add_panel(const exponential<Shared>& e_of, std::ptrdiff_t first, std::ptrdiff_t end,
                  std::ptrdiff_t j) {
@@ -233,6 +240,7 @@ template <class Pairs, class T> class cross {
         const V row_top = Shared ? V(T(0)) : V(of_query.top[i + q]);
         const V column_top = Shared || !both_ways ? V(T(0)) : load(of_key.top + j + p * lanes<T>);
         V e = e_of(c[q][p], row_top);
+        // Of a column's own reference; one exponential serves both sides where they share one.
         V f = Shared || !both_ways ? e : e_of(c[q][p], column_top);
         if (!plain) {
           const auto m = is_other(i + q, j + p * lanes<T>);
@@ -269,6 +277,7 @@ template <class Pairs, class T> class cross {
   /// The sum of f, and `gap` and `pull`.
   double cost_of(side& s) {
     alignas(64) double sums[lanes_of_sum] = {};
+    // Rows beyond the last get a number to compute with, and are selected out of the sum.
     for (std::ptrdiff_t i = 0; i < keys.columns; ++i) s.gap[i] = i < n ? level(s, i) - double(own[i]) : 0;
     for (std::ptrdiff_t i = 0; i < keys.columns; i += lanes<double>) {
       const auto cost = Pairs::cost(load(s.gap + i));
@@ -322,11 +331,14 @@ template <class Pairs, class T> class cross {
         if (!plain)
           each_own(i, j, c, [&](std::ptrdiff_t r, T) {
             const double pull = of_query.pull[r] + (both_ways ? of_key.pull[r] : 0);
+            // Where is_other() left a 0: the diagonal has no exponential.
             slopes[(r - first) * block + (r - from)] = T(0) - T(pull * share);
           });
       }
   }
   /// What that block's slopes make of the directions, for its rows and for its columns.
+  /// The queries' gradients are slopes times keys, and the other way round, of which only those asked for
+  /// are taken.
   void gather_block(std::ptrdiff_t first, std::ptrdiff_t from) {
     const std::ptrdiff_t step = keys.row_step, rows = least(block, n - first),
                          columns = least(block, n - from);

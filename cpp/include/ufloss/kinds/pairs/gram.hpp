@@ -14,6 +14,8 @@
 
 UFL_BEGIN
 
+/// Six rows of two packs are twelve accumulators; with two packs of columns and one factor they fit sixteen
+/// registers.
 constexpr int tile_rows = 6;
 template <class T> constexpr int tile_columns = 2 * lanes<T>;
 /// Rows are worked on by blocks of so many, whatever the registers: a multiple of tile_rows and of
@@ -117,6 +119,7 @@ template <class T> struct directions {
           squares = dot(x, x, row_step);
         }
       }
+      // NaN fails this too.
       if (!(squares < __builtin_inf())) return false;
       slope[i] = squares > 0 ? length / sqrt(squares) : 0;
       scale_row(x, slope[i], row_step);

@@ -13,6 +13,7 @@ template <class L, unsigned Parts, class S> std::size_t batch_bytes(const std::p
   const std::ptrdiff_t n = size_of_axis(dims[1]), width = size_of_axis(dims[2]);
   arena count;
   count.take<char>(n);
+  // The constructors only take pieces, so that building one without memory counts them.
   if constexpr (is_cross<L>) cross<L, T>(n, width, Parts, count);
   else contrast<L, T>(n, width, (Parts & part_grad) != 0, count);
   return count.used;
@@ -30,6 +31,7 @@ struct participants {
   bool operator()(std::ptrdiff_t r) const { return !chosen || chosen[r] != 0; }
 };
 /// A gradient (b, d) to be written.
+/// Row by row, in any order: contrast.hpp finds gradients in the order of labels.
 template <class S> struct gradient_rows {
   using T = typename storage<S>::compute;
   char* to;
@@ -62,6 +64,7 @@ void batches_of(one_batch*, char* const* args, const std::ptrdiff_t* dims, const
     const auto label_of = [&](std::ptrdiff_t r) {
       return *reinterpret_cast<const long long*>(labels + r * core[2]);
     };
+    // Each batch has the same memory, from its start.
     arena a{workspace};
     const participants takes_part(masked ? at(3) : nullptr, masked ? core[3] : 0, n, a);
     contrast<L, T> pairs(n, width, with_rows, a);
@@ -70,6 +73,7 @@ void batches_of(one_batch*, char* const* args, const std::ptrdiff_t* dims, const
         pairs.value(matrix_rows<S>{at(0), core[0], core[1]}, n, temperature, takes_part, label_of, with_rows);
     if constexpr (with_value) *reinterpret_cast<S*>(at(nin)) = storage<S>::put(T(value));
     if constexpr (with_rows) {
+      // Outputs follow the inputs, and the gradient is the last of them.
       const gradient_rows<S> out{at(nin + nout - 1), out_core[0], out_core[1], n, width};
       out.fill_others(takes_part, value);
       if (value == value) pairs.gradient([&](std::ptrdiff_t r, const T* g) { out.put(r, g); });
@@ -100,6 +104,7 @@ void batches_of(two_batches*, char* const* args, const std::ptrdiff_t* dims, con
     const auto put_number = [&](double x) { *reinterpret_cast<S*>(at(next++)) = storage<S>::put(T(x)); };
     if constexpr ((Parts & part_value) != 0) put_number(value);
     gradient_rows<S> out[2];
+    // Steps of the gradients that are there, one pair of them after the other.
     const std::ptrdiff_t* of_rows = out_core;
     for (int g = 0; g < 2; ++g) {
       if (!(Parts & (g ? part_grad2 : part_grad))) continue;
