@@ -5,6 +5,7 @@
 
 UFL_BEGIN
 
+/// The best path of one sequence.  States are 2 n for the blank before label n, and 2 n + 1 for label n.
 template <class T> struct ctc_path {
   const sequence<T> s;
   std::ptrdiff_t states;
@@ -19,6 +20,8 @@ template <class T> struct ctc_path {
     back = a.take<unsigned char>(most_cells(s.frames, s.labels) / 4 + 1);
   }
   /// Of frame t the states that count: [first_state(t), end_state(t)).
+  /// From the first of them the end is still in reach, at two states a frame; the last can be reached by
+  /// then.
   std::ptrdiff_t first_state(std::ptrdiff_t t) const { return s.max_of(0, states - 2 * (s.frames - t)); }
   std::ptrdiff_t end_state(std::ptrdiff_t t) const { return s.min_of(states, 2 * t + 2); }
   /// How many there are in all frames, where n labels have 2 n + 1 states: (2 n + 1) frames - 2 n^2; the most
@@ -41,15 +44,18 @@ template <class T> struct ctc_path {
   /// path: -inf; no distribution: NaN; and no call.  Of paths that are as good, the one that is further
   /// along, seen from the end.
   template <class Put> double find(Put put) {
+    // -inf, the logarithm of 0: sums and maxima take it as they take any number.
     constexpr double none = -__builtin_inf();
     log_product scale;
     double *v = now + 2, *u = before + 2;  // two places for what would come before the first state
     for (std::ptrdiff_t i = -2; i < states; ++i) v[i] = u[i] = none;
+    // Before the first frame all mass lies in the first blank, so that no frame is special.
     u[0] = 0;
     std::ptrdiff_t cell = 0;  // cells of the frames before, in their order
     for (std::ptrdiff_t t = 0; t < s.frames; ++t) {
       const T* x = s.logits.template get<T>(t, s.classes, buffer);
       const frame_sum f = sum_frame(x, s.classes);
+      // Frames are normalised in the end, all at once: their sums do not tell one path from another.
       if (!(f.sum == f.sum)) return __builtin_nan("");
       scale.times(f.sum);
       const double blank = double(x[s.blank]) - f.top;
@@ -59,6 +65,8 @@ template <class T> struct ctc_path {
       unsigned char* UFL_RESTRICT const to = steps + over;
       const std::ptrdiff_t* const label = s.label;
       const double *const skip = s.skip, top = f.top;
+      // A step of 0 stays, of 1 comes from the state before, of 2 leaves out the blank between.  Strict
+      // comparisons: of equals the smaller step stays.
       const auto blank_cell = [&](std::ptrdiff_t i) UFL_INLINE {
         double best = p[i];
         unsigned char step = 0;
@@ -84,6 +92,7 @@ template <class T> struct ctc_path {
         q[i] = best + (double(x[label[n]]) - top);
         to[i - begin] = step;
       };
+      // States in pairs, so that no cell asks whether it is a blank.
       std::ptrdiff_t i = begin;
       if (i % 2) label_cell(i++);
       for (; i + 1 < end; i += 2) {
@@ -107,6 +116,7 @@ template <class T> struct ctc_path {
       const std::ptrdiff_t at = cell + i - first_state(t);
       i -= back[at / 4] >> at % 4 * 2 & 3;
     }
+    // Rounding may leave a bit more than 0, the logarithm of 1.
     const double p = score - scale.value();
     return p < 0 ? p : 0.0;
   }

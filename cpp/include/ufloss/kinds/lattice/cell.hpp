@@ -17,6 +17,8 @@ template <class V> UFL_FN mask_t<V> is_zero(cell<V> a) { return a.e < V(nothing<
 /// 2^d for an integral d <= 0, 0 where that is no normal number.
 template <class V> UFL_FN V shrink(V d) { return power_of_two<0>(max(d, V(-format_of<V>::bias))); }
 
+/// The smaller one is shifted to the exponent of the larger: one rounding.  -|d| comes of setting its sign
+/// bit.
 template <class V> UFL_FN cell<V> add(cell<V> a, cell<V> b) {
   const V d = a.e - b.e;
   const auto first = d >= V(0);

@@ -15,11 +15,13 @@ struct ctc_input {
   bool log_probs;  ///< used as they are; else logits, which a softmax normalises
 };
 /// Its label, copied: the class of each pair, and where a blank between may be left out.
+/// Copied, since another thread may write to the caller's while derivatives are put where labels say.
 struct ctc_label {
   std::ptrdiff_t* of;
   double* skip;
   ctc_label(std::ptrdiff_t labels, arena& a) {
     of = a.take<std::ptrdiff_t>(padded_pairs(labels) + block_pairs);
+    // A block before the first: loads of neighbours begin there.  Null where memory is only counted.
     double* const p = a.take<double>(padded_pairs(labels) + 2 * block_pairs);
     skip = p ? p + block_pairs : p;
   }
@@ -39,12 +41,14 @@ struct ctc_label {
   }
 };
 
+/// A view: it lives no longer than the label's copy.
 template <class T> UFL_FN sequence<T> make_sequence(const ctc_input& in, const ctc_label& label) {
   return {in.logits, in.frames,    in.classes, in.labels, padded_pairs(in.labels),
           in.blank,  in.log_probs, label.of,   label.skip};
 }
 
 /// Which way a sequence went.
+/// Only tests ask.
 enum class ctc_way : int { none, fast, fast_in_double, exact };
 /// Below it float emissions may be off by more than 10^-6 of the loss.
 constexpr double small_loss = 0.01;
@@ -63,6 +67,7 @@ std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::pt
   const sequence<T> s = make_sequence<T>({{}, frames, classes, labels, 0, false}, label);
   const ctc_rows wanted = rows ? ctc_rows::gradient : ctc_rows::none;
   std::size_t most = 0;
+  // One way after the other may be gone, each from the start of the same memory: the largest need counts.
   const auto need = [&](auto make) {
     arena a = count;
     make(a);
@@ -75,6 +80,7 @@ std::size_t ctc_workspace(std::ptrdiff_t frames, std::ptrdiff_t classes, std::pt
 }
 
 /// The fast way; false where the exact one must be gone.
+/// `least`: the smallest loss that is good enough; NaN, of a sequence that left the range, is none.
 template <class T, class E>
 bool ctc_fast(const sequence<T>& s, ctc_rows wanted, const frame_rows& out, arena a, double least,
               double* loss) {
@@ -96,6 +102,7 @@ double ctc(const ctc_input& in, const ctc_label& label, std::ptrdiff_t repeats, 
   const bool rows = wanted != ctc_rows::none;
   double loss = __builtin_inf();
   ctc_way gone = ctc_way::none;
+  // Else there are not enough frames for any path, whatever the logits.
   if (in.frames >= in.labels + repeats) {
     const auto fast = [&] {
       if (wanted == ctc_rows::states || from == ctc_way::exact) return false;
@@ -104,6 +111,7 @@ double ctc(const ctc_input& in, const ctc_label& label, std::ptrdiff_t repeats, 
         if (!in.log_probs && from == ctc_way::fast &&
             ctc_fast<T, float>(s, wanted, out, rest, small_loss, &loss))
           return true;
+        // Out of range: the exact way at once.  Only a loss too small for floats is worth another fast try.
         if (!in.log_probs && from == ctc_way::fast && !(loss < small_loss)) return false;
       }
       gone = ctc_way::fast_in_double;

@@ -10,6 +10,7 @@
 
 UFL_BEGIN
 
+/// One sequence.  A cell is several times the work that it is in fast.hpp, and there is no range to leave.
 template <class T> struct exact_ctc {
   using D = native<double>;
   static constexpr int step = lanes<double>;
@@ -50,6 +51,7 @@ template <class T> struct exact_ctc {
   }
 
   /// A row of cells: mantissas and exponents of blanks and labels.
+  /// Each array has a block of room at both ends, for loads of neighbours.
   struct cells {
     double *bm, *be, *lm, *le;
     cells(double* p, std::ptrdiff_t width)
@@ -74,6 +76,7 @@ template <class T> struct exact_ctc {
   /// Emissions of frame t for the pairs [j0, j1), that of the blank at [pairs].  False: NaN, or no
   /// distribution.
   bool emit(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, frame_sum f) {
+    // Relative to the frame's largest, in double: exact for floats that are not far apart.
     const auto number = [&](std::ptrdiff_t k) { return double(s.logits.template number<T>(t, k)) - f.top; };
     bool good = f.sum == f.sum;
     for (std::ptrdiff_t n = j0; n < j1; ++n) {
@@ -88,6 +91,7 @@ template <class T> struct exact_ctc {
       for (std::ptrdiff_t n = 0; n < s.labels; ++n)
         good &= number(s.label[n]) < __builtin_inf();  // out of reach too
     far |= x[s.pairs] < -far_logit && x[s.pairs] > -__builtin_inf();
+    // The blank's emission has a pack of its own, of which one lane counts.
     for (int i = 1; i < step; ++i) x[s.pairs + i] = 0;
     put_emission(s.pairs);
     return good;
@@ -106,7 +110,9 @@ template <class T> struct exact_ctc {
   /// Pairs [j0, j1) of row t from row t - 1, which may be the same memory.
   void advance(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, cells from, cells to) {
     const cell<D> y = blank_emission();
+    // By the number of the frame, so that alphas computed again are the same.
     const bool tidy = t % steps_between_normal == 0;
+    // From the end: a cell is read by its right neighbour, and may lie in the same memory.
     for (std::ptrdiff_t j = j1 - step; j >= j0; j -= step) {
       const cell<D> b = from.blank(j), l = from.label(j), before = from.label(j - 1), with = add(b, before);
       const cell<D> enter = select(load(s.skip + j) > D(0), with, b);
@@ -122,6 +128,7 @@ template <class T> struct exact_ctc {
   }
   /// Row t of the state before row t + 1's emissions: u; row t itself (u times emissions) replaces row t + 1
   /// in `b`.  gamma(n, gb, gl) is given blank and label of each pack.
+  /// From the beginning, where advance() goes from the end: what is read lies to the right.
   template <class F>
   void retreat(std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1, cells b, F gamma_of) {
     const cell<D> y = blank_emission();
@@ -138,6 +145,7 @@ template <class T> struct exact_ctc {
       b.put(j, nb, nl);
     }
   }
+  /// All mass in the first blank: 1 times 2^0.
   void start(cells c) const {
     c.clear(-block_pairs, s.pairs + block_pairs);
     c.be[0] = 0;
@@ -145,6 +153,7 @@ template <class T> struct exact_ctc {
   void copy(const double* from, double* to) const {
     memcpy(to, from, std::size_t(4 * width) * sizeof(double));
   }
+  /// Ways end in the last label or in the blank behind it.
   cell<double> end(cells c) const {
     const cell<double> b = {c.bm[s.labels], c.be[s.labels]};
     return normal(s.labels ? add(b, cell<double>{c.lm[s.labels - 1], c.le[s.labels - 1]}) : b);
@@ -179,6 +188,7 @@ template <class T> struct exact_ctc {
     }
     *total = end(whole ? row(rows + s.frames * 4 * width) : c);
     if (is_zero(*total)) return __builtin_inf();
+    // m is in [1, 2): its logarithm is small, and is taken off last.
     const double loss = (scale.value() - total->e * 0.693147180559945309417) - log(total->m);
     return s.log_probs || loss > 0 ? loss : 0.0;
   }
@@ -209,6 +219,7 @@ template <class T> struct exact_ctc {
     ranked = true;
     double loss = forward(true, [](std::ptrdiff_t, cells, const log_product&) {}, &total);
     if (!(loss < __builtin_inf())) return loss;
+    // Ranked exponents tell which way is best, but are no logarithm: the loss is computed once more without.
     if (far && total.e < -far_logit) {
       ranked = false;
       loss = value();
@@ -223,6 +234,8 @@ template <class T> struct exact_ctc {
     double* const gb = gamma;
     double* const gl = gamma + s.pairs;
     std::ptrdiff_t begin = 0, end = s.pairs;  // pairs with chances that count: see fast.hpp
+    // From the last checkpoint to the first; alphas from one to the next are computed again as they are
+    // needed.
     for (std::ptrdiff_t c = (s.frames - 1) / many; s.frames > 0 && c >= 0; --c) {
       const std::ptrdiff_t t0 = c * many, t1 = t0 + many < s.frames ? t0 + many : s.frames;
       if (!whole) {
@@ -238,6 +251,7 @@ template <class T> struct exact_ctc {
         const std::ptrdiff_t j0 = s.max_of(s.first_pair(t), begin), j1 = s.min_of(s.end_pair(t), end);
         emit(t, j0, j1, {tops[t], sums[t]});
         const cells a = row(rows + (t - t0 + 1) * 4 * width);
+        // The mantissas' product first: all are far from the ends of double; the exponents may be anywhere.
         const D share = D(1 / total.m), down = D(total.e);
         const auto chance = [&](cell<D> p, cell<D> u) UFL_INLINE {
           return ((p.m * share) * u.m) * power_of_two<0>(clamp((p.e - down) + u.e, D(-1023), D(1000)));
@@ -280,6 +294,7 @@ template <class T> struct exact_ctc {
       }
       return;
     }
+    // Sums in the order of the pairs: bits depend on the label alone.
     double blank = 0;
     for (std::ptrdiff_t n = j0; n < j1; ++n) blank += gb[n];
     taken[s.blank] = blank;
@@ -293,6 +308,7 @@ template <class T> struct exact_ctc {
       for (std::ptrdiff_t k = 0; k < s.classes; ++k) to[k] = T(taken[k] == 0 ? 0 : sign * taken[k]);
     }
     out.template put<T>(t, s.classes, to);
+    // What was set, not all classes: there may be thousands.
     taken[s.blank] = 0;
     for (std::ptrdiff_t n = j0; n < j1 && n < s.labels; ++n) taken[s.label[n]] = 0;
   }

@@ -66,7 +66,7 @@ template <class T, class E> struct fast_ctc {
         width(q.pairs + 2 * block_pairs),
         blocks(q.pairs / block_pairs),
         epochs((q.frames + epoch - 1) / epoch),
-        held(epochs * epoch, 2 * width),
+        held(epochs * epoch, 2 * width),  // whole epochs: rows are kept by eights
         emissions(s, w, out, held.chunk, a) {
     const auto padded = [&](std::ptrdiff_t n) {
       double* const p = a.template take<double>(n + 2 * block_pairs);

@@ -34,6 +34,7 @@ template <> struct emission_pack<float> {
 };
 #endif
 
+/// The exponent as it stands in the bits: of a normal number exactly, of a subnormal one -1023.
 UFL_FN double binary_exponent(double v) { return double(int(to_bits(v) >> 52)) - 1023; }  // v > 0
 
 /// The emissions of one sequence, an epoch at a time.  What a frame's emissions are divided by is told to a
@@ -64,13 +65,16 @@ template <class T, class E> struct fast_emissions {
     const bool backward = wanted != ctc_rows::none;
     const std::ptrdiff_t frames = (s.frames + fast_epoch - 1) / fast_epoch * fast_epoch;
     constexpr std::ptrdiff_t few = whole_bytes / sizeof(E);
+    // A sequence's own size decides, so that a batch changes no bits.
     held_whole = backward && size_product(frames, s.pairs) <= few;
+    // Chunks and epochs are powers of two: a frame's place among them is a mask away.
     frame_mask = held_whole ? -1 : (backward ? chunk : fast_epoch) - 1;
     const std::ptrdiff_t between = held_rows::between_checkpoints(frames);
     of_labels = a.template take<E>(backward ? held_rows::room_for(frames, between, s.pairs, few)
                                             : fast_epoch * s.pairs);
     blanks = a.template take<double>(backward ? frames : fast_epoch);
     label_logits = a.template take<double>(s.pairs + 2 * block_pairs);
+    // Copies of frames that cannot be read as they lie.
     logits = a.template take<T>(fast_epoch * s.classes);
     raw = a.template take<T>(fast_epoch * s.classes);
     sums = backward ? a.template take<double>(s.frames) : nullptr;
@@ -88,6 +92,7 @@ template <class T, class E> struct fast_emissions {
     if constexpr (in_float) {
       const float* from[fast_epoch] = {};
       float* to[fast_epoch] = {};
+      // Exponentials go straight into the gradient's rows, which are finished where they lie.
       const bool home = wanted != ctc_rows::none && out.template ready<T>();
       for (int q = 0; q < n; ++q) {
         from[q] = s.logits.template get<T>(t0 + q, s.classes, logits + q * s.classes);
@@ -104,6 +109,7 @@ template <class T, class E> struct fast_emissions {
       for (int q = 0; q < n; ++q) sum[q] = emit_in_double(t0 + q, j0, j1, scale);
     }
     for (int q = 0; q < n; ++q) {
+      // The sum of a frame is divided out of the loss in the end, as a logarithm of a product.
       scale->times(sum[q]);
       if (sums) sums[t0 + q] = sum[q];
     }
@@ -146,6 +152,7 @@ template <class T, class E> struct fast_emissions {
         E* const e = to + q * s.pairs + j;
         UFL_UNROLL for (int i = 0; i < block_pairs; ++i) e[i] = E(from[label[i]]);
       }
+      // Pairs beyond the last label have no label: 0, so that no mass comes there.
       for (std::ptrdiff_t i = s.labels; i < j + block_pairs; ++i)
         for (int q = 0; q < n; ++q) to[q * s.pairs + i] = 0;
     }

@@ -61,6 +61,7 @@ constexpr std::ptrdiff_t padded_pairs(std::ptrdiff_t labels) {
   return (labels + block_pairs) / block_pairs * block_pairs;
 }
 
+/// What a recursion is told.  It owns nothing: the label's arrays are ctc_label's, the logits the caller's.
 template <class T> struct sequence {
   frame_rows logits;
   std::ptrdiff_t frames, classes, labels, pairs, blank;
