@@ -26,6 +26,7 @@ constexpr std::ptrdiff_t size_product(std::ptrdiff_t a, std::ptrdiff_t b) {
 /// new piece was never written.
 struct arena {
   static constexpr std::size_t line = 64, most = SIZE_MAX / 4;
+  /// With the same calls of take() in the same order, one that counts and one that deals agree on `used`.
   char* base = nullptr;
   std::size_t used = 0;
   template <class X> X* take(std::ptrdiff_t n) {

@@ -13,6 +13,7 @@ namespace {
 // NumPy casts an operand it looks at them, whatever the loop's registration says.
 #if UFL_SSE2_FLAGS
 struct quiet {
+  // Written back only where it has changed: writing the register is slow.
   const unsigned before = _mm_getcsr();
   ~quiet() {
     if (_mm_getcsr() != before) _mm_setcsr(before);

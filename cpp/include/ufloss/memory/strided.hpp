@@ -21,6 +21,8 @@ template <> struct storage<half> {
   static UFL_FN half put(float x) { return to_half(x); }
 };
 
+/// n numbers with steps of bytes between them, side by side in the type that they are computed in; two
+/// loops, since only that of neighbours becomes packs.
 template <class S, class T>
 UFL_FN void gather(T* UFL_RESTRICT to, const char* from, std::ptrdiff_t step, std::ptrdiff_t n) {
   if (step == std::ptrdiff_t(sizeof(S)))
@@ -29,6 +31,7 @@ UFL_FN void gather(T* UFL_RESTRICT to, const char* from, std::ptrdiff_t step, st
     for (std::ptrdiff_t i = 0; i < n; ++i)
       to[i] = storage<S>::get(*reinterpret_cast<const S*>(from + i * step));
 }
+/// The way back, rounded once.
 template <class S, class T>
 UFL_FN void scatter(const T* UFL_RESTRICT from, char* to, std::ptrdiff_t step, std::ptrdiff_t n) {
   if (step == std::ptrdiff_t(sizeof(S)))
@@ -47,6 +50,7 @@ struct row_operand {
 };
 /// A bound that is positive stays so when it is rounded to the storage type S.
 template <class S, class T> UFL_FN void keep_positive(T* bound, std::ptrdiff_t n) {
+  // The smallest number of float16, which may be subnormal, and the smallest normal one of float32.
   constexpr T least = sizeof(S) == 2 ? T(0x1p-24) : T(0x1p-126);
   for (std::ptrdiff_t i = 0; i < n; ++i) bound[i] = bound[i] < least ? least : bound[i];
 }

@@ -19,12 +19,15 @@ template <class T> struct losses {
   const double* factors = nullptr;  ///< weights of what counts; null: all are 1
   std::ptrdiff_t rows_ahead = 0;    ///< of the innermost reduced axis: where the next operands are asked for
 
+  /// Which loop is called, and which operands it can read as they lie, is the same for all chunks.
   losses(const reduction& asked, const plan& planned, const task& part)
       : r(asked),
         p(planned),
         what(part),
         chunk(longest_chunk()),
         at_once(r.rows && p.limit < chunk ? p.limit : chunk) {
+    // Rows in float16 are read as they lie, by the loop whose results are float32; all else is widened
+    // first.
     as_stored = r.rows && r.type == float16_loop && computed == float32_loop && all_halves();
     loop = (what.grad ? r.loops : r.values)[as_stored ? float16_to_float32_loop : computed];
     for (int k = 0; k < r.inputs; ++k) {
@@ -37,6 +40,7 @@ template <class T> struct losses {
   }
   /// Has chunks of some rows of a space, where neighbours of a row of some operand lie in cache lines of
   /// their own: with those of the next rows beside them, each line is read once.
+  /// Not for rows, which a loop reads with any steps.
   void use_tiles(const space& s) {
     if (r.rows || !what.loses || s.axes < 2) return;
     const axis &outer = s.at[s.axes - 2], &inner = s.inner();
@@ -48,6 +52,7 @@ template <class T> struct losses {
   }
   /// Takes the memory that it needs beside the operands.
   void take_memory(arena& a) {
+    // Called twice: an arena without memory counts, another one deals out.
     if (has_factors()) own_factors = a.template take<double>(chunk + 16);
     constexpr std::ptrdiff_t apart = 16;  // not a page, where addresses would look alike to the processor
     values = a.template take<T>(chunk + apart);
@@ -58,6 +63,7 @@ template <class T> struct losses {
     if (what.grad && !(r.rows && grad_ready)) slopes = a.template take<T>(r.rows ? at_once * r.width : chunk);
   }
   /// Before the first call of next().
+  /// Values begin as 0: a pass for weights alone adds them up as they are.
   void prepare() {
     factors = own_factors;
     for (std::ptrdiff_t i = 0; i < chunk; ++i) values[i] = T(0);
@@ -77,6 +83,7 @@ template <class T> struct losses {
     for (std::ptrdiff_t i = 0; i < m;) {
       const std::ptrdiff_t run = c.run();
       std::ptrdiff_t n = m - i;
+      // A loop is called for a run, or for short runs brought side by side.
       if (r.rows || run >= short_run) n = run < n ? run : n;
       if (n > at_once) n = at_once;
       if (!what.loses) weigh_runs(c, n, i);
@@ -104,6 +111,8 @@ template <class T> struct losses {
   double* own_factors = nullptr;
   bool weights_in_place = false;
 
+  /// Weights that lie as doubles side by side are read where they are, unless a mask or an exponent changes
+  /// them.
   void use_weights_in_place(const cursor& c, std::ptrdiff_t m) {
     if (!own_factors) return;
     weights_in_place = !r.mask.data && !what.exponents && r.weights.aligned &&
@@ -112,6 +121,7 @@ template <class T> struct losses {
     factors = weights_in_place ? reinterpret_cast<const double*>(r.weights.data + c.at[weights_stream])
                                : own_factors;
   }
+  /// Small reductions take less memory; in whole virtual lanes all the same.
   std::ptrdiff_t longest_chunk() const {
     const std::ptrdiff_t all = size_product(p.results, p.terms);
     return all < reduce_chunk ? (all + 15) / 16 * 16 : reduce_chunk;
@@ -121,6 +131,7 @@ template <class T> struct losses {
       if (r.in[k].along && (r.in[k].type != number_type::float16 || !r.in[k].aligned)) return false;
     return true;
   }
+  /// Such an operand is read once, into one element.
   bool is_constant(const reduce_operand& x) const {
     for (int i = 0; i < r.axes; ++i)
       if (x.steps[i] != 0 && r.shape[i] > 1) return false;
@@ -162,6 +173,7 @@ template <class T> struct losses {
         if (step == 0) steps[k] = 0;
       }
     }
+    // The loop writes its gradient where it belongs if it can, else it is put there afterwards.
     const bool in_place = one_run && grad_ready;
     const std::ptrdiff_t grad_step = in_place ? c.over->inner().steps[grad_stream] : sizeof(T);
     char* const grad = in_place ? r.grad.data + c.at[grad_stream] : reinterpret_cast<char*>(slopes);
@@ -210,6 +222,7 @@ template <class T> struct losses {
   /// Rows of n elements each, a few elements of all of them at a time.
   void gather_across(int k, const char* from, std::ptrdiff_t outer, std::ptrdiff_t inner, std::ptrdiff_t rows,
                      std::ptrdiff_t n) const {
+    // A cache line has numbers of all rows: it is read once, into a square that stays in the cache.
     constexpr std::ptrdiff_t few = 16;
     T square[few][tile_rows];
     for (std::ptrdiff_t j = 0; j < n; j += few) {
@@ -266,6 +279,7 @@ template <class T> struct losses {
       for (std::ptrdiff_t i = 0; i < n; ++i) f(*reinterpret_cast<T*>(grad + i * step), i);
   }
   /// The gradient of n losses of a run, times their weights over the divisor, to its place.
+  /// `weights` is looked at only where there are weights or a mask.
   void put_slopes(const cursor& c, char* grad, std::ptrdiff_t step, const double* weights, std::ptrdiff_t n,
                   bool in_place) const {
     const std::ptrdiff_t apart = c.over->inner().steps[result_stream];
@@ -281,6 +295,7 @@ template <class T> struct losses {
   void scale(char* grad, std::ptrdiff_t step, std::ptrdiff_t n, const double* weights, By by) const {
     if (r.weights.data)
       each_number(grad, step, n, [&](T& g, std::ptrdiff_t i) UFL_INLINE {
+        // A quotient first: weights and their sum may be near the ends of double where their ratio is not.
         const T product = T(double(g) * (weights[i] / by(i)));
         g = weights[i] == 0 ? T(0) : product;
       });
@@ -290,6 +305,7 @@ template <class T> struct losses {
       each_number(grad, step, n, [&](T& g, std::ptrdiff_t i) UFL_INLINE { g = weights[i] == 0 ? T(0) : g; });
   }
 
+  /// A gradient that lies ready is the loop's own output; else rows are scaled in `slopes` and moved.
   bool compute_rows(cursor& c, std::ptrdiff_t m, std::ptrdiff_t at) {
     const axis& inner = c.over->inner();
     if (factors) weigh(c, at, m);
@@ -311,6 +327,7 @@ template <class T> struct losses {
   void add_row_operand(row_call& rows, const cursor& c, int k, std::ptrdiff_t m) {
     const reduce_operand& x = r.in[k];
     const std::ptrdiff_t step = c.over->inner().steps[k];
+    // A row that all have in common is brought into place once.
     const std::ptrdiff_t own = step == 0 ? 1 : m;  // rows of its own
     if (x.along) {
       if (ready[k]) return rows.add(place(c, k), step, x.core);

@@ -7,11 +7,14 @@
 UFL_BEGIN
 
 /// Rounded once: to odd in float, which keeps what the second rounding needs to know of the first.
+/// 24 bits are more than 2 beyond the 11 of a half, so rounding to odd in between is no second rounding.
 inline half to_half(double x) {
   float f = float(x);
   if (double(f) != x && f - f == 0) {
     std::uint32_t bits;
     __builtin_memcpy(&bits, &f, sizeof bits);
+    // The float lies further from 0 than x: one step back cuts x off; the lowest bit then says that
+    // something was lost.
     const bool beyond = (double(f) > x) == (x > 0) && f != 0;
     bits = (bits - beyond) | 1u;
     __builtin_memcpy(&f, &bits, sizeof bits);
@@ -19,6 +22,7 @@ inline half to_half(double x) {
   return to_half(f);
 }
 /// A number in the type of a loss, as that computes it.
+/// Integers go to float16 by way of float, as NumPy casts them.
 template <class Kind, class From> typename storage<Kind>::compute as_kind(From x) {
   if constexpr (std::is_same_v<From, half>) return typename storage<Kind>::compute(to_float(x));
   else if constexpr (!std::is_same_v<Kind, half>) return Kind(x);
@@ -32,6 +36,7 @@ template <class Kind, class From, class To>
 void gather_as(void* to, const char* from, std::ptrdiff_t step, std::ptrdiff_t n) {
   To* const t = static_cast<To*>(to);
   const auto number = [](const char* p) UFL_INLINE {
+    // Copied byte by byte: it may lie at any address.
     From x;
     __builtin_memcpy(&x, p, sizeof x);
     return To(as_kind<Kind>(x));
@@ -42,6 +47,7 @@ void gather_as(void* to, const char* from, std::ptrdiff_t step, std::ptrdiff_t n
     for (std::ptrdiff_t i = 0; i < n; ++i) t[i] = number(from + i * step);
 }
 template <class Kind, class To>
+/// In the order of number_type; a boolean is read as a byte.
 constexpr gather_numbers* gathers[number_types] = {
     gather_as<Kind, std::uint8_t, To>,  gather_as<Kind, std::int8_t, To>,
     gather_as<Kind, std::int16_t, To>,  gather_as<Kind, std::int32_t, To>,
@@ -50,6 +56,7 @@ constexpr gather_numbers* gathers[number_types] = {
     gather_as<Kind, std::uint64_t, To>, gather_as<Kind, half, To>,
     gather_as<Kind, float, To>,         gather_as<Kind, double, To>};
 
+/// Rounded to how results are stored, at any address.
 template <class Kind, class From> UFL_FN void put_number(From x, char* to) {
   Kind rounded;
   if constexpr (std::is_same_v<Kind, half>) rounded = to_half(x);
@@ -69,6 +76,7 @@ template <class Kind, class From>
 void scatter_as(const void* from, char* to, std::ptrdiff_t step, std::ptrdiff_t n) {
   const From* const f = static_cast<const From*>(from);
   constexpr std::ptrdiff_t dense = sizeof(Kind);
+  // Of doubles for a narrower type: only where the first pass overflowed.
   if (!std::is_same_v<typename storage<Kind>::compute, From>)
     for (std::ptrdiff_t i = 0; i < n; ++i) put_unless_finite<Kind>(f[i], to + i * step);
   else if (step == dense)

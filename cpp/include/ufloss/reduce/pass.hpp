@@ -6,6 +6,7 @@
 
 UFL_BEGIN
 
+/// Neither infinite nor NaN: both make a NaN of the difference.
 inline bool is_finite(double x) { return x - x == 0; }
 
 /// Results side by side whose lanes are kept while columns are added up.  256 KiB of them stay in a
@@ -13,6 +14,8 @@ inline bool is_finite(double x) { return x - x == 0; }
 /// twice the cost of whole ones.
 constexpr std::ptrdiff_t reduce_columns = 2048;
 
+/// T: what losses are computed in.  Sums are double and come in the same tree whichever way is walked, so
+/// that a result depends on its terms alone.  Where floats overflow a pass of doubles computes again.
 template <class T> struct pass {
   reduction& r;
   const plan& p;
@@ -28,11 +31,13 @@ template <class T> struct pass {
   /// Everything.  False: with a fault set.
   bool run() {
     if (!begin()) return false;
+    // Three walks: across results that are near, through many short results, along the terms of each.
     const bool done = goes_down()  ? add_columns()
                       : is_short() ? add_short(p.fast, 0, p.results)
                                    : add_lines();
     return done && (!found_infinite || compute_groups_again());
   }
+  /// False: no memory.  Sizes are counted by the text that deals the pieces out.
   bool begin() {
     if (!exact && !goes_down()) source.use_tiles(p.fast);
     arena need;
@@ -49,10 +54,12 @@ template <class T> struct pass {
   }
   /// Results [from, to) of few terms each, a chunk of them at a time.
   bool add_short(const space& over, std::ptrdiff_t from, std::ptrdiff_t to) {
+    // Where no number differs from result to result, axes merge and runs get longer.
     const space walked = what.divisors || what.exponents ? over : over.without_results();
     cursor c(walked, from * p.terms), out(p.kept, 0);
     const bool in_order = &over == &p.in_order, scattered = !in_order && p.kept.axes > 1;
     const std::ptrdiff_t step = in_order ? 1 : p.kept.inner().steps[result_stream];
+    // Whole results only: each is added up by itself, whatever it is computed with.
     const std::ptrdiff_t together = source.chunk / p.terms;
     for (std::ptrdiff_t k = from; k < to; k += together) {
       const std::ptrdiff_t n = to - k < together ? to - k : together;
@@ -74,6 +81,7 @@ template <class T> struct pass {
   }
   /// Terms [from, to) of a result, where c is.
   bool add_segment(cursor& c, std::ptrdiff_t n, weighted_lanes<T>& all) {
+    // Small pieces, between which the next chunk is asked for: memory works while numbers are added.
     constexpr std::ptrdiff_t piece = 64;
     for (std::ptrdiff_t i = 0; i < n; i += source.chunk) {
       const std::ptrdiff_t m = n - i < source.chunk ? n - i : source.chunk;
@@ -96,6 +104,7 @@ template <class T> struct pass {
     return false;
   }
   /// Are results nearer to each other than the terms of one?
+  /// Then a row of terms is added to a row of sums, and every cache line is read once.
   bool goes_down() const {
     axis inner = p.kept.inner();
     inner.steps[result_stream] = 0;
@@ -109,12 +118,14 @@ template <class T> struct pass {
     const std::ptrdiff_t n = p.kept.inner().n;
     return n < reduce_columns ? n : reduce_columns;
   }
+  /// What the walk needs: the numbers of a chunk, and lanes of columns where it goes down.
   void lay_out(arena& a) {
     source.take_memory(a);
     if (exact || !goes_down()) return;
     sums = a.template take<double>(sum_lanes * strip());
     if (source.has_factors()) weights = a.template take<double>(sum_lanes * strip());
   }
+  /// A sum computed again replaces the first one; its weights are right already.
   UFL_FN void put(std::ptrdiff_t result, double s, double t) {
     if (exact) total[result] = s;
     else {
@@ -139,6 +150,7 @@ template <class T> struct pass {
     }
     return true;
   }
+  /// A segment that overflowed is computed again before it is added: what was added cannot be taken back.
   bool put_segment(std::ptrdiff_t result, std::ptrdiff_t from, std::ptrdiff_t to, double s, double t) {
     if (!p.is_whole() && !is_settled(total[result], s) && !compute_segment_again(result, from, to, &s))
       return false;
@@ -153,6 +165,7 @@ template <class T> struct pass {
     if constexpr (std::is_same_v<T, double>) return true;
     else {
       pass<double> better(r, p, what, total, weight);
+      // In the order of positions, not of the walk: bits do not depend on which way the first pass went.
       better.exact = true;
       if (!better.begin()) return false;
       cursor c(p.in_order, result * p.terms + from);
@@ -213,6 +226,7 @@ template <class T> struct pass {
       }
     return true;
   }
+  /// Term i of every result goes to lane i mod sum_lanes, as weighted_lanes has it for one result.
   bool add_strip(axis inner, std::ptrdiff_t n, const std::ptrdiff_t* base) {
     const std::ptrdiff_t result = base[result_stream], apart = inner.steps[result_stream];
     if (!what.divisors && !what.exponents) inner.steps[result_stream] = 0;  // rows of terms may merge
@@ -246,6 +260,7 @@ template <class T> struct pass {
     for (std::ptrdiff_t i = 0; i < whole; ++i) sums[i] = 0;
     if (source.factors)
       for (std::ptrdiff_t i = 0; i < whole; ++i) weights[i] = 0;
+    // Where the next row of terms goes: lanes are rows of n sums, one after the other.
     std::ptrdiff_t lane = 0;
     for (std::ptrdiff_t i = 0; i < n; i += source.chunk) {
       const std::ptrdiff_t m = n - i < source.chunk ? n - i : source.chunk;
@@ -259,6 +274,7 @@ template <class T> struct pass {
     }
     return true;
   }
+  /// The same tree as weighted_lanes::fold(), for n results at once; they become the first n numbers.
   static void fold_lanes(double* lanes, std::ptrdiff_t used, std::ptrdiff_t n) {
     for (std::ptrdiff_t k = used / 2; k >= 1; k /= 2)
       for (std::ptrdiff_t i = 0; i < k * n; ++i) lanes[i] = lanes[i] + lanes[i + k * n];

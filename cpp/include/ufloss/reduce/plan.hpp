@@ -6,8 +6,10 @@
 UFL_BEGIN
 
 /// The arrays that a walk goes over, by number; inputs come first.
+/// Results are a stream too: its position says to which of them an element belongs.
 enum stream { weights_stream = reduce_inputs, mask_stream, grad_stream, result_stream, streams };
 
+/// An axis that arrays have in common.
 struct axis {
   std::ptrdiff_t n;
   std::ptrdiff_t steps[streams];  ///< in bytes; of results: in elements
@@ -20,6 +22,7 @@ struct space {
   const axis& inner() const { return at[axes - 1]; }
   /// An axis within all others; merged with the one around it where every array lies so.
   void add(const axis& a) {
+    // No walk needs an axis of a single element.
     if (a.n == 1) return;
     if (axes > 0 && encloses(at[axes - 1], a)) {
       const std::ptrdiff_t n = at[axes - 1].n * a.n;
@@ -45,6 +48,7 @@ struct space {
     s.close();
     return s;
   }
+  /// One step outside is as far as all steps inside, in every array: both are one axis.
   static bool encloses(const axis& outer, const axis& inner) {
     for (int k = 0; k < streams; ++k)
       if (outer.steps[k] != inner.n * inner.steps[k]) return false;
@@ -59,6 +63,7 @@ struct cursor {
   std::ptrdiff_t at[streams];  ///< where the arrays are, from their first element
   cursor(const space& s, std::ptrdiff_t position, const std::ptrdiff_t* from = nullptr) : over(&s) {
     for (int k = 0; k < streams; ++k) at[k] = from ? from[k] : 0;
+    // The innermost axis counts fastest.
     for (int i = s.axes - 1; i >= 0; --i) {
       index[i] = position % s.at[i].n;
       position /= s.at[i].n;
@@ -124,6 +129,7 @@ struct plan {
   bool is_whole() const { return terms <= limit; }  ///< one segment
 
   explicit plan(const reduction& r) {
+    // By elements, since a row of a loss is as much work as it is long.
     limit = r.rows && r.width > 1 ? reduce_block / r.width : reduce_block;
     if (limit < 1) limit = 1;
     std::ptrdiff_t shape[2][reduce_axes];
@@ -133,6 +139,7 @@ struct plan {
       (r.reduced[i] ? terms : results) *= r.shape[i];
     }
     kept_axes = count[0];
+    // Nothing to walk over, and collapse() divides by lengths.
     if (results == 0 || terms == 0) return;
     segments = cut(shape[1], count[1], 1, limit);
     groups = is_whole() ? cut(shape[0], count[0], terms, limit) : cuts{1, 1};
@@ -163,6 +170,7 @@ struct plan {
   static axis axis_of(const reduction& r, int i) {
     axis a{r.shape[i], {}};
     const auto set = [&](int k, const reduce_operand& x) {
+      // What is absent has steps of 0, so that it hinders no merge.
       if (x.data && a.n > 1) a.steps[k] = x.steps[i];
     };
     for (int k = 0; k < r.inputs; ++k) set(k, r.in[k]);

@@ -11,11 +11,14 @@ inline bool is_ordinary(double weight) {
   return size == 0 || (size > 1e-250 && size < UFL_INF);
 }
 
+/// One reduction, from the operands to the rounded results.  A mean with weights and a gradient takes two
+/// passes: weights first, since the gradient is divided by their sum.
 struct reducer {
   reduction& r;
   plan p;
   explicit reducer(reduction& asked) : r(asked), p(asked) {}
 
+  /// False: with a fault set; results are not to be used then.
   bool run() {
     clear(r.total);
     clear(r.weight);
@@ -29,9 +32,12 @@ struct reducer {
   }
 
  private:
+  // Taken only where they are needed: by gradients of weighted means, and by sums out of range.
   workspace divisor_memory, exponent_memory;
   bool is_empty() const { return p.results == 0 || p.terms == 0; }
+  /// All weights are 1, and their sum is the number of terms.
   bool is_plain() const { return !r.weights.data && !r.mask.data; }
+  /// From double, once.
   void round_results() const {
     for (std::ptrdiff_t i = 0; i < p.results; ++i)
       if (r.type == float16_loop) static_cast<half*>(r.result)[i] = to_half(r.total[i]);
@@ -41,6 +47,7 @@ struct reducer {
   void clear(double* to) const {
     for (std::ptrdiff_t i = 0; i < p.results; ++i) to[i] = 0;
   }
+  /// One number for each result; null: with a fault set.
   template <class X> X* take(workspace& memory) {
     X* const found = reinterpret_cast<X*>(memory.take(std::size_t(p.results) * sizeof(X)));
     if (!found) r.fault = reduce_fault::no_memory;
@@ -49,6 +56,7 @@ struct reducer {
   bool pass_over(const task& what, double* total, double* weight, bool in_double) {
     if (in_double || r.type == float64_loop) {
       pass<double> all(r, p, what, total, weight);
+      // A sum of doubles that is not finite stays so, whatever follows.
       all.stops_early = in_double && p.kept_axes == 0;
       return all.run();
     }
@@ -76,10 +84,12 @@ struct reducer {
     what.divisors = divisors;
     bool ordinary = true;
     for (std::ptrdiff_t i = 0; i < p.results; ++i) ordinary = ordinary && is_ordinary(divisors[i]);
+    // Without weights the sums are counts, which are ordinary.
     if (ordinary || !r.weights.data) return clear_totals();
     if (!(what.exponents = scale_weights()) || !weigh(what.exponents, r.total, divisors)) return false;
     return clear_totals();
   }
+  /// What weigh() left there was no sum of losses.
   bool clear_totals() {
     clear(r.total);
     clear(r.weight);
@@ -89,6 +99,7 @@ struct reducer {
   const int* scale_weights() {
     int* const exponents = take<int>(exponent_memory);
     if (!exponents) return nullptr;
+    // So many terms, each below 1, add up to less than 2^more.
     int more = 0;
     while (more < 62 && (std::ptrdiff_t(1) << more) < p.terms) ++more;
     if (is_empty()) return exponents;
@@ -96,6 +107,7 @@ struct reducer {
     for (std::ptrdiff_t k = 0; k < p.results; ++k) {
       int exponent = 0;
       const double most = r.weights.data ? largest_weight(c) : 1;
+      // most < 2^exponent.
       (void)__builtin_frexp(most, &exponent);
       exponents[k] = exponent + more;
     }
@@ -106,6 +118,7 @@ struct reducer {
     double most = 0;
     for (std::ptrdiff_t i = 0; i < p.terms; ++i, c.advance(1)) {
       double w;
+      // Of any type and alignment, as everywhere.
       gather_of<double>(float64_loop, r.weights.type)(&w, r.weights.data + c.at[weights_stream], 0, 1);
       w = w < 0 ? -w : w;
       if (is_finite(w) && w > most) most = w;
@@ -127,11 +140,13 @@ struct reducer {
       all_nan = all_nan && r.total[i] != r.total[i];
       ordinary = ordinary && is_ordinary(r.weight[i]);
     }
+    // Sums of float16 and float32 losses cannot leave the range of double by themselves.
     const bool safe = (!r.weights.data && r.type != float64_loop) || (finite && ordinary) || all_nan;
     if (!safe && !is_empty()) return finish_scaled();
     for (std::ptrdiff_t i = 0; i < p.results; ++i) r.total[i] = r.total[i] / r.weight[i];
     return true;
   }
+  /// Once more in double, with weights made small: a quotient may be finite where neither sum is.
   bool finish_scaled() {
     workspace totals, sums;
     double *const total = take<double>(totals), *const weight = take<double>(sums);
@@ -141,6 +156,7 @@ struct reducer {
     clear(weight);
     if (!pass_over(scaled, total, weight, true)) return false;
     for (std::ptrdiff_t i = 0; i < p.results; ++i) {
+      // A NaN of either stays what the plain sums say.
       const double plain = r.total[i] / r.weight[i], better = total[i] / weight[i];
       r.total[i] = r.total[i] != r.total[i] || better != better ? plain : better;
     }
@@ -150,6 +166,7 @@ struct reducer {
 
 /// False: with a fault set, and without results.
 inline bool reduce(reduction& r) {
+  // On the heap: spaces of 64 axes take many KiB, and threads may have as little as 96 KiB of stack.
   const workspace room(sizeof(reducer));
   if (!room.start) {
     r.fault = reduce_fault::no_memory;

@@ -6,16 +6,19 @@
 
 UFL_BEGIN
 
+/// As many on every instruction set: no width of registers decides the order of a sum.
 constexpr int sum_lanes = 16;
 
 /// Sums in virtual lanes: element i goes to lane i mod sum_lanes.
 template <class T> struct weighted_lanes {
   using W = wide_t<native<T>>;
   using C = chunks<T, sum_lanes>;
+  // s: sums of numbers times weights; t: of the weights.
   W s[C::packs], t[C::packs];
   UFL_FN weighted_lanes() {
     C::each([&](int i) UFL_INLINE { s[i] = t[i] = W(0); });
   }
+  /// As store() left them: lanes of the numbers, then those of the weights.
   UFL_FN explicit weighted_lanes(const double* p) {
     C::each([&](int i) UFL_INLINE {
       s[i] = doubles<W>::load(p + i * lanes<T>);
@@ -37,6 +40,7 @@ template <class T> struct weighted_lanes {
       for (; j + sum_lanes <= n; j += sum_lanes)
         C::each([&](int i) UFL_INLINE { s[i] = s[i] + widen(load(x + j + i * lanes<T>)); });
     if (j == n) return;
+    // What fills no chunk: lanes beyond get 0 with a weight of 0, which changes nothing.
     alignas(64) T rest[sum_lanes] = {};
     alignas(64) double weights[sum_lanes] = {};
     for (std::ptrdiff_t i = j; i < n; ++i) {
@@ -53,6 +57,7 @@ template <class T> struct weighted_lanes {
       t[i] = t[i] + by;
     });
   }
+  /// Lane i and lane i + 8, and so on by halves.
   UFL_FN void fold(double* sum, double* weight) {
     UFL_UNROLL for (int k = C::packs / 2; k >= 1; k /= 2) UFL_UNROLL for (int i = 0; i < k; ++i) {
       s[i] = s[i] + s[i + k];
@@ -69,6 +74,7 @@ UFL_FN void add_few(std::ptrdiff_t n, const T* x, const double* weights, double*
   double s[Lanes], t[Lanes];
   UFL_UNROLL for (int i = 0; i < Lanes; ++i) {
     const double by = i >= n ? 0 : weights ? weights[i] : 1;
+    // 0 + x: a lane that begins as 0 makes +0 of -0, so this one does.
     s[i] = by == 0 ? 0 : 0 + double(x[i]) * by;
     t[i] = by;
   }
@@ -82,6 +88,7 @@ UFL_FN void add_few(std::ptrdiff_t n, const T* x, const double* weights, double*
 /// The sums of n numbers times weights, and of weights; no weights: all are 1.
 template <class T>
 UFL_FN void add_up(std::ptrdiff_t n, const T* x, const double* weights, double* sum, double* weight) {
+  // The same bits as in sixteen lanes, of which most would be empty.
   if (n <= 2) return add_few<2>(n, x, weights, sum, weight);
   if (n <= 4) return add_few<4>(n, x, weights, sum, weight);
   if (n <= 8) return add_few<8>(n, x, weights, sum, weight);
@@ -95,6 +102,7 @@ UFL_FN void add_up(std::ptrdiff_t n, const T* x, const double* weights, double* 
 template <class T>
 UFL_NOINLINE void add_to(double* sums, const T* x, std::ptrdiff_t n, double* weight_sums, const double* y) {
   using W = wide_t<native<T>>;
+  // As add_chunk() does it, element by element: a sum along a column has the bits of one along a row.
   std::ptrdiff_t i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>) {
     const W number = widen(load(x + i));
@@ -117,6 +125,7 @@ UFL_NOINLINE void weighted_sum(std::ptrdiff_t n, const char* values, std::ptrdif
                                std::ptrdiff_t weight_step, const char* mask, std::ptrdiff_t mask_step,
                                double* sum, double* weight) {
   using T = typename storage<S>::compute;
+  // A multiple of sum_lanes, so that blocks do not shift elements to other lanes.
   constexpr std::ptrdiff_t block = 256;
   alignas(64) T v[block];
   alignas(64) double w[block];

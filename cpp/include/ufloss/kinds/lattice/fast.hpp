@@ -150,7 +150,7 @@ template <class T, class E> struct fast_ctc {
   // --- forward -----
   double* checkpoint(std::ptrdiff_t t) const { return checkpoints + t / held.chunk * 2 * s.pairs; }
   cells row(std::ptrdiff_t slot) const {
-    double* const p = alpha_rows + slot * 2 * width + block_pairs;
+    double* const p = alpha_rows + slot * 2 * width + block_pairs;  // room for a neighbour on both sides
     return {p, p + width};
   }
   /// One frame of the pairs [j0, j1), whose emissions are e and of_blank; from the end, since `to` may be
@@ -175,7 +175,7 @@ template <class T, class E> struct fast_ctc {
     for (int q = 0; q < n; ++q) {
       const cells to = to_row < 0 ? alpha : row(to_row + q);
       advance(from, to, emissions.emission(t0 + q), emissions.blank(t0 + q), j0, j1);
-      to.label[j0 - 1] = 0;
+      to.label[j0 - 1] = 0;  // what the first pair of the next frame reads
       from = to;
     }
     if (to_row >= 0)
@@ -195,7 +195,7 @@ template <class T, class E> struct fast_ctc {
       highest[k] = none;
       lowest[k] = -none;
     }
-    alpha.blank[0] = power(height);
+    alpha.blank[0] = power(height);  // all mass, 2^0: the unit is -height
   }
   void keep_checkpoint(std::ptrdiff_t t) const {
     double* const to = checkpoint(t);
@@ -327,7 +327,7 @@ template <class T, class E> struct fast_ctc {
         live.begin = s.max_of(live.begin - 1, begin_of(t0) / block_pairs);
         const std::ptrdiff_t j0 = live.begin * block_pairs, j1 = live.end * block_pairs;
         set_factors(all_units + e * blocks, from_after.step - 1, from_after.skip - 1, live.begin, live.end);
-        double of_blank[epoch];
+        double of_blank[epoch];  // the blank's posteriors of each frame
         for (int q = n - 1; q >= 0; --q) {
           const cells alphas = row(t0 + q - c0);
           const E* const labels = emissions.emission(t0 + q);
