@@ -49,6 +49,7 @@ std::uint64_t enabled_state() {  // XCR0: which registers the operating system s
   return (std::uint64_t(high) << 32) | low;
 #endif
 }
+/// All of these bits.
 bool has(unsigned word, std::initializer_list<int> bits) {
   for (int b : bits)
     if (!((word >> b) & 1u)) return false;
@@ -59,16 +60,19 @@ bool has(unsigned word, std::initializer_list<int> bits) {
 int measure_level() {
   const registers one = cpuid(1, 0);
   if (!has(one.ecx, {0, 9, 19, 20, 23})) return -1;  // SSE3 SSSE3 SSE4.1 SSE4.2 POPCNT
+  // Beyond the highest leaf a processor answers with that of another.
   if (cpuid(0, 0).eax < 7) return 0;
   const registers seven = cpuid(7, 0);
   if (!has(one.ecx, {12, 22, 27, 28, 29})) return 0;  // FMA MOVBE OSXSAVE AVX F16C
   const std::uint64_t state = enabled_state();
+  // 0x6: XMM and YMM; 0xe6: also the mask registers, the upper halves of ZMM, and those from 16 on.
   if ((state & 0x6) != 0x6 || !has(seven.ebx, {3, 5, 8})) return 0;               // BMI1 AVX2 BMI2
   if (!has(cpuid(0x80000001u, 0).ecx, {5})) return 0;                             // LZCNT
   if ((state & 0xe6) != 0xe6 || !has(seven.ebx, {16, 17, 28, 30, 31})) return 1;  // AVX-512 F DQ CD BW VL
   return 2;
 }
 int level() {
+  // Once, by whichever thread comes first.
   static const int l = measure_level();
   return l;
 }
@@ -96,6 +100,7 @@ const kernel_table& table(int isa, int unit) noexcept { return *tables[isa][unit
 const char* name(int isa) noexcept { return names[isa]; }
 bool is_emulated(const char* isa) noexcept { return !std::strncmp(isa, "isa_emulated", 12); }
 bool supported(int i) noexcept { return i >= 0 && i < count() && needed_level(names[i]) <= level(); }
+// The last that runs, but an emulated one only where nothing else has been found.
 int choose(const char* const* sets, int n, int level) noexcept {
   int found = -1;
   for (int i = 0; i < n; ++i)

@@ -13,8 +13,11 @@ UFL_BEGIN
 namespace {
 
 // --- what is known of a loss -----
+// The int overload is the better match where L has an exponent; else the dots take the call.
+// In the order of loss_info's members.
 template <class L> constexpr auto exponent_in(int) -> decltype(L::exponent) { return L::exponent; }
 template <class L> constexpr const char* exponent_in(...) { return ""; }
+/// Which arguments make NaN of what lies outside their domain: a bit for each.
 template <class L> constexpr unsigned checked() {
   unsigned set = 0;
   for (int i = 0; i < arity<L>; ++i) set |= unsigned(is_checked<L>(i)) << i;
@@ -26,6 +29,8 @@ constexpr loss_info info = {L::name,      kind_of<L>,    L::args,      arity<L>,
                             L::formula,   L::notes,      L::source,    L::example};
 
 // --- its outputs -----
+// A function over a lattice lists its own outputs; every other loss has those of the standard ones whose
+// parts it has.
 template <class L> constexpr const auto& outputs_of() {
   if constexpr (kind_of<L> == loss_kind::lattice) return L::outputs;
   else return standard_outputs;
@@ -38,6 +43,7 @@ template <class L> constexpr unsigned parts_given(int i) {
 template <class L> constexpr bool offers(int i) {
   return (L::parts & parts_given<L>(i)) == parts_given<L>(i);
 }
+/// How many arrays the i-th ufunc gives: one for each role, or for each part.
 template <class L> constexpr int count_outputs(int i) {
   if constexpr (kind_of<L> == loss_kind::lattice) return int(count_text(L::outputs[i].roles));
   else return count_parts(parts_given<L>(i));
@@ -60,10 +66,12 @@ template <class L> constexpr char role_of_output(int i, int k) {
   if constexpr (kind_of<L> == loss_kind::lattice) return L::outputs[i].roles[k];
   else return char(role::prediction);
 }
+/// W tells weights along the rows from parameters that come once a row.
 template <class L> constexpr char role_of_input(int a) {
   return L::args[a].kind == role::parameter && L::args[a].along() ? 'W' : char(L::args[a].kind);
 }
 
+/// Characters that are known at compile time: records point to them, and tables need no code to begin.
 struct text {
   char c[128];
 };
@@ -95,6 +103,7 @@ template <class L, int I, bool Masked> constexpr text make_signature() {
   });
   return t;
 }
+/// A letter an operand, in the order of the signature.
 template <class L, int I, bool Masked> constexpr text make_roles() {
   text t{};
   int at = 0;
@@ -113,6 +122,7 @@ template <class L, int I, bool Masked> constexpr loss_record record() {
   r.nin = arity<L> + Masked;
   r.nout = count_outputs<L>(I);
   r.parts = parts_given<L>(I);
+  // What elements are stored as, then what results are.
   r.loops[float16_loop] = traits::template loop<L, I, Masked, half, half>;
   r.loops[float32_loop] = traits::template loop<L, I, Masked, float, float>;
   r.loops[float64_loop] = traits::template loop<L, I, Masked, double, double>;
@@ -123,6 +133,7 @@ template <class L, int I, bool Masked> constexpr loss_record record() {
   r.roles = roles<L, I, Masked>.c;
   return r;
 }
+/// Each ufunc, and its twin with a mask where the kind has one.
 template <class L> constexpr int count_records() {
   int n = 0;
   for (int i = 0; i < outputs<L>; ++i) n += offers<L>(i) * (kind_traits<kind_of<L>>::mask ? 2 : 1);
@@ -132,11 +143,13 @@ template <class L> constexpr int count_records() {
 template <class List> struct records;
 template <class... L> struct records<loss_list<L...>> {
   static constexpr int size = (0 + ... + count_records<L>());
+  /// Filled while compiling: an array whose size has been counted, since there is no container here.
   struct group {
     loss_record r[size];
     int n = 0;
   };
   template <class One, int I> static constexpr void add(group& g) {
+    // The order of records is that of the registry, then of the outputs; a twin follows its ufunc.
     if constexpr (offers<One>(I)) {
       g.r[g.n++] = record<One, I, false>();
       if constexpr (kind_traits<kind_of<One>>::mask != nullptr) g.r[g.n++] = record<One, I, true>();

@@ -16,6 +16,7 @@ template <int Operands> struct operands_of_row {
   }
 };
 /// Runs it, perhaps without the lock.
+/// As run_items() does for the kinds, but in one piece; whoever has a fault reports it.
 template <class F> int meanwhile(const context& c, const std::ptrdiff_t* n, F run) {
   const quiet flags;
   const without_lock free(c, n[0] > kind_traits<loss_kind::row>::long_work / (n[1] + 1));
@@ -23,6 +24,7 @@ template <class F> int meanwhile(const context& c, const std::ptrdiff_t* n, F ru
   return 0;
 }
 
+// Helpers have no page and no docstring, so their operands need no words.
 constexpr argument along_pixels[] = {prediction("p", domain::real, ""),
                                      prediction("q", domain::real, ""),
                                      prediction("t", domain::real, ""),
@@ -37,6 +39,7 @@ constexpr loss_info going_back = helper_info("scores_gradient", along_classes);
 template <class T>
 int add_overlaps(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
   return meanwhile(c, n, [&] {
+    // steps[7]: from pixel to pixel of the first operand.
     const std::ptrdiff_t most = steps[7] == std::ptrdiff_t(sizeof(T)) ? 1 : overlap_lanes<T>::most;
     for (std::ptrdiff_t r = 0; r < n[0]; r += most) {
       const operands_of_row<7> at(args, steps, r, 4);
@@ -44,6 +47,7 @@ int add_overlaps(const context& c, char* const* args, const std::ptrdiff_t* n, c
     }
   });
 }
+/// Row by row: gradients of pixels know nothing of each other.
 template <class T>
 int scores_gradient_rows(const context& c, char* const* args, const std::ptrdiff_t* n,
                          const std::ptrdiff_t* steps) {
@@ -73,6 +77,7 @@ int split_sigmoid(const context& c, char* const* args, const std::ptrdiff_t* n, 
 constexpr loss_info splitting = helper_info(softmax_with_complement::name, softmax_with_complement::args);
 constexpr loss_info splitting_one = helper_info("sigmoid_with_complement", sigmoid_with_complement::args);
 
+// Python looks them up by name.
 constexpr loss_record records[] = {
     helper<add_overlaps<float>, add_overlaps<double>>(overlapping, 4, 3, "(n),(n),(n),(n)->(),(),()",
                                                       "FFFBDDD"),

@@ -10,6 +10,7 @@ constexpr argument arguments[] = {prediction("values", domain::real, ""),
                                   {"mask", role::parameter, domain::real, required, "", "n"}};
 constexpr loss_info about = helper_info("weighted_sum", arguments);
 
+/// Row by row, without giving the lock away.
 template <class S>
 int loop(const context&, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
   const quiet flags;
@@ -22,6 +23,7 @@ int loop(const context&, char* const* args, const std::ptrdiff_t* n, const std::
 }
 
 /// args[0]: a reduction.
+/// A record like any other, so that dispatch finds it in the table of the instruction set; it is no ufunc.
 int add_losses(const context&, char* const* args, const std::ptrdiff_t*, const std::ptrdiff_t*) {
   const quiet flags;
   return reduce(*reinterpret_cast<reduction*>(args[0])) ? 0 : -1;
