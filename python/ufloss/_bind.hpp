@@ -14,6 +14,7 @@ template <size_t Size> bool is_word(PyObject* name, const char (&word)[Size]) {
 
 /// What a call was given, as a vectorcall has it: `n` values by position, then one for each of `names`, a
 /// tuple or null.
+/// A view of the call: it owns nothing, and lives no longer.
 struct arguments {
   PyObject* const* values;
   Py_ssize_t n;
@@ -47,6 +48,7 @@ struct parameters {
 
   /// The input of that name; -1: there is none.
   Py_ssize_t find(PyObject* key) const {
+    // Names in code are interned, so that the first round nearly always finds one.
     for (Py_ssize_t i = 0; i < count; ++i)
       if (name(i) == key) return i;
     for (Py_ssize_t i = 0; i < count; ++i)
@@ -66,6 +68,7 @@ struct binding {
   Py_ssize_t positional = 0, named = 0;
 
   /// False: with an error set.
+  /// More than NumPy's limit would not fit, and are refused before anything is written.
   bool place(const arguments& given, const parameters& p) {
     if (given.n > most || given.named() > most) {
       PyErr_Format(PyExc_TypeError, "%s() got too many arguments", p.function);
@@ -78,6 +81,7 @@ struct binding {
     return true;
   }
 
+  /// Is a required input missing?  After place(); None counts as given.
   bool lacks_required(const parameters& p) const {
     for (Py_ssize_t i = 0; i < p.count; ++i)
       if (!values[i] && p.is_required(i)) return true;
@@ -103,6 +107,7 @@ struct binding {
     Py_XDECREF(text);
   }
 
+  /// Takes keyword k out; those behind it move up.
   void drop_keyword(Py_ssize_t k) {
     --named;
     for (; k < named; ++k) {
@@ -128,6 +133,7 @@ struct binding {
   }
 
  private:
+  /// A keyword: to its input, or to the keywords that NumPy gets.
   bool place(PyObject* key, PyObject* value, const parameters& p) {
     const Py_ssize_t i = p.find(key);
     if (i < 0) {
@@ -169,6 +175,7 @@ class python_arguments {
     return true;
   }
   arguments get() const { return {values_, size_t(n_), names_}; }
+  // Values stay those of the tuple and the dict, which outlive it.
   ~python_arguments() { Py_XDECREF(names_); }
 };
 

@@ -10,6 +10,8 @@
 
 namespace ufloss::python {
 
+// Loops are entered with the lock, and give it away themselves where the work is long: NumPy would do so by
+// the number of results, which says little of rows.
 inline void* release() { return PyEval_SaveThread(); }
 inline void restore(void* thread) { PyEval_RestoreThread(static_cast<PyThreadState*>(thread)); }
 /// Raises what a loop reports.

@@ -21,6 +21,7 @@ inline bool may_wrap(PyObject* x) {
   return !PyLong_Check(x) && !PyArray_IsScalar(x, SignedInteger);  // a Python int is checked by NumPy
 }
 
+/// A 0-d array of int64: no promotion, and NumPy takes it up faster than an int of Python's.
 inline PyObject* new_length(npy_intp n) {
   PyObject* const a = PyArray_SimpleNew(0, nullptr, NPY_INT64);
   if (a) *static_cast<npy_int64*>(PyArray_DATA(as_array(a))) = n;
@@ -61,6 +62,7 @@ class call_with_lengths {
     return !PyErr_Occurred();
   }
 
+  /// What it makes is dropped with the call.
   bool fill_lengths() {
     npy_intp sizes[2] = {};
     if (!measure_axes(sizes)) return false;
@@ -99,6 +101,7 @@ class call_with_lengths {
   bool fill() {
     const bool has_blank = input(blank) && input(blank) != Py_None;
     blank_may_wrap_ = has_blank && may_wrap(input(blank));
+    // Borrowed from the front, which lives as long as the ufunc.
     if (!has_blank) input(blank) = PyTuple_GetItem(front_of(self_).defaults, blank);
     bool all = true;
     for (const Py_ssize_t i : {logit_length, label_length}) {
@@ -120,6 +123,7 @@ class call_with_lengths {
     return goes_on;
   }
 
+  /// The call itself; of a ValueError Python is asked whether it can name the sequence.
   PyObject* invoke() {
     const arguments now = arguments_now();
     PyObject* const result = call(self_, now.values, size_t(now.n), now.names);
@@ -127,6 +131,7 @@ class call_with_lengths {
   }
 };
 
+/// What stands for the vectorcall of such a ufunc.
 inline PyObject* call_measured(PyObject* self, PyObject* const* values, size_t nargsf, PyObject* names) {
   call_with_lengths c(self);
   if (!c.place({values, nargsf, names})) return nullptr;

@@ -26,6 +26,7 @@ constexpr loop_type loop_type_of(int numpy_type) {
 }
 
 /// The type of an array's numbers; false: it is none that is read as it lies.
+/// By size, since C's types of one size have several numbers in NumPy.
 inline bool find_type(PyArrayObject* a, number_type* type) {
   if (!PyArray_ISNOTSWAPPED(a)) return false;
   const int size = int(PyArray_ITEMSIZE(a));
@@ -51,6 +52,7 @@ struct reduce_context : context {
   reduce_context() {
     past_cache_from = python_context.past_cache_from;
     report = [](const context& c, const char* name, const fault& found) {
+      // Each call has a context of its own, so that writing to it is safe from other threads.
       auto& own = const_cast<reduce_context&>(static_cast<const reduce_context&>(c));
       own.loss = name;
       own.said = found;
@@ -58,6 +60,7 @@ struct reduce_context : context {
   }
 };
 /// A reduction, and room for what it points to.
+/// On the stack of the call: nothing of it lives longer, and a call takes no memory for it.
 struct reduce_call {
   reduction r;
   std::ptrdiff_t shape[reduce_axes], steps[reduce_inputs + 3][reduce_axes];
@@ -67,6 +70,7 @@ struct reduce_call {
   int kept_axes = 0;
   reduce_context called_by;
 
+  /// Everything that follows from the loss; shapes and data are set afterwards.
   reduce_call(const reduce_target& t, bool masked) {
     const loss_record* const values = masked ? t.masked_values : t.values;
     const loss_record* const loops = masked ? t.masked_loops : t.loops;
@@ -100,6 +104,7 @@ struct reduce_call {
     for (int i = 0; i < missing; ++i) x->steps[i] = 0;
     for (int i = 0; i < own; ++i) {
       const npy_intp n = PyArray_DIM(a, i);
+      // An axis of length 1 broadcasts: its steps are 0, whatever NumPy has noted.
       if (n != 1 && n != shape[missing + i]) return false;
       x->steps[missing + i] = n == 1 ? 0 : PyArray_STRIDE(a, i);
     }
@@ -122,6 +127,7 @@ struct reduce_call {
   }
   /// Is it so much work that other threads may run meanwhile?
   bool is_long() const {
+    // By division, since the product of all lengths may overflow.
     constexpr std::ptrdiff_t many = 65536;
     std::ptrdiff_t left = many / (r.rows ? r.width + 1 : 1);
     for (int i = 0; i < r.axes; ++i) {
@@ -131,6 +137,7 @@ struct reduce_call {
     return left == 0;
   }
   bool run(const reduce_target& t) {
+    // The record of the reduction belongs to the instruction set in use, as the loops do that it calls.
     char* const args[] = {reinterpret_cast<char*>(&r)};
     r.caller = &called_by;
     const without_lock free(python_context, is_long());
@@ -144,6 +151,8 @@ struct reduce_call {
 };
 
 /// A call with plain arguments, which needs nothing but the core.
+/// Everything that is not plain is left to the long way without an error, so each check may say no too
+/// often, never too seldom.
 struct plain_call {
   const reduce_target& t;
   reduce_call c;
@@ -151,6 +160,7 @@ struct plain_call {
   PyObject *total = nullptr, *weight = nullptr, *result = nullptr, *grad = nullptr;
   bool all_axes = true;
   long axis = 0;
+  // Arrays of the caller are borrowed; what the call makes is its own until it is handed over.
   explicit plain_call(const reduce_target& of) : t(of), c(of, false) {}
   ~plain_call() {
     for (PyObject* const o : {total, weight, result, grad}) Py_XDECREF(o);
@@ -160,6 +170,7 @@ struct plain_call {
   bool read(PyObject* args, PyObject* words) {
     return read_words(words) && read_inputs(args) && find_shape() && set_operands();
   }
+  /// Rows have no quick `where`: their mask may lie over elements or over rows.
   bool read_words(PyObject* words) {
     PyObject *key, *value;
     Py_ssize_t at = 0;
@@ -176,7 +187,9 @@ struct plain_call {
     }
     return true;
   }
+  /// Keywords are interned as a rule: the comparison of texts is seldom made.
   static bool is(PyObject* key, PyObject* word) { return key == word || PyUnicode_Compare(key, word) == 0; }
+  /// One axis, or all of them.  A bool is an int to Python, but no exact one, and is left to the long way.
   bool read_axis(PyObject* value) {
     if (value == Py_None) return true;
     if (!PyLong_CheckExact(value)) return false;
@@ -185,6 +198,7 @@ struct plain_call {
     all_axes = false;
     return !overflow;
   }
+  /// Operands by position; some array must say what the type is.
   bool read_inputs(PyObject* args) {
     const Py_ssize_t n = PyTuple_Size(args);
     const loss_info& info = t.info();
@@ -200,6 +214,7 @@ struct plain_call {
     }
     return c.r.type != loop_types;
   }
+  /// All arrays but labels are of one type, so that nothing has to be promoted.
   bool take_array(int k, PyArrayObject* a) {
     arrays[k] = a;
     const argument& x = t.info().args[k];
@@ -211,6 +226,7 @@ struct plain_call {
     c.r.type = type;
     return true;
   }
+  /// A parameter that is a number, or has a default; NaN stands for one that is required.
   bool read_number(PyObject* x, int k, double fallback, bool missing) {
     double number = fallback;
     if (!missing) {
@@ -227,6 +243,7 @@ struct plain_call {
     return true;
   }
   /// The shape that operands broadcast to.
+  /// The axis of the rows is apart: it becomes the width.  False: NumPy would refuse.
   bool find_shape() {
     c.r.axes = 0;
     c.r.width = 1;
@@ -249,6 +266,7 @@ struct plain_call {
     if (*n == 1) *n = own;
     return own == 1 || own == *n;
   }
+  /// Once the shape is known: steps of all operands, and which axes are added up.
   bool set_operands() {
     for (int k = 0; k < c.r.inputs; ++k)
       if (!arrays[k]) c.set_number(k, c.numbers[k]);
@@ -263,6 +281,7 @@ struct plain_call {
 
   /// The results; null without an error: the core has refused, and the long way says why.
   PyObject* run() {
+    // A result without axes needs no array: it becomes a scalar of NumPy's.
     double sums[2];
     union {
       npy_half h;
@@ -287,6 +306,7 @@ struct plain_call {
     if (!t.with_grad) result = nullptr;
     return found;
   }
+  /// Sums in double beside the results, which are rounded from them; the destructor drops what is left.
   bool make_results(int type) {
     total = PyArray_SimpleNew(c.kept_axes, c.kept, NPY_DOUBLE);
     weight = total ? PyArray_SimpleNew(c.kept_axes, c.kept, NPY_DOUBLE) : nullptr;
@@ -297,6 +317,7 @@ struct plain_call {
     c.r.result = PyArray_DATA(as_array(result));
     return true;
   }
+  /// In the shape of the losses, and along rows of that of the elements.
   bool make_grad(int type) {
     npy_intp full[reduce_axes + 1];
     for (int i = 0; i < c.r.axes; ++i) full[i] = c.shape[i];
@@ -317,6 +338,7 @@ inline PyObject* call_plain(const reduce_target& t, PyObject* args, PyObject* wo
 inline PyObject* reduce_arrays(const reduce_target& t, int type, PyObject* shape, Py_ssize_t width,
                                PyObject* inputs, PyObject* weights, PyObject* mask, PyObject* grad,
                                PyObject* axes) {
+  // A mask of rows lies over elements here, which only the twins of the loops have.
   reduce_call c(t, mask != Py_None && t.rows);
   c.r.type = loop_type_of(type);
   c.r.width = width;
@@ -336,6 +358,7 @@ inline PyObject* reduce_arrays(const reduce_target& t, int type, PyObject* shape
   set(&c.r.mask, mask);
   set(&c.r.grad, grad);
   if (!fits) {
+    // Not the caller's fault: the Python side has promised arrays of that form.
     PyErr_SetString(PyExc_SystemError, "an operand of a reduction does not fit");
     return nullptr;
   }

@@ -19,6 +19,7 @@ class references {
   references() = default;
   references(const references&) = delete;
   references& operator=(const references&) = delete;
+  /// Takes the reference over and hands it back; null passes through, with its error.
   PyObject* hold(PyObject* o) {
     if (o) held_[n_++] = o;
     return o;
@@ -51,7 +52,9 @@ inline int axis_of(long axis, int ndim) {
   return 0 <= at && at < ndim ? int(at) : -1;
 }
 
+/// A new array over the same memory, as writable as that one; null: with an error set.
 inline PyObject* view(PyArrayObject* a, int ndim, const npy_intp* lengths, const npy_intp* steps) {
+  // PyArray_NewFromDescr() takes a reference of the type, also where it fails.
   Py_INCREF(reinterpret_cast<PyObject*>(PyArray_DESCR(a)));
   PyObject* const made =
       PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(a), ndim, lengths, steps, PyArray_DATA(a),
@@ -72,6 +75,7 @@ inline PyObject* view_with_axis(PyArrayObject* a, int at, npy_intp length) {
     steps[i + (i >= at)] = PyArray_STRIDE(a, i);
   }
   lengths[at] = length;
+  // Of length 1 it has the step that it would have in an array of its own, and keeps that contiguous.
   steps[at] = length != 1 ? 0 : at < ndim ? lengths[at + 1] * steps[at + 1] : PyArray_ITEMSIZE(a);
   return view(a, ndim + 1, lengths, steps);  // which refuses too many axes
 }
@@ -89,6 +93,7 @@ inline PyObject* view_without_axis(PyArrayObject* a, int at) {
 
 /// A number along rows of that length, whose axis an operand counts as others do.
 inline PyObject* view_along(PyArrayObject* number, long axis, npy_intp length) {
+  // Steps of 0: the number is read again and again.
   npy_intp lengths[NPY_MAXDIMS], steps[NPY_MAXDIMS] = {};
   const int ndim = int(axis < 0 ? -axis : axis + 1);
   for (int i = 0; i < ndim; ++i) lengths[i] = 1;
@@ -129,13 +134,16 @@ class row_call {
   long axis_ = -1;
 
   bool is_over_rows() const { return ufunc_->core_num_dim_ix == 1; }  // else over a batch
+  /// Has the operand a core dimension?  By NumPy's numbers, outputs behind inputs.
   bool lies_along(int operand) const { return ufunc_->core_num_dims[operand] > 0; }
 
+  /// Both are borrowed from the call.
   void pass_on(PyObject* word, PyObject* value) {
     words_[words_count_] = word;
     word_values_[words_count_++] = value;
   }
 
+  /// False: one of them is none of the plain ones.
   bool read_keywords(const binding& b) {
     for (Py_ssize_t k = 0; k < b.named; ++k) {
       PyObject* const word = b.names[k];
@@ -163,10 +171,12 @@ class row_call {
     if (PyTuple_CheckExact(axis) && PyTuple_Size(axis) == 1) axis = PyTuple_GetItem(axis, 0);
     if (!PyLong_CheckExact(axis)) return false;
     axis_ = PyLong_AsLong(axis);
+    // -1 is what NumPy takes anyway.
     if (axis_ != -1) pass_on(word, axis);
     return !PyErr_Occurred();
   }
 
+  /// Outputs are arrays, by position or by `out`, which is a tuple where there are several.
   bool read_outputs(const binding& b) {
     const Py_ssize_t given = b.positional - ufunc_->nin;
     if (given > ufunc_->nout || (given && out_)) return false;
@@ -181,6 +191,7 @@ class row_call {
     return true;
   }
 
+  /// Inputs as arrays of as many axes as their core dimensions need; what is missing gets its default.
   bool read_inputs(const binding& b) {
     PyObject* const defaults = defaults_for(front_, b, ufunc_->nin);
     for (int i = 0; i < ufunc_->nin; ++i) {
@@ -208,6 +219,7 @@ class row_call {
     return made_.hold(view_along(as_array(PyTuple_GetItem(typed, i)), axis_, PyArray_DIM(first, at)));
   }
 
+  /// Nothing but an array of bool is a plain mask; one without axes is left to Python.
   bool lay_mask() {
     if (!PyArray_CheckExact(mask_)) return false;
     PyArrayObject* const mask = as_array(mask_);
@@ -230,18 +242,22 @@ class row_call {
     if (axis < 0) return false;
     const npy_intp n = PyArray_DIM(first, axis);
     const int ndim = PyArray_NDIM(mask);
+    // One axis less: the mask is that of rows, and gets the axis that it lacks.
     if (ndim != PyArray_NDIM(first) && ndim != rank) return spread_mask(mask, axis_of(axis_, ndim + 1), n);
     const int at = axis_of(axis_, ndim);
+    // An axis of length 1 means whole rows, too.  Core dimensions do not broadcast, so it is spread.
     if (at < 0 || PyArray_DIM(mask, at) != 1 || n == 1) return at >= 0;
     return spread_mask(as_array(made_.hold(view_without_axis(mask, at))), at, n);
   }
 
+  /// With a step of 0 along the rows, by which the loop knows that one byte decides over a row.
   bool spread_mask(PyArrayObject* rows, int at, npy_intp n) {
     if (!rows || at < 0) return false;
     mask_ = made_.hold(view_with_axis(rows, at, n));
     return mask_ != nullptr;
   }
 
+  /// Values come without the axis that the caller's arrays keep: the loop writes to views without it.
   bool lay_outputs() {
     for (int i = 0; i < ufunc_->nout; ++i) {
       if (!outputs_[i] || lies_along(ufunc_->nin + i)) continue;
@@ -254,6 +270,7 @@ class row_call {
     return true;
   }
 
+  /// The call as NumPy's vectorcall takes it: inputs, mask, outputs if any is given, then keywords.
   PyObject* invoke() {
     PyObject* values[3 * NPY_MAXARGS];
     Py_ssize_t n = 0;
@@ -275,6 +292,7 @@ class row_call {
     return numpy_call(mask_ ? front_.masked : self_, values, size_t(n), names);
   }
 
+  /// One result, or a tuple of them; `results` stays the caller's to drop.
   PyObject* put_back_axis(PyObject* results) {
     if (ufunc_->nout == 1) return shape(results, 0);
     PyObject* const all = PyTuple_New(ufunc_->nout);
@@ -291,6 +309,7 @@ class row_call {
 
   /// One result as the caller gets it.
   PyObject* shape(PyObject* result, int i) {
+    // What lies along the rows has its axis; the caller's own array is given back as it is.
     PyObject* const as_it_is = lies_along(ufunc_->nin + i) ? result : outputs_[i];
     if (as_it_is) {
       Py_INCREF(as_it_is);

@@ -109,6 +109,7 @@ inline PyObject* call_bound(PyObject* self, binding& b, const arguments& given) 
   return or_broadcast(result, self, given);
 }
 
+/// What stands for the vectorcall of every other ufunc.
 inline PyObject* call(PyObject* self, PyObject* const* values, size_t nargsf, PyObject* names) {
   const front& f = front_of(self);
   const arguments given(values, nargsf, names);
@@ -128,6 +129,7 @@ inline PyObject* call_explained(PyObject* self, PyObject* const* values, size_t 
   return result ? result : raise_explained(front_of(self).explain, self, {values, nargsf, names});
 }
 
+/// The field is in NumPy's public header, and each ufunc object has one of its own.
 inline void set_call(PyObject* ufunc, vectorcall f) {
   auto* u = reinterpret_cast<PyUFuncObject*>(ufunc);
   u->vectorcall = reinterpret_cast<decltype(u->vectorcall)>(f);
