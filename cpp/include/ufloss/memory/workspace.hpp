@@ -21,6 +21,7 @@ class workspace {
 
   /// Once.
   char* take(std::size_t bytes) {
+    // Aligned by hand, since not every C library has aligned_alloc().
     block = static_cast<char*>(std::malloc(bytes + 64));
     if (block) start = block + (64 - reinterpret_cast<std::uintptr_t>(block) % 64) % 64;
     return start;

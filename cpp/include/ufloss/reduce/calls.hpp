@@ -47,6 +47,7 @@ struct row_call {
     add(data, step);
     core[cores++] = along;
   }
+  /// Steps along the rows go behind all outer ones, as the loop of a gufunc has them.
   void close() {
     for (int k = 0; k < cores; ++k) steps[operands + k] = core[k];
   }

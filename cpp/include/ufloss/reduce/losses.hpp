@@ -137,6 +137,7 @@ template <class T> struct losses {
       if (x.steps[i] != 0 && r.shape[i] > 1) return false;
     return true;
   }
+  /// Does an operand have the type that the loop reads, at addresses that it may read from?
   bool lies_ready(const reduce_operand& x, bool halves) const {
     const bool computed_so = halves || r.type == computed;
     return x.aligned && computed_so && x.type == stored_type(r.type);
@@ -152,6 +153,8 @@ template <class T> struct losses {
   }
   const char* place(const cursor& c, int k) const { return r.in[k].data + c.at[k]; }
 
+  /// The next m elements by one call.  Operands that lie in one run and are ready are read as they lie; all
+  /// others come side by side first.
   bool compute_elements(cursor& c, std::ptrdiff_t m, std::ptrdiff_t at) {
     const bool one_run = c.run() >= m;
     char* args[reduce_inputs + 2];
@@ -188,6 +191,7 @@ template <class T> struct losses {
     });
     return true;
   }
+  /// Several short runs: also of operands that are ready, since a call has one step for each.
   void gather_runs(const cursor& from, std::ptrdiff_t m) {
     cursor c = from;
     walk(c, m, [&](std::ptrdiff_t i, std::ptrdiff_t n) {
@@ -240,6 +244,7 @@ template <class T> struct losses {
       ahead_steps[asked++] = step;
     }
   }
+  /// Where nothing but weights is added up.
   void weigh_runs(cursor& c, std::ptrdiff_t m, std::ptrdiff_t at) {
     walk(c, m, [&](std::ptrdiff_t i, std::ptrdiff_t n) { weigh(c, at + i, n); });
   }
@@ -272,6 +277,7 @@ template <class T> struct losses {
     return false;
   }
 
+  /// f(number, i), as a loop of its own where numbers lie side by side, which the compiler makes packs of.
   template <class F> static void each_number(char* grad, std::ptrdiff_t step, std::ptrdiff_t n, F f) {
     if (step == std::ptrdiff_t(sizeof(T)))
       for (std::ptrdiff_t i = 0; i < n; ++i) f(reinterpret_cast<T*>(grad)[i], i);  // in packs

@@ -22,6 +22,7 @@ template <class T> struct pass {
   const task& what;
   losses<T> source;
   double *total, *weight;
+  // An exact pass is one that another one asks: it computes some results again, and leaves weights alone.
   bool exact = false;           ///< computes again what overflowed in a narrower type
   bool stops_early = false;     ///< at the first sum that is not finite, where there is one result
   bool found_infinite = false;  ///< a sum of one segment
@@ -98,6 +99,7 @@ template <class T> struct pass {
   workspace memory;
   double *sums = nullptr, *weights = nullptr;  ///< lanes of columns: each has all results of a strip
 
+  /// The next chunk; false: the loop has refused, and the fault is set.
   bool next(cursor& c, std::ptrdiff_t m) {
     if (source.next(c, m)) return true;
     r.fault = reduce_fault::refused;
@@ -134,6 +136,7 @@ template <class T> struct pass {
       weight[result] += t;
     }
   }
+  /// Result by result, segment by segment: the terms of each in their order.
   bool add_lines() {
     cursor c(p.fast, 0);
     for (std::ptrdiff_t k = 0; k < p.results; ++k) {
@@ -145,6 +148,7 @@ template <class T> struct pass {
         double s, t;
         all.fold(&s, &t);
         if (!put_segment(result, from, to, s, source.factors ? t : double(to - from))) return false;
+        // The one result is settled, whatever follows.
         if (stops_early && !is_finite(s)) return true;
       }
     }
@@ -161,6 +165,7 @@ template <class T> struct pass {
   bool is_settled(double before, double s) const {
     return !what.loses || sizeof(T) == sizeof(double) || is_finite(s) || before != before || s == before;
   }
+  /// Floats may overflow where the loss itself is finite in double; that is seen by the sum.
   bool compute_segment_again(std::ptrdiff_t result, std::ptrdiff_t from, std::ptrdiff_t to, double* s) {
     if constexpr (std::is_same_v<T, double>) return true;
     else {
@@ -195,6 +200,7 @@ template <class T> struct pass {
   }
 
  public:
+  /// Results [from, to), whose terms are one segment each, in the order of positions.
   bool compute_group(std::ptrdiff_t from, std::ptrdiff_t to) {
     if (is_short()) return add_short(p.in_order, from, to);
     cursor c(p.in_order, from * p.terms);
@@ -220,6 +226,7 @@ template <class T> struct pass {
     for (std::ptrdiff_t k = 0; k < strips; ++k, c.advance(1))
       for (std::ptrdiff_t from = 0; from < inner.n; from += reduce_columns) {
         const std::ptrdiff_t n = inner.n - from < reduce_columns ? inner.n - from : reduce_columns;
+        // Where each array has the first number of the strip.
         std::ptrdiff_t base[streams];
         for (int i = 0; i < streams; ++i) base[i] = c.at[i] + from * inner.steps[i];
         if (!add_strip(inner, n, base)) return false;
@@ -239,6 +246,7 @@ template <class T> struct pass {
     cursor c(strip, 0, base);
     for (std::ptrdiff_t from = 0, to; from < p.terms; from = to) {
       to = p.segments.end(from);
+      // Few terms reach few lanes, and the others need not be cleared or folded.
       const std::ptrdiff_t used = lanes_of(to - from);
       if (!add_rows(c, (to - from) * n, used * n)) return false;
       fold_lanes(sums, used, n);
@@ -256,6 +264,7 @@ template <class T> struct pass {
     while (used < n && used < sum_lanes) used *= 2;
     return used;
   }
+  /// n numbers in the order of the walk, row after row of terms; `whole` sums are all lanes that they reach.
   bool add_rows(cursor& c, std::ptrdiff_t n, std::ptrdiff_t whole) {
     for (std::ptrdiff_t i = 0; i < whole; ++i) sums[i] = 0;
     if (source.factors)

@@ -30,6 +30,7 @@ struct space {
       at[axes - 1].n = n;
     } else at[axes++] = a;
   }
+  /// Inside all that are there.
   void add_all(const space& others) {
     for (int i = 0; i < others.axes; ++i) add(others.at[i]);
   }
@@ -109,6 +110,7 @@ inline cuts cut(const std::ptrdiff_t* shape, int axes, std::ptrdiff_t inner, std
   for (int i = 0; i < axes; ++i) {
     within /= shape[i];
     if (within * inner > limit) continue;
+    // Parts of a line are not of one length: the last has what is left.
     const std::ptrdiff_t step = limit / (within * inner);
     const std::ptrdiff_t most = step < 1 ? 1 : step < shape[i] ? step : shape[i];
     return {shape[i] * within, most * within};
@@ -148,6 +150,7 @@ struct plan {
 
  private:
   void collapse(const reduction& r) {
+    // Results are counted in C order of the kept axes, whichever way they are walked.
     std::ptrdiff_t step = results;
     for (int i = 0; i < r.axes; ++i) {
       axis a = axis_of(r, i);
@@ -167,6 +170,7 @@ struct plan {
     kept.close();
     reduced.close();
   }
+  /// Axis i of the losses, with the steps of every array that is there.
   static axis axis_of(const reduction& r, int i) {
     axis a{r.shape[i], {}};
     const auto set = [&](int k, const reduce_operand& x) {
@@ -187,6 +191,7 @@ struct plan {
         kept.at[k] = kept.at[k - 1];
         kept.at[k - 1] = a;
       }
+    // Axes that were apart may enclose each other in their new order.
     space merged;
     merged.add_all(kept);
     kept = merged;

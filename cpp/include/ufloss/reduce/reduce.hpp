@@ -127,6 +127,7 @@ struct reducer {
   }
   /// The quotient of the sums; where one of them has left the range of double, that of scaled ones.
   bool finish_mean(const task& what) {
+    // Weights were scaled in both passes: the quotient is as it would be, and their sum is scaled back.
     if (what.exponents) {
       for (std::ptrdiff_t i = 0; i < p.results; ++i) {
         r.total[i] = r.total[i] / r.weight[i];
@@ -134,6 +135,7 @@ struct reducer {
       }
       return true;
     }
+    // NaN everywhere is what scaling would not change.
     bool finite = true, ordinary = true, all_nan = true;
     for (std::ptrdiff_t i = 0; i < p.results; ++i) {
       finite = finite && is_finite(r.total[i]);

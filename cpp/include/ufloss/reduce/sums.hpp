@@ -25,6 +25,7 @@ template <class T> struct weighted_lanes {
       t[i] = doubles<W>::load(p + sum_lanes + i * lanes<T>);
     });
   }
+  /// Lanes as the constructor above takes them.
   UFL_FN void store(double* p) const {
     C::each([&](int i) UFL_INLINE {
       doubles<W>::store(s[i], p + i * lanes<T>);
@@ -130,6 +131,7 @@ UFL_NOINLINE void weighted_sum(std::ptrdiff_t n, const char* values, std::ptrdif
   alignas(64) T v[block];
   alignas(64) double w[block];
   weighted_lanes<T> all;
+  // A mask of one byte that is not 0 leaves nothing out.
   const bool masked = n > 0 && (mask_step != 0 || !*mask);
   const bool plain = !masked && weight_step == 0 && n > 0 &&
                      *reinterpret_cast<const double*>(weights) == 1;  // the same bits in fewer steps
@@ -143,6 +145,8 @@ UFL_NOINLINE void weighted_sum(std::ptrdiff_t n, const char* values, std::ptrdif
     else if (!masked) gather<S>(v, at, step, m);
     if (weight_step == std::ptrdiff_t(sizeof(double)) && !masked) y = reinterpret_cast<const double*>(of);
     else if (!plain && (from == 0 || weight_step != 0 || masked)) gather<double>(w, of, weight_step, m);
+    // A number that is masked out is not read, since it may be anything; its place gets 0 with a weight of
+    // 0.
     if (masked)
       for (std::ptrdiff_t i = 0; i < m; ++i) {
         const bool counts = mask[(from + i) * mask_step] != 0;

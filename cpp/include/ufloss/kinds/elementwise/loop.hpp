@@ -125,6 +125,7 @@ UFL_NOINLINE void run_strided(kernel<typename storage<S>::compute> f, int nin, i
       if (steps[a] == 0) store(native<T>(*data(a)), edge[a]);
       in[a] = edge[a];
     }
+    // By a pack of its own, so that the end of an array has the bits that its middle would have.
     const auto some = [&](std::ptrdiff_t i, std::ptrdiff_t m) {  // m elements from i, fewer than a pack
       for (int a = 0; a < nin; ++a) {
         if (steps[a] != 0) store(load_some(data(a) + i, int(m)), edge[a]);
@@ -134,6 +135,7 @@ UFL_NOINLINE void run_strided(kernel<typename storage<S>::compute> f, int nin, i
       f(in, step, out, width, false);
       for (int a = nin; a < operands; ++a) store_some(load(edge[a]), data(a) + i, int(m));
     };
+    // Up to three pieces: a lead that reaches an aligned address, whole packs, and the rest.
     std::ptrdiff_t i = 0;
     bool past_cache = can_store_past_cache<T> && n > past_cache_from / (operands * size) && n >= 64;
     if (past_cache) {

@@ -27,6 +27,7 @@ struct class_groups {
   /// Groups are numbered as their classes occur; a counting sort.
   void set(const std::ptrdiff_t* label, std::ptrdiff_t labels) {
     count = 0;
+    // group_of has room for all classes, but only those that occur are touched: there may be thousands.
     for (std::ptrdiff_t n = 0; n < labels; ++n) group_of[label[n]] = -1;
     for (std::ptrdiff_t n = 0; n < labels; ++n) {
       std::ptrdiff_t& group = group_of[label[n]];

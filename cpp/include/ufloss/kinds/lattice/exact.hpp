@@ -96,15 +96,18 @@ template <class T> struct exact_ctc {
     put_emission(s.pairs);
     return good;
   }
+  /// A pack of them, from the logits in x.
   void put_emission(std::ptrdiff_t n) {
     const cell<D> p = exp_cell(load(x + n), ranked);
     store(p.m, pm + n);
     store(p.e, pe + n);
   }
+  /// Log-probabilities are used as they are: as logits whose exponentials add up to 1.
   frame_sum sum(std::ptrdiff_t t) {
     if (s.log_probs) return {0, 1};
     return sum_frame(s.logits.template get<T>(t, s.classes, buffer), s.classes);
   }
+  /// In all lanes.
   cell<D> blank_emission() const { return {D(pm[s.pairs]), D(pe[s.pairs])}; }
 
   /// Pairs [j0, j1) of row t from row t - 1, which may be the same memory.
@@ -180,8 +183,10 @@ template <class T> struct exact_ctc {
       }
       const std::ptrdiff_t j0 = s.first_pair(t), j1 = s.end_pair(t);
       good &= emit(t, j0, j1, f);
+      // At once: what follows would be computed for nothing.
       if (!good) return __builtin_nan("");
       scale.times(f.sum);
+      // Every frame to a row of its own, or all in one place.
       if (whole) advance(t, j0, j1, row(rows + t * 4 * width), row(rows + (t + 1) * 4 * width));
       else advance(t, j0, j1, c, c);
       each(t, c, scale);
@@ -192,6 +197,7 @@ template <class T> struct exact_ctc {
     const double loss = (scale.value() - total->e * 0.693147180559945309417) - log(total->m);
     return s.log_probs || loss > 0 ? loss : 0.0;
   }
+  /// The loss alone: one row of alphas, which each frame writes over.
   double value() {
     cell<double> total;
     return forward(false, [](std::ptrdiff_t, cells, const log_product&) {}, &total);
@@ -284,9 +290,11 @@ template <class T> struct exact_ctc {
     *begin = s.max_of(from - block_pairs, 0);
     *end = to;
   }
+  /// What is wanted of frame t, from the posteriors of the pairs [j0, j1).
   void put_row(ctc_rows wanted, std::ptrdiff_t t, std::ptrdiff_t j0, std::ptrdiff_t j1,
                const frame_rows& out) {
     const double *gb = gamma, *gl = gamma + s.pairs;
+    // States out of reach keep the 0 that the caller has put there.
     if (wanted == ctc_rows::states) {
       for (std::ptrdiff_t n = j0; n < j1 && n <= s.labels; ++n) {
         out.set(t, 2 * n, T(gb[n]));

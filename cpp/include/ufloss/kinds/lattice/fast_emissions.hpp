@@ -82,7 +82,9 @@ template <class T, class E> struct fast_emissions {
   }
   /// Places of frame t: without rows those of an epoch are written over by the next.
   std::ptrdiff_t slot(std::ptrdiff_t t) const { return wanted != ctc_rows::none ? t : t % fast_epoch; }
+  /// The blank's emission of frame t, in double whatever those of the labels are.
   double blank(std::ptrdiff_t t) const { return blanks[slot(t)]; }
+  /// The first pair's emission of frame t; valid as long as its epoch, chunk or sequence is held.
   E* emission(std::ptrdiff_t t) const { return of_labels + (t & frame_mask) * s.pairs; }
 
   /// Frames [t0, t0 + n): emissions of the pairs [j0, j1), and rows as they are without labels.
@@ -228,6 +230,7 @@ template <class T, class E> struct fast_emissions {
     }
     return all.sum;
   }
+  /// Doubles as they are: float emissions come from frame_exponentials.
   static UFL_FN void put_emission(D v, double* to) { store(v, to); }
   static UFL_FN void put_emission(D, float*) {}  // compiled, never called
 };

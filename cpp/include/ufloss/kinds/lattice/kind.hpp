@@ -23,6 +23,7 @@ template <> struct kind_traits<loss_kind::lattice> {
     if (!memory.start) return c.outcome(L::name, {fault_kind::no_memory});
     fault found{};
     if (o.find_fault(&found) < 0) {
+      // In double, where a product of lengths cannot overflow.
       const without_lock free(c, double(n[0]) * double(n[1]) * (double(n[2]) + double(n[3]) + 1) > long_work);
       found = ctc_loop<S>(output.gives, L::log_probs, o, memory.start);
     }

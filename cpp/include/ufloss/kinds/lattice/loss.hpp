@@ -27,11 +27,13 @@ constexpr lattice_output grad_output = {"grad", part_grad, ctc_output::grad, {"t
 constexpr lattice_output value_and_grad_output = {
     "value_and_grad", part_value | part_grad, ctc_output::value_and_grad, {"", "t,k"}, "FF"};
 
+/// What functions over a lattice have in common; each lists its own arguments and outputs.
 struct lattice_loss {
   static constexpr loss_kind kind = loss_kind::lattice;
   static constexpr unsigned parts = part_value, vanishing = 0, properties = 0;
   static constexpr bool log_probs = false;  ///< operands are used as they are; else a softmax normalises them
 };
+/// Arguments that several functions have.
 namespace operands {
 constexpr argument frame_labels = {
     "labels",

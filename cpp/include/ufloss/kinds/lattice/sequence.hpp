@@ -160,6 +160,7 @@ template <class T> UFL_FN double sum_of_frame(wide_native<T>* a) {
       a[i] + a[i + w];
   return sum_of_all(a[0]);
 }
+/// The bottom tells whether a row of exponentials needs care: see exponentials.hpp.
 template <class T> struct range_of_row {
   T top, bottom;
 };
@@ -191,6 +192,7 @@ template <class T> UFL_FN range_of_row<T> range_of(const T* x, std::ptrdiff_t n)
 template <class T> UFL_FN native<T> exp_below(native<T> x, T top) {
   return exp_shifted(x - native<T>(top), native<T>(exp_param<T>::round), native<T>(exp_param<T>::normal));
 }
+/// In sixteen lanes of doubles whatever the registers.
 template <class T> UFL_NOINLINE frame_sum sum_frame(const T* x, std::ptrdiff_t n) {
   using C = chunks<T, frame_lanes>;
   using D = wide_native<T>;

@@ -65,6 +65,7 @@ class choices {
       store(neg(x.hi), below + k);
     }
   }
+  /// From the last item to the first: what lies behind each place.
   void add_up() {
     running_sum rest;  // of all that is left but the largest
     double largest = 0, score_of_largest = -UFL_INF, sum = 0;
@@ -105,6 +106,7 @@ class choices {
     add_up();
   }
 
+  /// Of all choices, in lanes: the order of a long sum does not depend on registers.
   template <class L> double cost() const {
     long_sum<double> sum[1];
     const double* const in[] = {own, later, total, below};

@@ -120,6 +120,7 @@ void batches_of(two_batches*, char* const* args, const std::ptrdiff_t* dims, con
   }
 }
 
+/// By the form of the loss, an incomplete type that only overloads are chosen by.
 template <class L, unsigned Parts, class S>
 void batches(char* const* args, const std::ptrdiff_t* dims, const std::ptrdiff_t* steps, bool masked,
              char* workspace) {

@@ -26,6 +26,7 @@ struct row_shape {
   double neutral[max_along];  ///< what stands for a masked element
   double masked;              ///< what a masked result is
 };
+/// While compiling: a static table for each loss and set of parts.
 template <class L, unsigned Parts> constexpr row_shape make_shape() {
   using Tile = row_tile<L, float>;
   row_shape s{};
@@ -45,6 +46,7 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   s.has_value = (Parts & part_value) && !(L::properties & row_value);
   s.outputs = s.nout - s.has_value;
   s.bound_at = Parts & part_bound ? s.outputs - 1 : -1;
+  // Outputs stand in the order of parts, so those before an entry's tell where it is.
   if constexpr (L::labelled) {
     if (L::at_label & Parts & part_grad) s.label_grad_output = 0;
     if (L::at_label & Parts & (part_hess | part_bound))

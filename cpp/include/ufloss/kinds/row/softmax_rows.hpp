@@ -71,6 +71,7 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
   }
   /// Parameters are handed to finish() by position, in the order of the loss's arguments.
   using scalar_indices = std::make_index_sequence<std::size_t(count_scalars<L>())>;
+  /// What comes once a row, as the totals are: double.
   static UFL_FN D beside_wide(const double* a, int r) { return doubles<D>::load(a + r); }
   template <bool WithRows> UFL_NOINLINE void finish_rows(int rows) {
     finish_all<D, WithRows>(

@@ -60,6 +60,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (std::is_same_v<X, V>) ((x[A] = checked_element<L, int(A)>(load(in[A] + at))), ...);
     else ((x[A] = checked_element<L, int(A)>(widen(load(in[A] + at)))), ...);
   }
+  /// What fills up the last chunk adds nothing: a loss says which elements do so.
   static UFL_FN T pad(int a) { return T(L::neutral[a]); }
   /// What lies along the row comes first among the arguments.
   template <class X> static UFL_FN void columns(X* x, const T* const* in, std::ptrdiff_t at) {
@@ -312,6 +313,8 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (Parts & part_hess) put(narrowed(j.hess));
     if constexpr (Parts & part_bound) put(positive_bound(narrowed(j.hess_bound)));
   }
+  /// Derivatives of elements [from, from + n) of row r: order matters to none of them, so they go by packs,
+  /// not by virtual lanes.
   template <unsigned Parts>
   UFL_NOINLINE void spread_row(int r, const T* const* in, std::ptrdiff_t from, std::ptrdiff_t n, const T*,
                                T* const* out, bool) const {
@@ -327,6 +330,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
           put_jet<Parts>(x, c, {at == first, at == label}, V(sound[r]), row_writer<T>{out, j, left});
         });
   }
+  /// The same of rows side by side, with a row's coefficients in each lane.
   template <unsigned Parts>
   UFL_NOINLINE void spread_short_rows(int rows, const T* const* in, std::ptrdiff_t n, const T*,
                                       T* const* out) const {
