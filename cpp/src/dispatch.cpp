@@ -18,6 +18,7 @@ namespace ufloss::dispatch {
 namespace {
 
 /// What level() must reach for a set; emulated packs are built with the flags of x86-64-v3.
+/// Any other set needs level 0: beside x86 every processor has it.
 int needed_level(const char* isa) {
   const char* const levels[] = {"isa_x86_64_v2", "isa_x86_64_v3", "isa_x86_64_v4"};
   for (int l = 0; l < 3; ++l)
@@ -26,6 +27,7 @@ int needed_level(const char* isa) {
 }
 
 #if defined(__x86_64__) || defined(_M_X64)
+// What CPUID says of a leaf and its sub-leaf.
 struct registers {
   unsigned eax, ebx, ecx, edx;
 };
@@ -99,6 +101,7 @@ int units() noexcept { return int(sizeof(tables[0]) / sizeof(tables[0][0])); }
 const kernel_table& table(int isa, int unit) noexcept { return *tables[isa][unit]; }
 const char* name(int isa) noexcept { return names[isa]; }
 bool is_emulated(const char* isa) noexcept { return !std::strncmp(isa, "isa_emulated", 12); }
+// Asked before any code of a set runs: its tables are constants, so that reading them is safe.
 bool supported(int i) noexcept { return i >= 0 && i < count() && needed_level(names[i]) <= level(); }
 // The last that runs, but an emulated one only where nothing else has been found.
 int choose(const char* const* sets, int n, int level) noexcept {

@@ -140,6 +140,7 @@ template <class L> constexpr int count_records() {
   return n;
 }
 
+/// The records of a family, as many as its losses have ufuncs.
 template <class List> struct records;
 template <class... L> struct records<loss_list<L...>> {
   static constexpr int size = (0 + ... + count_records<L>());

@@ -68,6 +68,7 @@ int split_softmax(const context& c, char* const* args, const std::ptrdiff_t* n, 
   });
   return c.outcome("dice_loss", found);
 }
+/// The same of one class: a sigmoid, element by element.
 template <class T>
 int split_sigmoid(const context& c, char* const* args, const std::ptrdiff_t* n, const std::ptrdiff_t* steps) {
   const quiet flags;

@@ -29,6 +29,7 @@ int add_losses(const context&, char* const* args, const std::ptrdiff_t*, const s
   return reduce(*reinterpret_cast<reduction*>(args[0])) ? 0 : -1;
 }
 
+// Nobody gives it: a description wants at least one.
 constexpr argument of_losses[] = {prediction("losses", domain::real, "")};
 constexpr loss_info reducing = helper_info("reduction", of_losses);
 constexpr loss_record records[] = {{&about,

@@ -193,6 +193,7 @@ inline bool refuse_none(const binding& b, const parameters& p) {
 inline PyObject* as_lists(const binding& b, Py_ssize_t inputs) {
   PyObject* const list = PyList_New(inputs);
   PyObject* const rest = PyTuple_New(b.positional - inputs);
+  // PyList_SetItem() and its kin take the reference over.
   for (Py_ssize_t i = 0; list && rest && i < b.positional; ++i) {
     PyObject* const x = b.values[i] ? b.values[i] : Py_None;
     Py_INCREF(x);

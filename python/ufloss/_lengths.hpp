@@ -64,6 +64,7 @@ class call_with_lengths {
 
   /// What it makes is dropped with the call.
   bool fill_lengths() {
+    // Of frames and of labels.
     npy_intp sizes[2] = {};
     if (!measure_axes(sizes)) return false;
     for (int i = 0; i < 2; ++i) {

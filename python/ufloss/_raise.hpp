@@ -26,6 +26,7 @@ inline PyObject* ask(PyObject* f, PyObject* self, const arguments& given) {
 }
 
 /// An error that was taken aside, to be raised again or dropped.
+/// PyErr_Fetch() and its kin, since exceptions as one object came to the stable ABI with 3.12.
 struct first_error {
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
 

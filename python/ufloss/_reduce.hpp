@@ -120,6 +120,7 @@ struct reduce_call {
     r.in[k].type = number_type::float64;
     for (int i = 0; i < r.axes; ++i) steps[k][i] = 0;
   }
+  /// The shape of the results.
   void keep_all_but_reduced() {
     kept_axes = 0;
     for (int i = 0; i < r.axes; ++i)
@@ -136,6 +137,7 @@ struct reduce_call {
     }
     return left == 0;
   }
+  /// False: the core has refused, or there was no memory.
   bool run(const reduce_target& t) {
     // The record of the reduction belongs to the instruction set in use, as the loops do that it calls.
     char* const args[] = {reinterpret_cast<char*>(&r)};
@@ -231,6 +233,7 @@ struct plain_call {
     double number = fallback;
     if (!missing) {
       constexpr double exact = 9007199254740992.0;  // integers beyond are rounded twice
+      // Exactly Python's own: subclasses, NumPy's float64 among them, are left to the long way.
       if (!PyFloat_CheckExact(x) && !PyLong_CheckExact(x)) return false;
       number = PyFloat_CheckExact(x) ? PyFloat_AsDouble(x) : PyLong_AsDouble(x);
       if (number == -1 && PyErr_Occurred()) {
@@ -283,6 +286,7 @@ struct plain_call {
   PyObject* run() {
     // A result without axes needs no array: it becomes a scalar of NumPy's.
     double sums[2];
+    // A result of any type, which PyArray_Scalar() copies.
     union {
       npy_half h;
       float f;
@@ -347,6 +351,7 @@ inline PyObject* reduce_arrays(const reduce_target& t, int type, PyObject* shape
     c.shape[i] = PyLong_AsSsize_t(PyTuple_GetItem(shape, i));
     c.reduced[i] = false;
   }
+  // Python has checked them: each is an axis, and none comes twice.
   for (Py_ssize_t i = 0; i < PyTuple_Size(axes); ++i)
     c.reduced[PyLong_AsSsize_t(PyTuple_GetItem(axes, i))] = true;
   bool fits = true;

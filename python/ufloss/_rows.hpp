@@ -133,6 +133,7 @@ class row_call {
   bool keeps_axis_ = false;
   long axis_ = -1;
 
+  /// One kind of core dimension: that of a row, along which an axis can be chosen.
   bool is_over_rows() const { return ufunc_->core_num_dim_ix == 1; }  // else over a batch
   /// Has the operand a core dimension?  By NumPy's numbers, outputs behind inputs.
   bool lies_along(int operand) const { return ufunc_->core_num_dims[operand] > 0; }
@@ -168,6 +169,7 @@ class row_call {
   }
 
   bool read_axis(PyObject* word, PyObject* axis) {
+    // Several axes need Python, one in a tuple does not.
     if (PyTuple_CheckExact(axis) && PyTuple_Size(axis) == 1) axis = PyTuple_GetItem(axis, 0);
     if (!PyLong_CheckExact(axis)) return false;
     axis_ = PyLong_AsLong(axis);
@@ -195,6 +197,7 @@ class row_call {
   bool read_inputs(const binding& b) {
     PyObject* const defaults = defaults_for(front_, b, ufunc_->nin);
     for (int i = 0; i < ufunc_->nin; ++i) {
+      // In their order: a default along the rows looks at the first input.
       if (!b.values[i]) {
         inputs_[i] = default_of(i, PyTuple_GetItem(defaults, i));
         if (!inputs_[i]) return false;
@@ -276,6 +279,7 @@ class row_call {
     Py_ssize_t n = 0;
     for (int i = 0; i < ufunc_->nin; ++i) values[n++] = inputs_[i];
     if (mask_) values[n++] = mask_;
+    // NumPy takes all outputs or none, None for one that it shall make.
     bool writes = false;
     for (int i = 0; i < ufunc_->nout; ++i) writes = writes || laid_[i];
     for (int i = 0; writes && i < ufunc_->nout; ++i) values[n++] = laid_[i] ? laid_[i] : Py_None;
