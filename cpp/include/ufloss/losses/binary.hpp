@@ -32,12 +32,14 @@ struct sigmoid_binary_cross_entropy {
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight) {
     const V a = pos_weight * y;
     const V b = V(1) - y;
+    // a + b, without the rounding of w y.
     const V sum = fma(pos_weight, y, b);
     const V size = abs(x);
     const V side = select(x < V(0), a, b);
 
     // Of labels 0 and 1: grad = coef sigma(u).
     const mask_t<V> one = y == V(1);
+    // A NaN weight is not hard: label 0, whose slope has no weight in it, would forget it.
     const mask_t<V> hard = (one | (y == V(0))) & (sum == sum);
     const V u = select(one, neg(x), x);
     const V coef = select(one, neg(pos_weight), V(1));
@@ -61,9 +63,11 @@ struct sigmoid_binary_cross_entropy {
     }
     if (!is_double<V> && UFL_UNLIKELY(!all(is_near(neg(size))))) {
       // the weight may lift what the tail takes for 0
+      // Of doubles there is nothing wider to go to; docs/accuracy.md names the weights, beyond 1e250.
       const mask_t<V> lost = (size > V(-exp_of<V>::floor)) & (pos_weight > V(0x1p60f));
       if (UFL_UNLIKELY(!all(!lost))) j = select(lost, by_double(x, y, pos_weight), j);
     }
+    // The slope in the label, w softplus(-x) - softplus(x), crosses 0.
     const V label_slope =
         in_double([](auto x, auto w) UFL_INLINE { return times_or_zero(w, softplus(neg(x))) - softplus(x); },
                   x, pos_weight);
@@ -78,6 +82,7 @@ struct sigmoid_binary_cross_entropy {
   template <class V> static UFL_FN_NOINLINE jet<V> by_double(V x, V y, V w) {
     return jet_in_double([](auto x, auto y, auto w) UFL_INLINE { return eval(x, y, w); }, x, y, w);
   }
+  /// Both halves as they stand: float32 has digits to lose here, since it comes as double.
   template <class D> static UFL_FN D soft_grad(D x, D y, D w) {
     const auto sigma = sigmoids(plain_tail<D>{exp_nonpositive(neg(abs(x)))});
     const auto right = x >= D(0);
@@ -115,6 +120,7 @@ struct binary_cross_entropy {
   template <class V> static UFL_FN jet<V> eval(V x, V y, V pos_weight, V eps) {
     const mask_t<V> one = y == V(1);
     const mask_t<V> hard = (one | (y == V(0))) & (pos_weight == pos_weight);
+    // In two words each: near 1 the logarithm is as small as what the rounding of a sum loses.
     const two<V> p = plus(x, eps);
     const two<V> q = one_minus(x, eps);
     const two<V> chance = {select(one, p.hi, q.hi), select(one, p.lo, q.lo)};  // of what the label says
@@ -131,6 +137,8 @@ struct binary_cross_entropy {
     return j;
   }
   template <class V> static UFL_FN two<V> plus(V x, V eps) { return two_sum(x, eps); }
+  /// 1 - x + eps with 0 <= x <= 1 and eps >= 0: no sum here cancels the one before, so both rests stay small
+  /// beside the result and may be added up.
   template <class V> static UFL_FN two<V> one_minus(V x, V eps) {
     const two<V> rest = two_diff(V(1), x);
     const two<V> sum = two_sum(rest.hi, eps);
@@ -175,6 +183,7 @@ struct sparsemax_loss {
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const V s = select(y != V(0), V(-1), V(1));
     const V u = s * x;
+    // Clamped before it is squared: outside the parabola the slope is an exact 0 or 1.
     const V q = clamp(V(0.5) * (u + V(1)), V(0), V(1));
     const V value = select(u >= V(1), u, q * q);
     const V hess = select(abs(u) < V(1), V(0.5), V(0));

@@ -51,6 +51,8 @@ struct triplet_margin_loss : sum_loss {
   template <class D> static UFL_FN D raise(D u, D p) {
     return select((p == D(1)) | (p == inf<D>()), abs(u), select(u == D(0), D(0), power(u, p)));
   }
+  /// The quick way where all lanes have p = 2.  The other one gives such a lane the same bits, so that a row
+  /// does not depend on the degree of its neighbours.
   template <class D> static UFL_FN void fold(D* s, const D* x, const D* p) {
     const auto square = p[1] == D(2);
     UFL_UNROLL for (int k = 0; k < 2; ++k) {
@@ -59,6 +61,7 @@ struct triplet_margin_loss : sum_loss {
       else s[k] = fma(select(square, u, D(1)), select(square, u, raise(u, p[1])), s[k]);
     }
   }
+  /// One fold for both further passes: the largest |u| of the first is what the second divides by.
   template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D>) {
     const D p = st[degree];
     UFL_UNROLL for (int k = 0; k < 2; ++k) {
@@ -70,6 +73,8 @@ struct triplet_margin_loss : sum_loss {
       s[2 + k] = max(s[2 + k], u);
     }
   }
+  /// A NaN asks for nothing.  Sums of powers beyond 2^1000 may be infinite, and those below 2^-960 lack what
+  /// underflowed.
   template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const D p = r.parameter[1];
     const D eps = r.parameter[2];
@@ -93,6 +98,7 @@ struct triplet_margin_loss : sum_loss {
     st[progress] = select(ask, D(asked_largest), next);
     return ask | measured;
   }
+  /// s^(1/p); a power is taken only where some lane needs one.
   template <class D> static UFL_FN D root(D s, D p) {
     D d = select(p == D(2), sqrt(s), s);
     const mask_t<D> general = !((p == D(2)) | (p == D(1)) | (s == D(0)));
@@ -123,8 +129,10 @@ struct triplet_margin_loss : sum_loss {
       near_share = select(p == inf<D>(), D(1) / r.next[0], D(1));
       far_share = select(p == inf<D>(), D(1) / r.next[1], D(1));
     }
+    // The distances first: what they share cancels before the margin is rounded in.
     const D loss = (near - far) + margin;
 
+    // Not a maximum: a NaN stays one.
     row_result<D, coefficients> result{select(loss <= D(0), D(0), loss), {}};
     const auto costs = loss > D(0);
     result.c[norm] = p;
@@ -197,6 +205,7 @@ struct squared_triplet_loss : sum_loss {
                 "By how much the negative's squared distance should be greater.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2 | part_grad3,
                             vanishing = part_value, properties = nonnegative_value;
+  // Where all three vectors are 0 the term is 0.
   static constexpr double neutral[] = {0, 0, 0};
   static constexpr int sums = 1, coefficients = 1;
   static constexpr auto summary = "Triplet loss of squared distances.";
@@ -212,6 +221,7 @@ struct squared_triplet_loss : sum_loss {
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = fma(x[1] - x[2], (x[1] - x[0]) + (x[2] - x[0]), s[0]);
   }
+  /// The coefficient is 2 inside the margin and 0 beyond, which every slope has as a factor.
   template <class D> static UFL_FN row_result<D, 1> finish(const sum_row<D>& r, D margin) {
     const D loss = r.sum[0] + margin;
     return {select(loss <= D(0), D(0), loss), {select(loss > D(0), D(2), D(0))}};

@@ -5,6 +5,7 @@
 
 UFL_BEGIN
 
+// Strides are free: where they, or float16, ask for it, the loop copies one frame at a time.
 namespace operands {
 constexpr argument frames_of_logits = {"logits",
                                        role::prediction,
@@ -20,16 +21,23 @@ constexpr argument log_probs = {"log_probs",
                                 "t,k"};
 }  // namespace operands
 
+/// What the functions of this family share.  Their parts name outputs for the tables; nothing here is
+/// evaluated as a formula, since kinds/lattice/ knows the recursion.
 struct ctc_function : lattice_loss {
   static constexpr auto source =
       "Graves, Fernandez, Gomez and Schmidhuber, Connectionist temporal classification, 2006.";
 };
 
+/// Minus the log-probability of the label.  The gradient is the softmax less the posterior of each class:
+/// both sum to 1 in a frame, so a frame's gradient sums to 0.  A probability is at most 1, so the loss is
+/// never negative.
 struct ctc_loss : ctc_function {
   static constexpr auto name = "ctc.loss";
   static constexpr argument args[] = {operands::frames_of_logits, operands::frame_labels,
                                       operands::logit_length, operands::label_length, operands::blank};
   static constexpr unsigned parts = part_value | part_grad, properties = nonnegative_value;
+  // forward_probs has a matrix for the blanks, one more than the labels, and one for the labels, as optax
+  // has.
   static constexpr lattice_output outputs[] = {
       value_output,
       grad_output,
@@ -49,10 +57,12 @@ struct ctc_loss : ctc_function {
       "array([0.562, 1.897])";
 };
 
+/// The same sum over paths without a softmax before it: the gradient is minus the posterior of each class.
 struct ctc_loss_from_log_probs : ctc_function {
   static constexpr auto name = "ctc.loss_from_log_probs";
   static constexpr argument args[] = {operands::log_probs, operands::frame_labels, operands::logit_length,
                                       operands::label_length, operands::blank};
+  // Not nonnegative: log-probabilities that nothing normalises may add up to more than 1.
   static constexpr unsigned parts = part_value | part_grad;
   static constexpr bool log_probs = true;
   static constexpr lattice_output outputs[] = {value_output, grad_output, value_and_grad_output};
@@ -71,11 +81,14 @@ struct ctc_loss_from_log_probs : ctc_function {
       "array([0.562, 1.897])";
 };
 
+/// The same lattice with a maximum in the place of the sum.  Of states, not classes: two blanks in a row may
+/// stand before different labels, and a class may occur in the label twice.
 struct ctc_align : ctc_function {
   static constexpr auto name = "ctc.align";
   static constexpr argument args[] = {operands::frames_of_logits, operands::frame_labels,
                                       operands::logit_length, operands::label_length, operands::blank};
   static constexpr unsigned parts = part_value | part_grad, properties = nonnegative_value;
+  // The path is an integer whatever the type of the logits.
   static constexpr lattice_output outputs[] = {{"", part_value, ctc_output::path_and_score, {"t", ""}, "NF"}};
   static constexpr auto summary =
       "The best path: the state of each frame on the likeliest single way to spell the label, and its "
@@ -93,11 +106,13 @@ struct ctc_align : ctc_function {
       "array([1, 2, 3])";
 };
 
+/// Forward times backward sums of each cell over their total: from the recursion that the gradient takes.
 struct ctc_posteriors : ctc_function {
   static constexpr auto name = "ctc.posteriors";
   static constexpr argument args[] = {operands::frames_of_logits, operands::frame_labels,
                                       operands::logit_length, operands::label_length, operands::blank};
   static constexpr unsigned parts = part_value | part_grad, properties = nonnegative_value;
+  // There is a state for each label and each blank around them: s = 2 n + 1.
   static constexpr lattice_output outputs[] = {{"", part_value, ctc_output::states, {"t,s"}, "F"}};
   static constexpr auto summary = "The chance of each state in each frame, given the label.";
   static constexpr auto formula = "P(path[t] is in state s | the path spells the label)";
@@ -112,6 +127,7 @@ struct ctc_posteriors : ctc_function {
       "       [0.   , 0.789, 0.211]])";
 };
 
+/// The posteriors of all states of a class added up, those of the blank and those of labels that repeat.
 struct ctc_class_posteriors : ctc_function {
   static constexpr auto name = "ctc.class_posteriors";
   static constexpr argument args[] = {operands::frames_of_logits, operands::frame_labels,

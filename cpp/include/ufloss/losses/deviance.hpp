@@ -42,6 +42,7 @@ template <class D> UFL_FN D exp_less(D x, D y, D z) {
   return r;
 }
 /// exp(x) - y, the gradient of the losses of counts.
+/// In double: it is 0 at the minimum, where training ends up.
 template <class V> UFL_FN V mean_less_target(V x, V y) {
   return in_double([](auto x, auto y) UFL_INLINE { return exp(x) - y; }, x, y);
 }
@@ -55,6 +56,7 @@ template <class D> UFL_FN D half_poisson(D x, D y) {
   return select(none, exp(x), select(abs(minus_d) < D(0.34), near, far));
 }
 /// phi(d).
+/// Far out as exp(d) - 1 - d with y exp(-x) for exp(d), in which the rounding of d would count d-fold.
 template <class D> UFL_FN D half_gamma(D x, D y) {
   const D d = log(y) - x;
   const D near = exp_rest(d);
@@ -81,6 +83,7 @@ struct poisson_nll_loss {
       "array([1.        , 0.71828183])";
   template <class V> static UFL_FN jet<V> eval(V x, V y) {
     const V value = in_double([](auto x, auto y) UFL_INLINE { return deviance::exp_less(x, y, x); }, x, y);
+    // Nothing cancels in the mean itself: the data's own type is enough for the curvature.
     const V mean = exp(x);
     return {value, deviance::mean_less_target(x, y), mean, mean};
   }
@@ -116,6 +119,8 @@ struct poisson_loss {
     const V hess = select((y == V(0)) & (s == V(0)), V(0), over_square(y, s));
     return {value, grad, hess, select(y > s, hess, V(1) / s)};
   }
+  /// x + eps in two words, since the logarithm of a sum near 1 is as large as its rounding.  An infinite rate
+  /// costs inf, whatever its logarithm would take away.
   template <class D> static UFL_FN D value_of(D x, D y, D eps) {
     return select((x == inf<D>()) & (y < x), x, x - times_or_zero(y, log(two_sum(x, eps))));
   }
@@ -145,6 +150,7 @@ struct stirling_term {
   template <class V> static UFL_FN jet<V> eval(V y) {
     return {in_double([](auto y) UFL_INLINE { return value_of(y); }, y)};
   }
+  /// max(y, 1) keeps the logarithm of the other lanes harmless; NaN and everything up to 1 are put in last.
   template <class D> static UFL_FN D value_of(D y) {
     const D safe = max(y, D(1));
     const D l = log(safe);
@@ -198,6 +204,7 @@ struct half_gamma_deviance {
     const V hess = in_double([](auto x, auto y) UFL_INLINE { return deviance::times_exp(y, neg(x)); }, x, y);
     return {value, grad, hess, hess};
   }
+  /// 1 - exp(d), 0 at the minimum: in double.
   template <class D> static UFL_FN D grad_of(D x, D y) { return D(1) - deviance::times_exp(y, neg(x)); }
 };
 
@@ -232,6 +239,7 @@ struct half_tweedie_deviance {
   static constexpr auto example =
       ">>> ul.half_tweedie_deviance([0.0, 0.0], [1.0, 3.0], power=1.5)\n"
       "array([0.        , 1.07179677])";
+  /// All in double, also of float32: every part may cross 0.
   template <class V> static UFL_FN jet<V> eval(V x, V y, V power) {
     return jet_in_double([](auto x, auto y, auto p) UFL_INLINE { return any_power(x, y, p); }, x, y, power);
   }
@@ -276,11 +284,13 @@ struct half_tweedie_deviance {
     const mask_t<D> gamma_like = power >= D(1.5);
     const D k = select(gamma_like, b.hi, a.hi);
     const D kd = k * d;
+    // E(k), of the exponent that is near 0 for this power.
     const D expm1_over_k = select(k == D(0), d, expm1(kd) / k);
     const D close_to_2 = (exp_bx * (expm1_over_k + D(1)) - y_exp_ax) / a.hi;
     const D close_to_1 = (exp_bx + times_or_zero(y_exp_ax, expm1_over_k - D(1))) / b.hi;
     far = select(abs(kd) < D(1), decided(select(gamma_like, close_to_2, close_to_1), D(1)), far);
 
+    // A target of 0 has a finite deviance below power 2 only.
     const D of_nothing = select(b.hi > D(0), exp_bx_over_b, inf<D>());
     far = select(y == D(0), of_nothing, far);
 
@@ -292,6 +302,7 @@ struct half_tweedie_deviance {
     const auto square = power == D(0);
     const auto poisson = power == D(1);
     const auto gamma = power == D(2);
+    // Powers 1 and 2 divide by 0 above, and 0 is a plain square.
     if (UFL_UNLIKELY(!all(!(square | poisson | gamma)))) {
       const D r = mean - y;
       const D of_gamma = select(gamma, deviance::half_gamma(x, y), loss);

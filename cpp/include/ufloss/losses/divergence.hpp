@@ -29,8 +29,10 @@ struct kl_div {
     return only(x == x, jet<V>{value, V(0) - y, V(0), V(1), slope});
   }
   template <class D> static UFL_FN D value_of(D x, D y) {
+    // y itself where it is 0: an exact 0, though x may be -inf.
     return select(y == D(0), y, y * (log_positive(y) - x));
   }
+  /// In double, as the value is: it crosses 0 where y is exp(x - 1).
   template <class D> static UFL_FN D target_slope(D x, D y) {
     return select(y == D(0), neg(inf<D>()), (log_positive(y) - x) + D(1));
   }
@@ -67,7 +69,10 @@ struct kl_divergence : product_loss {
   static constexpr argument args[] = {row_operands::log_probabilities, row_operands::target_probabilities};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_value | part_grad2, properties = convex;
+  // A target of 0 adds nothing to any sum.
   static constexpr double neutral[] = {0, 0};
+  // sum[0]: the terms.  sum[1]: W, for float32 alone, which says whether the terms cancelled.  state[0]: 1
+  // once the second pass has been asked for; next[0]: its terms.
   static constexpr int sums = 2, guards = 1, states = 1, next_sums = 1;
   static constexpr auto summary =
       "Kullback-Leibler divergence of log-probabilities from target probabilities.";
@@ -85,6 +90,8 @@ struct kl_divergence : product_loss {
     const auto l = log_apart(y);
     return (l.hi - x) + l.lo;
   }
+  /// Of double data one word of log y is as exact as x is.  Both ways of each type give the same bits of a
+  /// normal y, so that neighbours do not count.
   template <class V> static UFL_FN void add(wide_t<V>* s, const V* x) {
     const V y = x[1];
     if constexpr (is_double<V>) {
@@ -98,16 +105,19 @@ struct kl_divergence : product_loss {
       s[1] = s[1] + w;
     }
   }
+  /// The same terms with everything in double.  A NaN of x stays, also beside a target of 0.
   template <class D> static UFL_FN void fold_next(D* s, const D* x, const D*, mask_t<D>) {
     const auto none = x[1] == D(0);
     const D d = difference(x[0], select(none, D(1), x[1]));
     s[0] = fma(x[1], select(none & (d == d), D(0), d), s[0]);
   }
+  /// Asked for once a row, by the bound above; a NaN compares false and asks for nothing.
   template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const mask_t<D> cancelled = (st[0] == D(0)) & (abs(r.sum[0]) < D(0.125) * r.sum[1]);
     st[0] = select(cancelled, D(1), st[0]);
     return cancelled;
   }
+  /// Of double data there is no state, since guards and further passes serve float32 alone.
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) {
     if (!r.sums_wider_than_data) return {r.sum[0], {D(0)}};
     return {select(r.state[0] == D(0), r.sum[0], r.next[0]), {D(0)}};
@@ -117,6 +127,7 @@ struct kl_divergence : product_loss {
     if constexpr (is_double<V>) return (log(y) - x) + V(1);
     else {
       const auto l = log_apart(y);
+      // The low words are added last; beside an infinite high word they may be NaN, and count nothing.
       const auto d = two_diff(l.hi, x), s = two_sum(d.hi, V(1));
       return s.hi + select(abs(s.hi) < inf<V>(), l.lo + (d.lo + s.lo), V(0));
     }
@@ -135,6 +146,7 @@ struct kl_divergence_with_log_targets : sum_loss {
       row_target("log_targets", domain::real, "Logarithms of the target probabilities.")};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_value | part_grad2, properties = convex;
+  // A log-target of -inf is a target of 0.
   static constexpr double neutral[] = {0, -UFL_INF};
   static constexpr int sums = 1;
   static constexpr auto summary = "Kullback-Leibler divergence between log-probabilities.";
@@ -154,6 +166,7 @@ struct kl_divergence_with_log_targets : sum_loss {
     s[0] = s[0] + times_or_zero(exp(x[1]), above(x));
   }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
+  /// The slope in log y is y (log y - x + 1): the target itself depends on its logarithm.
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
     const D e = exp(x[1]);
     return {D(0), neg(e), D(0), D(1), times_or_zero(e, above(x) + D(1))};
@@ -167,6 +180,7 @@ struct generalized_kl_divergence : sum_loss {
   static constexpr argument args[] = {row_operands::log_probabilities, row_operands::target_probabilities};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_grad | part_grad2, properties = convex | nonnegative_value;
+  // Both measures are 0 there.
   static constexpr double neutral[] = {-UFL_INF, 0};
   static constexpr int sums = 1;
   static constexpr auto summary =
@@ -180,6 +194,8 @@ struct generalized_kl_divergence : sum_loss {
   static constexpr auto example =
       ">>> ul.generalized_kl_divergence(np.log([[0.5, 0.5]]), [[0.5, 0.25]])\n"
       "array([0.0767132])";
+  /// Near equality phi(d) is d^2/2, of which exp(d) - 1 - d as it stands would keep nothing; 0.34 is as far
+  /// as exp_rest() goes.  Beyond it phi is at least 0.05, and the terms cancel four or five bits of a double.
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     const D e = exp(x[0]);
     const D d = x[0] - log(x[1]);
@@ -188,6 +204,7 @@ struct generalized_kl_divergence : sum_loss {
     s[0] = s[0] + select(x[1] == D(0), e, select(abs(d) < D(0.34), near, far));
   }
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) { return {r.sum[0], {D(0)}}; }
+  /// The slope in x is exp(x) - y, which crosses 0 and is double like the sums.
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
     const D e = exp(x[0]);
     return {D(0), e - x[1], e, max(e, D(1)), log(x[1]) - x[0]};
@@ -195,10 +212,13 @@ struct generalized_kl_divergence : sum_loss {
 };
 
 /// 0 log 0 is 0.
+/// The logarithm is taken in the data's own type, and its product with the label is exact in double of
+/// float32.
 struct cross_entropy : product_loss {
   static constexpr auto name = "cross_entropy";
   static constexpr argument args[] = {row_operands::probabilities, row_operands::class_weights};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value, properties = convex;
+  // log 1 is 0, and normal: a filled pack still goes the quick way.
   static constexpr double neutral[] = {1, 0};
   static constexpr auto summary = "Cross-entropy of probabilities.";
   static constexpr auto formula = "-sum(labels * log(predictions))";
@@ -210,13 +230,17 @@ struct cross_entropy : product_loss {
   static constexpr auto example =
       ">>> ul.cross_entropy([[0.25, 0.75]], [[0.0, 1.0]])\n"
       "array([0.28768207])";
+  /// Probabilities are nearly always normal numbers; where one is 0, log's limits and the label decide.
   template <class V> static UFL_FN void add(wide_t<V>* s, const V* x) {
     const V other = all_normal(x[0]) ? log_normal(x[0]) : unless_nothing(x[1], x[0], log(x[0]));
     s[0] = fma(widen(x[1]), widen(other), s[0]);
   }
+  /// 0 - s: a row of exact predictions costs 0, not -0.
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) {
     return {D(0) - r.sum[0], {D(0)}};
   }
+  /// Without a label there is no slope, whatever the prediction is; h by over_square(), which keeps what a
+  /// subnormal quotient would lose.
   template <class D> static UFL_FN jet<D> spread(const D* x, const D*) {
     const auto none = x[1] == D(0);
     const D h = select(none, D(0), over_square(x[1], x[0]));
@@ -225,6 +249,7 @@ struct cross_entropy : product_loss {
 };
 
 /// 0 * inf is 0.
+/// Linear in the predictions: the slope is minus the label.
 struct nll_loss : sum_loss {
   static constexpr auto name = "nll_loss";
   static constexpr argument args[] = {row_operands::log_probabilities, row_operands::class_weights};
@@ -252,12 +277,14 @@ struct nll_loss : sum_loss {
 };
 
 /// The row is read for NaN alone.
+/// The class of the label decides the rest, so its derivatives come from finish().
 struct cross_entropy_with_integer_labels : sum_loss {
   static constexpr auto name = "cross_entropy_with_integer_labels";
   static constexpr argument args[] = {row_operands::probabilities, row_operands::true_class};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex,
                             at_label = part_grad | part_hess | part_bound;
   static constexpr bool labelled = true;
+  // A label that is masked out has the probability 0: the loss is inf.
   static constexpr double neutral[] = {0};
   static constexpr int sums = 1;
   static constexpr auto summary = "Cross-entropy of probabilities and an integer label.";
@@ -272,6 +299,7 @@ struct cross_entropy_with_integer_labels : sum_loss {
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = s[0] + select(x[0] == x[0], D(0), x[0]);
   }
+  /// sum[0] is 0, or NaN where any prediction of the row is: then value and both derivatives are.
   template <class D> static UFL_FN row_result<D, 0> finish(const sum_row<D>& r) {
     const D slope = neg(D(1) / r.label);
     return {
@@ -281,12 +309,14 @@ struct cross_entropy_with_integer_labels : sum_loss {
 };
 
 /// The row is read for NaN alone.
+/// As in cross_entropy_with_integer_labels, whose logarithm has been taken before.
 struct nll_loss_with_integer_labels : sum_loss {
   static constexpr auto name = "nll_loss_with_integer_labels";
   static constexpr argument args[] = {row_operands::log_probabilities, row_operands::true_class};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0, properties = convex,
                             at_label = part_grad;
   static constexpr bool labelled = true;
+  // log 0: a label that is masked out costs inf.
   static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1;
   static constexpr auto summary = "Negative log-likelihood from log-probabilities and an integer label.";

@@ -51,6 +51,8 @@ struct sigmoid_focal_loss {
     const V weight = select(alpha < V(0), V(1), select(one, alpha, V(1) - alpha));
     const V exponent = neg(abs(u));
 
+    // The usual call.  Where one lane is not quick the pack takes the long way besides, and quick lanes keep
+    // the quick result: bits do not depend on neighbours.
     mask_t<V> quick = (one | (y == V(0))) & (gamma == V(2));
     jet<V> j;
     if constexpr (is_double<V>) {
@@ -213,6 +215,7 @@ struct softmax_focal_loss : softmax_loss {
   template <class D> static UFL_FN row_result<D, 1> finish(const softmax_row<D>& r, D gamma) {
     const D behind = r.max - r.label;
     const D p = exp_nonpositive(neg(behind)) / r.total();
+    // Any other label has P <= 1/2, where 1 - P does not cancel.
     const auto is_single_largest = (r.ties == D(1)) & (behind == D(0));
     const D q = select(is_single_largest, r.miss(), D(1) - p);
     const D l = behind + r.log_total();
@@ -226,6 +229,7 @@ struct softmax_focal_loss : softmax_loss {
     return {V(0), c[0] * e.p};
   }
   /// q^gamma
+  /// In double, by the function of that name: the base has a flag that is called so too.
   template <class D> static UFL_FN D focus(D q, D gamma) {
     return ufloss::in_double([](auto a, auto b) UFL_INLINE { return value(pow_parts(a, b)); }, q, gamma);
   }

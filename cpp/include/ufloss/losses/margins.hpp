@@ -50,6 +50,7 @@ struct squared_hinge_loss {
     const auto active = (h > V(0)) | ((margin == V(0)) & opposed(x, y));
     const V excess = max(h, V(0));
     const V grad = select(h > V(0), V(-2) * (h * y), V(0));
+    // The gradient is taken from h itself and is 0 where h underflows; the curvature follows the signs.
     const V curvature = (y + y) * y;
     return only(h == h, jet<V>{excess * excess, grad, select(active, curvature, V(0)), curvature});
   }
@@ -116,6 +117,7 @@ struct logistic_loss {
       jet<V> j = jet_of(exp_tail(two<V>{exponent, exponent_low}));
       if constexpr (!is_double<V>) {
         // y may lift what the tail takes for 0
+        // The slopes have factors y and y^2, which the tail's floor does not know of.
         const mask_t<V> lost = (exponent < V(exp_of<V>::floor)) & (abs(y) > V(0x1p30f));
         if (UFL_UNLIKELY(!all(!lost))) j = select(lost, by_double(x, y), j);
       }

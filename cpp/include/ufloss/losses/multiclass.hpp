@@ -11,6 +11,8 @@ struct largest_other_loss : sum_loss {
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value,
                             properties = convex | nonnegative_value;
   static constexpr bool labelled = true, needs_argmax = true;
+  // What stands for a masked score and fills up the last pack: it never wins, and it is no NaN.  A label that
+  // is itself masked out counts as this score too, which makes its loss infinite.
   static constexpr double neutral[] = {-UFL_INF};
   static constexpr int sums = 1, coefficients = 1;
   template <class D> static UFL_FN D candidate(const D* x) { return x[0]; }
@@ -18,16 +20,21 @@ struct largest_other_loss : sum_loss {
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = s[0] + select(x[0] == x[0], D(0), x[0]);
   }
+  /// The label takes no part in the competition, so `best` of a single class is -inf and the excess too: 0.
+  /// Written with <= and not as a maximum, so that a NaN stays one and -0 becomes 0; sum[0] is 0, or NaN
+  /// where a score is.
   template <class D> static UFL_FN row_result<D, 1> within(const sum_row<D>& r, D distance) {
     const D excess = (r.best - r.label) + distance;
     return {select(excess <= D(0), D(0), excess) + r.sum[0], {select(excess > D(0), D(1), D(0))}};
   }
+  /// The winner is never the label, so the two slopes fall on different elements.
   template <class D> static UFL_FN jet<D> spread(const D*, const D* c, row_marks<D> marks) {
     const D grad = select(marks.winner, c[0], select(marks.at_label, D(0) - c[0], D(0)));
     return {D(0), grad, D(0), D(1)};
   }
 };
 
+/// The label has to lead by 1.  At the kink: [0, 0, 0].
 struct multiclass_hinge_loss : largest_other_loss {
   static constexpr auto name = "multiclass_hinge_loss";
   static constexpr auto summary = "Multiclass hinge loss (Crammer and Singer).";
@@ -45,6 +52,7 @@ struct multiclass_hinge_loss : largest_other_loss {
   template <class D> static UFL_FN row_result<D, 1> finish(const sum_row<D>& r) { return within(r, D(1)); }
 };
 
+/// The label has to lead at all; a tie costs 0 and has the slope 0.
 struct multiclass_perceptron_loss : largest_other_loss {
   static constexpr auto name = "multiclass_perceptron_loss";
   static constexpr auto summary = "Multiclass perceptron loss.";
@@ -70,6 +78,7 @@ struct categorical_hinge : sum_loss {
       row_target("labels", domain::unit, "1 at the true class, 0 elsewhere.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_value | part_grad,
                             properties = convex | nonnegative_value;
+  // Without an integer label all elements compete, each with its candidate().
   static constexpr bool needs_argmax = true;
   static constexpr double neutral[] = {-UFL_INF, 0};
   static constexpr int sums = 1, coefficients = 1;
@@ -83,6 +92,7 @@ struct categorical_hinge : sum_loss {
   static constexpr auto example =
       ">>> ul.categorical_hinge([[0.5, 0.25, 0.25]], [[1, 0, 0]])\n"
       "array([0.75])";
+  /// An infinite score of the true class counts 0 here and not NaN.
   template <class D> static UFL_FN D candidate(const D* x) { return times_or_zero(D(1) - x[1], x[0]); }
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = s[0] + times_or_zero(x[1], x[0]) + select(x[0] == x[0], D(0), x[0]);
@@ -91,6 +101,8 @@ struct categorical_hinge : sum_loss {
     const D excess = (r.best - r.sum[0]) + D(1);
     return {select(excess <= D(0), D(0), excess), {select(excess > D(0), D(1), D(0))}};
   }
+  /// c[0] is 1 where the row costs anything: the slopes of the maximum and of the label's score, which may
+  /// fall on the same element where labels are soft.
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c, row_marks<D> marks) {
     const D grad = c[0] * (select(marks.winner, D(1) - x[1], D(0)) - x[1]);
     return {D(0), grad, D(0), D(1)};
@@ -132,6 +144,8 @@ struct multiclass_sparsemax_loss : sum_loss {
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[0] = s[0] + select(x[0] == x[0], D(0), x[0]);
   }
+  /// Scores are taken relative to the largest one, so that the threshold lies between -1 and 0 whatever their
+  /// size.
   template <class D> static UFL_FN void fold_next(D* s, const D* x, const D* st, mask_t<D> at_label) {
     const D d = x[0] - st[base];
     const D p = max(d - st[threshold], D(0));
@@ -142,6 +156,8 @@ struct multiclass_sparsemax_loss : sum_loss {
     s[of_others] = s[of_others] + p_of_other;
     s[of_squares] = fma(p_of_other, p, s[of_squares]);
   }
+  /// A Newton step: t solves sum(d - t) = 1 over the classes above the last t.  It rises from step to step
+  /// until it stays, which ends the passes; a NaN compares false and ends them too.
   template <class D> static UFL_FN mask_t<D> next_pass(const sum_row<D>& r, D* st) {
     const auto first = st[begun] == D(0);
     const D next = select(first, D(-1), (r.next[of_scores] - D(1)) / r.next[of_classes]);
@@ -151,6 +167,8 @@ struct multiclass_sparsemax_loss : sum_loss {
     st[begun] = D(1);
     return more;
   }
+  /// `missing`: by how much the label's score lies below the threshold.  Then its p is 0 and those of the
+  /// others sum to 1, which is taken as it is.  The slope at the label, p - 1, is -q: no 1 is subtracted.
   template <class D> static UFL_FN row_result<D, 4> finish(const sum_row<D>& r) {
     const D missing = r.state[threshold] - (r.label - r.state[base]);
     const D q = select(missing >= D(0), D(1), r.next[of_others]);
@@ -188,6 +206,7 @@ struct smooth_labels : sum_loss {
   static constexpr auto example =
       ">>> ul.smooth_labels([0.0, 1.0, 0.0, 0.0], 0.1)\n"
       "array([0.025, 0.925, 0.025, 0.025])";
+  /// Only the number of the elements that take part is asked of the row.
   template <class D> static UFL_FN void fold(D*, const D*, const D*) {}
   template <class D> static UFL_FN row_result<D, 2> finish(const sum_row<D>& r, D alpha) {
     return {D(0), {D(1) - alpha, alpha / r.count}};

@@ -9,10 +9,12 @@ UFL_BEGIN
 /// Of elementwise losses, a number each.
 namespace operands {
 inline constexpr argument predictions = prediction("predictions", domain::real, "Predicted values.");
+// Left out they are 0: then the predictions are residuals.
 inline constexpr argument targets = target("targets", domain::real, "Target values.", 0.0);
 inline constexpr argument delta = parameter(
     "delta", domain::nonnegative, 1.0, "Size of the error where the loss turns from quadratic to linear.");
 
+// Any real numbers on either side: a target other than -1 and 1 scales the score.
 inline constexpr argument score = prediction("predictions", domain::real, "Scores.");
 inline constexpr argument side = target("targets", domain::sign, "-1 or 1.");
 inline constexpr argument hinge_margin =

@@ -5,11 +5,15 @@
 UFL_BEGIN
 
 /// log(1 + exp(x)) of x = N - S: a pair against all that its row is held against, and itself.
+/// As max(x, 0) + log(1 + e), e = exp(-|x|): an easy pair's cost is e itself, with all its digits.  The slope
+/// is sigmoid(x) as e/(1+e) or 1/(1+e), of which neither is 1 minus the other.
 template <class D> UFL_FN pair_cost<D> softplus_cost(D x) {
   const D e = exp_nonpositive(neg(abs(x)));
   return {max(x, D(0)), e, select(x < D(0), e, D(1)) / (D(1) + e)};
 }
 
+/// With N the log-sum-exp over the vectors of other labels, -log(exp(S)/(exp(S) + exp(N))) is log(1 + exp(N -
+/// S)).  N does not depend on the pair, so a row's pairs share it, and its slope.
 struct ntxent_loss : pair_loss {
   static constexpr auto name = "ntxent_loss";
   static constexpr auto summary =
@@ -31,10 +35,14 @@ struct ntxent_loss : pair_loss {
       ">>> embeddings = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]]\n"
       ">>> ul.ntxent_loss(embeddings, [0, 0, 1, 1], temperature=0.5).round(6)\n"
       "np.float64(0.535969)";
+  // A vector that shares its label with many weighs as much as it has pairs: optax takes one mean over them
+  // all.
   static constexpr bool inclusive = false, by_row = false;
   template <class D> static UFL_FN pair_cost<D> cost(D x) { return softplus_cost(x); }
 };
 
+/// Here N is over all others, the pair itself among them: what a pair costs is N - S as it stands, which is
+/// never negative, since N >= S.
 struct supervised_contrastive_loss : pair_loss {
   static constexpr auto name = "supervised_contrastive_loss";
   static constexpr auto summary =
@@ -53,11 +61,14 @@ struct supervised_contrastive_loss : pair_loss {
       ">>> embeddings = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]]\n"
       ">>> ul.supervised_contrastive_loss(embeddings, [0, 0, 0, 1], temperature=0.5).round(6)\n"
       "np.float64(1.098006)";
+  // The mean of a row first, so that each vector weighs the same however many share its label.
   static constexpr bool inclusive = true, by_row = true;
   /// x, which is rounded where one pair outweighs all others
   template <class D> static UFL_FN pair_cost<D> cost(D x) { return {max(x, D(0)), D(0), D(1)}; }
 };
 
+/// log(sum over j of exp(S_ij)) - S_ii, with N over the other keys: log(1 + exp(N - S_ii)), which keeps the
+/// digits of a query that finds its key with certainty.  A single pair has N = -inf and costs 0.
 struct info_nce_loss : cross_pair_loss {
   static constexpr auto name = "info_nce_loss";
   static constexpr auto summary = "InfoNCE: each query against its key among the keys of the whole batch.";
@@ -75,10 +86,13 @@ struct info_nce_loss : cross_pair_loss {
       ">>> keys = [[1.0, 1.0], [0.0, 2.0], [-1.0, 0.0]]\n"
       ">>> ul.info_nce_loss(queries, keys, temperature=0.5).round(6)\n"
       "np.float64(0.525842)";
+  // Keys are not asked which query is theirs.
   static constexpr bool both_ways = false;
   template <class D> static UFL_FN pair_cost<D> cost(D x) { return softplus_cost(x); }
 };
 
+/// The same from both sides: the products of one batch with the other serve as rows for the queries and as
+/// columns for the keys.
 struct clip_loss : cross_pair_loss {
   static constexpr auto name = "clip_loss";
   static constexpr auto summary =
@@ -97,6 +111,7 @@ struct clip_loss : cross_pair_loss {
       ">>> texts = [[1.0, 1.0], [0.0, 2.0], [0.0, -1.0]]\n"
       ">>> ul.clip_loss(images, texts, temperature=0.5).round(6)\n"
       "np.float64(1.168657)";
+  // Of each pair half the cost of its row and half that of its column.
   static constexpr bool both_ways = true;
   template <class D> static UFL_FN pair_cost<D> cost(D x) { return softplus_cost(x); }
 };

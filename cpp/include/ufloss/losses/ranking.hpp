@@ -30,11 +30,13 @@ struct margin_ranking_loss {
     V weight = y;
     const auto fits = abs(d.hi) < inf<V>();
     if (UFL_UNLIKELY(!all(fits))) {  // the difference may overflow before its weight
+      // Half the difference with twice the weight is the same product.
       d = {select(fits, d.hi, half_difference(x1, x2)), select(fits, d.lo, V(0))};
       weight = select(fits, y, y + y);
     }
     const two<V> product = two_product(weight, d.hi);
     const two<V> sum = two_diff(margin, product.hi);
+    // What all three roundings lost, of the difference, its product and the sum.
     const V low = (sum.lo - product.lo) - weight * d.lo;
     const V h = sum.hi + select(low == low, low, V(0));  // an infinite word's rest is NaN
     // Without a margin the signs decide: the product may underflow.
@@ -45,6 +47,8 @@ struct margin_ranking_loss {
 };
 
 /// The softmax cross-entropy of a list, with labels times weights for its labels.
+/// Of a softmax row the weights are the product of all operands but the logits, so the formula is that of
+/// softmax_cross_entropy as it stands.
 struct ranking_softmax_loss : softmax_loss {
   static constexpr auto name = "ranking_softmax_loss";
   static constexpr argument args[] = {
@@ -94,8 +98,11 @@ struct list_mle_loss : list_loss {
   static constexpr auto example =
       ">>> ul.list_mle_loss([[2.0, 1.0, 3.0]], [[1.0, 0.0, 2.0]])\n"
       "array([0.72086765])";
+  /// The quotient is of sums of positive terms and so has all their digits; log1p of it keeps a choice that
+  /// was certain near 0.
   template <class V> static UFL_FN V cost(choice<V> c) {
     const V near = log1p(c.later / c.own);
+    // exp(-400) is a normal double, and its inverse times the longest list is one.
     const auto far = c.below > V(400);  // own may underflow, and the quotient overflow
     if (UFL_UNLIKELY(!all(!far))) return select(far, c.below + log(c.total), near);
     return near;

@@ -98,6 +98,7 @@ struct huber_loss {
       linear = select(fits, linear, times_or_zero(delta + delta, half_size - V(0.25) * delta));
     }
     const V value = select(size <= delta, size * (V(0.5) * size), linear);
+    // The clamp keeps the gradient continuous at the kink however r was rounded.
     const V grad = clamp(r, neg(delta), delta);
     const V hess = select(within(difference, delta), V(1), V(0));
     return only(r == r, jet<V>{value, grad, hess, V(1)});
@@ -132,10 +133,12 @@ struct smooth_l1_loss {
     const auto smooth = rho > V(0);  // else it is the absolute error
     const auto near = (size <= rho) & smooth;
 
+    // Of slope 1: nothing but the difference itself may overflow.
     V linear = size - V(0.5) * rho;
     if (UFL_UNLIKELY(!all(fits)))
       linear = select(fits, linear, V(2) * (abs(half_difference(x, y)) - V(0.25) * rho));
 
+    // size / rho is at most 1: r^2 is never formed.
     const V value = select(near, (size / rho) * (V(0.5) * size), linear);
     const V grad = select(near, r / rho, sign(r));
     const V hess = select(within(difference, rho) & smooth, V(1) / rho, V(0));
@@ -175,6 +178,7 @@ struct log_cosh {
       const V share = e_tail.big / (V(1) + e);  // e/(1+e), before the tail is scaled
       const V share_beside_one = beside_one(e_tail, share);
 
+      // The limits, 1 and 5/8, are those that coefficients.hpp was fitted to, as is e <= exp(-2) = 0.1353.
       // log cosh r = r^2/2 - r^4/12 + ..., or |r| - log 2 + log1p(e)
       const V near = fma(square * square, poly<coef::logcosh<T>>(square), V(0.5) * square);
       const V bent = fma(e * e, poly<coef::logcosh_far<T>>(e), e);
@@ -232,6 +236,7 @@ struct pseudo_huber_loss {
   template <class V> struct residual {
     two<V> r, q;
   };
+  /// The low word of q is what q delta lacks of r, and r's own low word, over delta.
   template <class V> static UFL_FN residual<V> scale_residual(V x, V y, V delta) {
     two<V> r = two_diff(x, y);
     // Kept up to the overflow threshold: |r| may be a small multiple of delta there.
@@ -247,6 +252,7 @@ struct pseudo_huber_loss {
     const V r = scaled.r.hi, r_low = scaled.r.lo;
     const V q = scaled.q.hi, q_low = scaled.q.lo;
     const V size = abs(q);
+    // q^2 stays far from overflow below it, and above it the 1 is far below the last bit of q^2.
     const auto near = size < V(pick<V>(0x1p30, 0x1p200));  // beyond it 1 + q^2 is q^2
 
     // w + w_low = 1 + q^2, s = sqrt(w)
@@ -257,9 +263,11 @@ struct pseudo_huber_loss {
     const V w_low = select(near, (sum.hi - w) + rest, V(0));
     const V s = select(near, sqrt(w), size);
 
+    // At r = 0 the quotient is NaN, which the comparison below takes for no correction.
     // What r^2 lacks, relative to it, is 2 r_low / r.
     const V lack = V(2) * r_low / r;
     const V finite = r * (r / (V(1) + s)) * (V(1) + select(abs(lack) < V(1), lack, V(0)));
+    // Where q overflows the loss is linear long since.
     const V value = select(size == inf<V>(), delta * abs(r), finite);
 
     const V grad = select(near, r / s, copysign(delta, r));
@@ -302,6 +310,8 @@ struct pinball_loss {
       "array([0.9, 0.1])";
   template <class V> static UFL_FN jet<V> eval(V x, V y, V quantile) {
     const V r = x - y;
+    // The slope has one rounding, and the value is it times r: both sides keep their digits near quantiles 0
+    // and 1.
     const V slope = select(r >= V(0), V(1) - quantile, neg(quantile));
     V value = times_or_zero(slope, r);
     const auto fits = abs(r) < inf<V>();

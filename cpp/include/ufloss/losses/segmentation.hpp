@@ -17,8 +17,11 @@ struct tversky_loss : sum_loss {
       parameter("beta", domain::nonnegative, 0.5, "Weight of false negatives.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad | part_hess,
                             properties = nonnegative_value;
+  // A pixel that is masked out is outside both regions, which adds to none of the sums.
   static constexpr double neutral[] = {0, 0};
   static constexpr int sums = 3, coefficients = 6;
+  /// The sums: true positives, false positives, false negatives.  They are not formed of each other, which
+  /// would cancel; then the coefficients.
   enum { true_positives, false_positives, false_negatives };
   enum { wrong_share, right_share, inverse_whole, of_positives, of_negatives, largest_hess };
   static constexpr auto summary = "Tversky loss of a region; with alpha = beta = 1/2 the dice loss.";
@@ -46,6 +49,7 @@ struct tversky_loss : sum_loss {
     const D whole = right + wrong;
     const auto empty = whole == D(0);
     const D inverse = select(empty, D(0), D(1) / whole);
+    // |W'| and |whole'| are at most max(1, alpha, beta): the bound of the second derivative, 2 |grad growth|.
     const D steepest = max(max(alpha, beta), D(1)) * inverse;
     const D bound = select(empty, D(1), D(2) * (steepest * steepest));
     return {wrong * inverse, {wrong * inverse, right * inverse, inverse, alpha, beta, bound}};

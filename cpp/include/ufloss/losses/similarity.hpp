@@ -15,6 +15,7 @@ UFL_BEGIN
 ///   they are nearly parallel too, and ask for one more.
 /// At a = 0: [0, 0, 0] for the cosine.
 struct angle_loss : sum_loss {
+  // Masked elements are 0 in both vectors: they add to no product.
   static constexpr double neutral[] = {0, 0};
   static constexpr int sums = 3, states = 5, next_sums = 6, coefficients = 10;
 
@@ -35,6 +36,7 @@ struct angle_loss : sum_loss {
   }
   template <class D> static UFL_FN mask_t<D> across_is_known(D p) { return p >= D(asked_across); }
 
+  /// The three products of one pass, of float32 data in double, where no square leaves the range.
   template <class D> static UFL_FN void fold(D* s, const D* x, const D*) {
     s[of_ab] = fma(x[0], x[1], s[of_ab]);
     s[of_aa] = fma(x[0], x[0], s[of_aa]);
@@ -70,6 +72,7 @@ struct angle_loss : sum_loss {
     const D by_a = scale_of(aa);
     const D by_b = scale_of(bb);
     const D square_of_cosine = (ab / aa) * (ab / bb);
+    // 1 - cos loses 8 bits at 0.99, which double sums of float32 can spare; those of doubles can spare 2.
     const D nearly = D(r.sums_wider_than_data ? 0.99 : 0.5);
 
     const mask_t<D> rescale = first & !((by_a == D(1)) & (by_b == D(1)));
@@ -181,6 +184,7 @@ struct angle_loss : sum_loss {
   }
 };
 
+/// The slope in the cosine is 1.  The value crosses 0, so its error counts against the terms of ab.
 struct cosine_similarity : angle_loss {
   static constexpr auto name = "cosine_similarity";
   static constexpr argument args[] = {row_operands::vectors, row_operands::target_vectors,
@@ -207,6 +211,7 @@ struct cosine_similarity : angle_loss {
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) { return spread_angle(x, c, D(1)); }
 };
 
+/// The slope in the cosine is -1.  1 - cos is never formed where it is small.
 struct cosine_distance : angle_loss {
   static constexpr auto name = "cosine_distance";
   static constexpr argument args[] = {row_operands::vectors, row_operands::target_vectors,

@@ -23,6 +23,7 @@ struct softmax_cross_entropy_with_integer_labels : softmax_loss {
                 "The part of the label's weight that is spread over all classes.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = 0,
                             properties = convex | nonnegative_value;
+  // Label smoothing needs the sum of m - x over all classes; without it, as usual, no weights are summed.
   static constexpr bool labelled = true, uniform = true;
   static constexpr unsigned at_label = part_grad;
   static constexpr int coefficients = 2;
@@ -49,8 +50,10 @@ struct softmax_cross_entropy_with_integer_labels : softmax_loss {
     // costs infinity.
     const D others = select(r.weight() < r.count, inf<D>(), r.cost);
     const D cost = times_or_zero(D(1) - smoothing, behind) + times_or_zero(share, others);
+    // 1 - P of the label: any other one than a single largest has P <= 1/2, where 1 - P does not cancel.
     const auto is_single_largest = (r.ties == D(1)) & (behind == D(0));
     const D miss = select(is_single_largest, r.miss(), D(1) - p);
+    // At the label: P - (1 - smoothing + share), with 1 - P put in for P.
     return {cost + r.log_total(), {r.curvature(), share}, (smoothing - share) - miss};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
@@ -65,6 +68,7 @@ struct softmax_cross_entropy : softmax_loss {
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2, vanishing = part_grad,
                             properties = convex;
   static constexpr int coefficients = 5;
+  /// The coefficients: the sum Y of the weights and that of the lower ones, m, log1p(R), and the bound.
   enum { weight, lower, largest, log_total, bound };
   static constexpr auto summary = "Softmax cross-entropy of a distribution over the classes.";
   static constexpr auto formula = "-sum(labels * log_softmax(logits))";
@@ -86,6 +90,7 @@ struct softmax_cross_entropy : softmax_loss {
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
     const V hess = c[weight] * (e.p * e.q);
+    // In this order: log sum exp - x would round a number of the size of the logits first.
     const V minus_log_p = (c[largest] - e.x) + c[log_total];  // -log P
     return {V(0), weighted_slope(e, c[weight], c[lower]), hess, c[bound], minus_log_p};
   }
@@ -107,6 +112,7 @@ struct logsumexp : softmax_loss {
       ">>> ul.logsumexp([[1000.0, 1000.0], [-np.inf, 3.0]])\n"
       "array([1000.69314718,    3.        ])";
   template <class D> static UFL_FN row_result<D, 1> finish(const softmax_row<D>& r) {
+    // Of an unbounded row R is NaN, and the largest logit, -inf or inf, is the limit.
     return {select(r.unbounded, r.max, r.max + r.log_total()), {r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
@@ -114,6 +120,7 @@ struct logsumexp : softmax_loss {
   }
 };
 
+/// P itself, as softmax rows form it for every gradient.
 struct softmax : softmax_loss {
   static constexpr auto name = "softmax";
   static constexpr argument args[] = {row_operands::logits};
@@ -135,6 +142,7 @@ struct log_softmax : softmax_loss {
   static constexpr auto name = "log_softmax";
   static constexpr argument args[] = {row_operands::logits};
   static constexpr unsigned parts = part_value, vanishing = 0, properties = row_value;
+  // A class that takes no part has the probability 0.
   static constexpr double masked = -UFL_INF;
   static constexpr int coefficients = 2;
   static constexpr auto summary = "Logarithms of the probabilities from logits.";
@@ -184,6 +192,7 @@ struct poly_loss_cross_entropy : softmax_loss {
     return {value, {y, r.lower, eps, hit, hit_below, y * r.curvature()}};
   }
   template <class V> static UFL_FN jet<V> spread(const softmax_entry<V>& e, const V* c) {
+    // Of a single largest element that is y Q less the others' part, since its y - y P would cancel.
     const V away = select(e.top, e.y * e.q - c[of_lower], e.y - c[of_all]);  // y - A
     const V pull = c[strength] * (e.p * away);
     const V bend = pull * (e.q - e.p);
@@ -200,6 +209,7 @@ struct softmax_kl_divergence : softmax_loss {
                             vanishing = part_value | part_grad | part_grad2, properties = convex;
   static constexpr bool entropy = true, in_double = true;
   static constexpr int coefficients = 5;
+  /// The coefficients of softmax_cross_entropy, whose derivatives these are: targets do not depend on logits.
   enum { weight, lower, largest, log_total, bound };
   static constexpr auto summary =
       "Kullback-Leibler divergence of the softmax of logits from target probabilities.";
