@@ -7,6 +7,8 @@
 
 UFL_BEGIN
 
+/// Storage alone: nothing is computed in float16.  As NumPy and IEEE 754 have it: 1 sign, 5 exponent and 10
+/// fraction bits.
 struct half {
   unsigned short bits;
 };
@@ -22,6 +24,7 @@ UFL_FN half to_half(float x) {
 UFL_FN float to_float(half h) {
   const uint32 sign = uint32(h.bits & 0x8000u) << 16, rest = h.bits & 0x7fffu;
   if (rest >= 0x7c00u) return from_bits(sign | 0x7f800000u | (rest & 0x3ffu) << 13);  // inf, NaN
+  // A subnormal half is a whole number of 2^-24; a normal one needs its exponent moved, by 127 - 15 = 112.
   const float magnitude =
       rest < 0x400u ? float(int(rest)) * 0x1p-24f : from_bits((rest << 13) + (112u << 23));
   return from_bits(sign | to_bits(magnitude));

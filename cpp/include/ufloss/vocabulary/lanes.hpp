@@ -13,11 +13,13 @@ template <class T> constexpr int block_length = 8192 / int(sizeof(T));
 /// Rows of fewer elements are computed side by side, one a lane.
 template <class T> constexpr int short_row = virtual_lanes<T>;
 
+/// Lanes i and i + half first, as everywhere: of a twin these are its two packs.
 template <class D> UFL_FN double sum_of_doubles(D x) { return sum_of_lanes(x); }
 #if UFL_HAS_XSIMD
 template <class P> UFL_FN double sum_of_doubles(twin<P> x) { return sum_of_lanes(x.lo + x.hi); }
 #endif
 
+/// 0, 1, 2, ...: the number of each lane; 16 floats are the widest pack.
 template <class T> UFL_FN native<T> iota() {
   alignas(64) static constexpr T numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return load(numbers);

@@ -113,6 +113,7 @@ template <class V> UFL_FN V log1p_unit(V e) {
 /// log(1 + exp(x)), before rescale().  A tail's squares that are too small to count would be subnormal, and
 /// slow.
 template <class V> UFL_FN V log1p_tail(plain_tail<V> t) { return log1p_unit(t.big); }
+/// Below 2^-60 log(1 + e) is e to the last bit, which is what a tail's `big` stands for.
 template <class V> UFL_FN V log1p_tail(scaled_tail<V> t) {
   const mask_t<V> tiny = (t.big < V(0x1p-60)) | (t.down < V(1));
   return select(tiny, t.big, log1p_unit(select(tiny, V(0), t.big)));

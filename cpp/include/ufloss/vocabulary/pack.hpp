@@ -17,17 +17,17 @@ template <class T> struct pack {
   xsimd::batch<T> v;
   static constexpr int size = int(xsimd::batch<T>::size);
   pack() = default;
-  UFL_FN pack(xsimd::batch<T> b) : v(b) {}
-  UFL_FN explicit pack(T s) : v(s) {}
+  UFL_FN pack(xsimd::batch<T> b) : v(b) {}  // implicit: results of xsimd become packs as they are
+  UFL_FN explicit pack(T s) : v(s) {}       // not implicit: an int would become lanes unseen
   static UFL_FN pack load(const T* p) { return xsimd::batch<T>::load_unaligned(p); }
-  UFL_FN void store(T* p) const { v.store_unaligned(p); }
+  UFL_FN void store(T* p) const { v.store_unaligned(p); }  // any address
 };
 
 /// Two packs side by side: what a pack of floats becomes when it is computed in double.
 /// Its copies are written out: GCC copies an aggregate of two registers by general registers, 16 bytes at a
 /// time, and what then waits for whole registers to be put together again took two thirds of a double exp.
 template <class P> struct twin {
-  P lo, hi;
+  P lo, hi;  ///< lanes in order: the lower half of the floats' first
   twin() = default;
   UFL_FN twin(P l, P h) : lo(l), hi(h) {}
   UFL_FN twin(const twin& t) : lo(t.lo), hi(t.hi) {}
@@ -42,7 +42,7 @@ template <class P> struct twin {
 template <class T> struct traits<pack<T>> {
   using scalar = T;
   using bits = pack<typename format<T>::uint>;
-  using mask = pack_mask<T>;
+  using mask = pack_mask<T>;  // bits of a mask register with AVX-512, else lanes
   using wide = pack<double>;
 };
 template <> struct traits<pack<float>> {
@@ -61,7 +61,7 @@ template <class P> struct traits<twin<P>> {
 template <class T> UFL_FN pack<T> operator+(pack<T> a, pack<T> b) { return a.v + b.v; }
 template <class T> UFL_FN pack<T> operator-(pack<T> a, pack<T> b) { return a.v - b.v; }
 template <class T> UFL_FN pack<T> operator*(pack<T> a, pack<T> b) { return a.v * b.v; }
-template <class T> UFL_FN pack<T> operator/(pack<T> a, pack<T> b) { return a.v / b.v; }
+template <class T> UFL_FN pack<T> operator/(pack<T> a, pack<T> b) { return a.v / b.v; }  // IEEE, everywhere
 template <class T> UFL_FN pack<T> operator&(pack<T> a, pack<T> b) { return a.v & b.v; }
 template <class T> UFL_FN pack<T> operator|(pack<T> a, pack<T> b) { return a.v | b.v; }
 template <class T> UFL_FN pack<T> operator^(pack<T> a, pack<T> b) { return a.v ^ b.v; }
@@ -78,7 +78,7 @@ template <class T> UFL_FN pack_mask<T> operator<=(pack<T> a, pack<T> b) { return
 template <class T> UFL_FN pack_mask<T> operator>=(pack<T> a, pack<T> b) { return {a.v >= b.v}; }
 template <class T> UFL_FN pack_mask<T> operator==(pack<T> a, pack<T> b) { return {a.v == b.v}; }
 template <class T> UFL_FN pack_mask<T> operator!=(pack<T> a, pack<T> b) { return {a.v != b.v}; }
-template <class P> using twin_mask = twin<mask_t<P>>;
+template <class P> using twin_mask = twin<mask_t<P>>;  ///< what comparing twins gives: a mask for each
 template <class P> UFL_FN twin_mask<P> operator<(twin<P> a, twin<P> b) { return {a.lo < b.lo, a.hi < b.hi}; }
 template <class P> UFL_FN twin_mask<P> operator>(twin<P> a, twin<P> b) { return {a.lo > b.lo, a.hi > b.hi}; }
 template <class P> UFL_FN twin_mask<P> operator<=(twin<P> a, twin<P> b) {
@@ -110,7 +110,7 @@ template <class T> UFL_FN pack<T> fma(pack<T> a, pack<T> b, pack<T> c) {
   return pack<T>::load(x);
 #elif UFL_HAS_FMA
   return xsimd::fma(a.v, b.v, c.v);
-#else
+#else  // without the instruction
   return a.v * b.v + c.v;
 #endif
 }
@@ -183,7 +183,7 @@ template <class P> UFL_FN twin<P> select(twin<mask_t<P>> m, twin<P> a, twin<P> b
 }
 template <class P> UFL_FN twin<P> min(twin<P> a, twin<P> b) { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
 template <class P> UFL_FN twin<P> max(twin<P> a, twin<P> b) { return {max(a.lo, b.lo), max(a.hi, b.hi)}; }
-template <class M> UFL_FN bool all(twin<M> m) { return all(m.lo & m.hi); }
+template <class M> UFL_FN bool all(twin<M> m) { return all(m.lo & m.hi); }  // one test, and one branch
 template <class P> UFL_FN auto to_bits(twin<P> x) { return twin<bits_t<P>>(to_bits(x.lo), to_bits(x.hi)); }
 template <class U> UFL_FN auto from_bits(twin<pack<U>> u) {
   return twin<decltype(from_bits(u.lo))>(from_bits(u.lo), from_bits(u.hi));
@@ -192,6 +192,8 @@ template <int N, class U> UFL_FN twin<U> shl(twin<U> u) { return {shl<N>(u.lo), 
 template <int N, class U> UFL_FN twin<U> shr(twin<U> u) { return {shr<N>(u.lo), shr<N>(u.hi)}; }
 
 // float to double and back, lanes in order
+// Exact; narrow() rounds to nearest, once.  Halves are taken in the order of the lanes, so that a twin lies
+// in memory as its floats do.
 UFL_FN twin<pack<double>> widen(pack<float> x) {
 #if UFL_AVX512F
   return {pack<double>(_mm512_cvtps_pd(_mm512_castps512_ps256(x.v))),
@@ -239,7 +241,7 @@ template <class T> constexpr int lanes = pack<T>::size;
 template <class T> UFL_FN pack<T> load(const T* p) { return pack<T>::load(p); }
 template <class T> UFL_FN void store(pack<T> v, T* p) { v.store(p); }
 #else
-template <class T> using native = T;
+template <class T> using native = T;  // a pack of one
 template <class T> constexpr int lanes = 1;
 template <class T> UFL_FN T load(const T* p) { return *p; }
 template <class T> UFL_FN void store(T v, T* p) { *p = v; }
@@ -288,7 +290,7 @@ template <class T> UFL_FN mask_t<native<T>> load_mask(const char* keep) {
     const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(keep)));
     return {xsimd::batch_bool<T>(_mm256_castsi256_ps(_mm256_cmpgt_epi32(bytes, _mm256_setzero_si256())))};
   } else {
-    int some;
+    int some;  // four of the bytes, which lie at any address
     __builtin_memcpy(&some, keep, sizeof some);
     const __m256i bytes = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(some));
     return {xsimd::batch_bool<T>(_mm256_castsi256_pd(_mm256_cmpgt_epi64(bytes, _mm256_setzero_si256())))};
@@ -318,7 +320,7 @@ UFL_FN void store_fence() { _mm_sfence(); }
 #else
 template <class T> constexpr bool can_store_past_cache = false;
 template <class V, class T> UFL_FN void store_past_cache(V v, T* p) { store(v, p); }
-UFL_FN void store_fence() {}
+UFL_FN void store_fence() {}  // ordinary stores need none
 #endif
 
 // Sums and maxima over the lanes; lane i and i + half, and so on by halves, whatever the width.
@@ -349,7 +351,7 @@ template <class T> UFL_FN T sum_of_lanes(pack<T> x) {
 #elif UFL_AVX
     const __m128d q = _mm_add_pd(_mm256_castpd256_pd128(x.v), _mm256_extractf128_pd(x.v, 1));
 #else
-    const __m128d q = x.v;
+    const __m128d q = x.v;  // two lanes are left already
 #endif
     return _mm_cvtsd_f64(_mm_add_sd(q, _mm_unpackhi_pd(q, q)));
   }

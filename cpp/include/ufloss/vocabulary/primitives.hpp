@@ -12,6 +12,7 @@ template <class V> UFL_FN V sign_bit() {
   return from_bits(bits_t<V>(typename format_of<V>::uint(1) << (8 * sizeof(scalar_t<V>) - 1)));
 }
 template <class V> UFL_FN V abs(V x) { return from_bits(to_bits(x) & ~to_bits(sign_bit<V>())); }
+/// Minus as a flip of the sign, also of 0 and NaN: 0 - x would make +0 of both zeros.
 template <class V> UFL_FN V neg(V x) { return from_bits(to_bits(x) ^ to_bits(sign_bit<V>())); }
 template <class V> UFL_FN V copysign(V magnitude, V sign) {
   const auto s = to_bits(sign_bit<V>());
@@ -29,6 +30,7 @@ template <class V> UFL_FN two<V> fast_two_sum(V a, V b) {
   const V s = a + b;
   return {s, (a - s) + b};
 }
+/// For any a and b: six operations, of which none may be reordered, nor contracted.
 template <class V> UFL_FN two<V> two_sum(V a, V b) {
   const V s = a + b, t = s - a;
   return {s, (a - (s - t)) + (b - t)};

@@ -19,6 +19,8 @@ using uint64 = std::uint64_t;
 #endif
 
 /// Layout of an IEEE 754 type, and the powers of two that subnormal results are scaled by.
+/// mantissa: bits behind the leading one.  bias: of the exponent.  half_up, half_down: where full-range
+/// results are scaled; far_up, far_down: where a tail is, and far_root the root of far_down.
 template <class T> struct format;
 template <> struct format<float> {
   using uint = uint32;
@@ -62,14 +64,17 @@ template <class V> UFL_FN constexpr scalar_t<V> pick(double for_float, double fo
 }
 
 #if UFL_HAS_FMA
+// The functions of C: one instruction under -mfma, and the same name for the run-time compiler.
 UFL_FN float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 UFL_FN double fma(double a, double b, double c) { return ::fma(a, b, c); }
 #else
+// Two roundings; what needs one calls exact_fma().
 UFL_FN float fma(float a, float b, float c) { return a * b + c; }
 UFL_FN double fma(double a, double b, double c) { return a * b + c; }
 #endif
 UFL_FN float sqrt(float x) { return ::sqrtf(x); }
 UFL_FN double sqrt(double x) { return ::sqrt(x); }
+// Both sides have been computed: a formula chooses, it never branches on a lane.
 UFL_FN float select(bool m, float a, float b) { return m ? a : b; }
 UFL_FN double select(bool m, double a, double b) { return m ? a : b; }
 /// x where m holds, and where it does not; 0 elsewhere.
@@ -91,6 +96,7 @@ UFL_FN float from_bits(uint32 u) { return __uint_as_float(u); }
 UFL_FN double from_bits(uint64 u) { return __longlong_as_double((long long)u); }
 #else
 UFL_FN uint32 to_bits(float x) {
+  // memcpy: the one way from a float to its bits that C++17 defines; compilers make a move of it.
   uint32 u;
   memcpy(&u, &x, 4);
   return u;

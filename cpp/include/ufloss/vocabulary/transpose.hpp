@@ -15,6 +15,7 @@ UFL_FN void transpose(double*) {}
 
 /// A register is four quarters: quarter i of register k becomes quarter k of register i.
 UFL_FN void transpose_quarters(__m512d& a, __m512d& b, __m512d& c, __m512d& d) {
+  // Quarters 0 and 2, or 1 and 3, of either operand.
   constexpr int even = 0x88, odd = 0xdd;
   const __m512d ab_even = _mm512_shuffle_f64x2(a, b, even), ab_odd = _mm512_shuffle_f64x2(a, b, odd);
   const __m512d cd_even = _mm512_shuffle_f64x2(c, d, even), cd_odd = _mm512_shuffle_f64x2(c, d, odd);
@@ -23,6 +24,8 @@ UFL_FN void transpose_quarters(__m512d& a, __m512d& b, __m512d& c, __m512d& d) {
   c = _mm512_shuffle_f64x2(ab_even, cd_even, odd);
   d = _mm512_shuffle_f64x2(ab_odd, cd_odd, odd);
 }
+/// Pairs of packs first, within quarters, then the quarters of four: three rounds of eight shuffles, all in
+/// registers, whose number, 8, is that of the lanes.
 UFL_FN void transpose(pack<double>* p) {
   __m512d low[4], high[4];  // of two neighbouring packs: within quarters, even columns and odd ones
   UFL_UNROLL for (int i = 0; i < 4; ++i) {
@@ -36,6 +39,8 @@ UFL_FN void transpose(pack<double>* p) {
     p[2 * i + 1].v = high[i];
   }
 }
+/// Four packs at a time within quarters, then the quarters: sixteen registers, four rounds.  Doubles stand
+/// for pairs of floats, which move together from the second round on.
 UFL_FN void transpose(pack<float>* p) {
   __m512d column[4][4];  // [j][i]: columns j, 4 + j, 8 + j, 12 + j of packs 4 i to 4 i + 3, a quarter each
   UFL_UNROLL for (int i = 0; i < 4; ++i) {
