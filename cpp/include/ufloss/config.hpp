@@ -44,6 +44,7 @@
 #define UFL_NAN __builtin_nan("")
 #endif
 
+// Inline, so that users write ufloss::huber_loss whatever the instruction set.
 #define UFL_BEGIN    \
   namespace ufloss { \
   inline namespace UFL_ISA {
@@ -51,6 +52,7 @@
   }             \
   }
 
+// Inlined by force: a formula is many small functions of packs, which calls would send through memory.
 #if defined(UFL_EMULATED)  // inlined everywhere, its packs of loops would compile for many minutes
 #define UFL_FN inline
 #elif defined(__CUDACC__)
@@ -82,6 +84,7 @@
 #else
 #define UFL_INLINE __attribute__((always_inline))
 #endif
+// Around tests of whole packs: the rare way is laid out behind the loop.
 #define UFL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define UFL_NOINLINE __attribute__((noinline))
 #define UFL_RESTRICT __restrict__
@@ -96,6 +99,7 @@
 
 // One rounding for a * b + c.  Without the instruction the vocabulary multiplies and adds, and keeps the
 // product's error by hand where it matters.
+// MSVC has no macro of its own for it: /arch:AVX2 allows both.
 #if defined(__CUDACC__) || defined(__FMA__) || defined(__aarch64__) || \
     (defined(_MSC_VER) && defined(__AVX2__))
 #define UFL_HAS_FMA 1
@@ -131,6 +135,7 @@
 #define UFL_NEON 0
 #endif
 #if defined(UFL_EMULATED)
+// xsimd reads these, so this header comes before it.
 #define XSIMD_WITH_EMULATED 1
 #define XSIMD_DEFAULT_ARCH emulated<512>
 #endif
@@ -152,6 +157,7 @@
 #if defined(__SANITIZE_ADDRESS__)
 #define UFL_RED_ZONES 1
 #elif defined(__has_feature)
+// In a block of its own: GCC before 14 does not know the operator, and would fail to read it in one line.
 #if __has_feature(address_sanitizer)
 #define UFL_RED_ZONES 1
 #endif

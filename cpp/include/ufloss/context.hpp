@@ -17,6 +17,7 @@ enum class fault_kind : int {
   logit_length,    ///< `value` is negative, or more than `limit` frames
   label_length,    ///< `value` is negative, or more than `limit` labels
 };
+/// `none` is the only kind that means success; numbers beside it are as the caller gave them.
 struct fault {
   fault_kind kind = fault_kind::none;
   long long value = 0, limit = 0;
@@ -42,6 +43,7 @@ inline fault run_at_once(const executor&, std::ptrdiff_t n, piece_of_work* piece
 /// The calling thread, all items in one piece.
 constexpr executor serial{run_at_once};
 
+/// Made by the caller, once a call or once for all: a loop reads it and changes nothing.
 struct context {
   const executor* workers = &serial;
   lock python{};

@@ -5,6 +5,7 @@
 namespace ufloss {
 
 /// The members of a jet, as a set.
+/// Records of the tables carry such sets, which Python reads by these names.
 enum part : unsigned {
   part_value = 1,
   part_grad = 2,
@@ -43,6 +44,8 @@ enum class role : char { prediction = 'F', target = 'T', parameter = 'P', label 
 /// array; row_value: the value has an entry for each element of the row.
 enum property : unsigned { convex = 1, nonnegative_value = 2, light = 4, row_value = 8 };
 
+/// An argument's words.  Plain pointers to literals: a table of them needs no constructor to run before the
+/// processor is checked.
 struct argument {
   const char* name;
   role kind;
@@ -72,6 +75,7 @@ constexpr output standard_outputs[] = {
     {"value_and_grads", part_value | part_grad | part_grad2},
 };
 
+/// strlen() as a constant expression.
 UFL_FN constexpr int count_text(const char* s) {
   int n = 0;
   while (s[n]) ++n;

@@ -103,17 +103,20 @@ template <class L> UFL_FN constexpr auto kind_in(int) -> decltype(L::kind) { ret
 template <class L> UFL_FN constexpr loss_kind kind_in(...) { return loss_kind::elementwise; }
 template <class L> constexpr loss_kind kind_of = kind_in<L>(0);
 
+/// How many arguments a loss has.
 template <class L> constexpr int arity = int(sizeof(L::args) / sizeof(L::args[0]));
 /// The parts that the standard output of that number gives of this loss.
 template <class L> UFL_FN constexpr unsigned parts_of(int output) {
   const unsigned parts = standard_outputs[output].parts;
   return parts & part_grad2 ? parts | (L::parts & part_grad3) : parts;
 }
+/// How many outputs these parts are.
 UFL_FN constexpr int count_parts(unsigned parts) {
   int n = 0;
   for (; parts; parts &= parts - 1) ++n;
   return n;
 }
+/// The default value of an argument that has none.
 constexpr double required = UFL_NAN;
 UFL_FN constexpr argument prediction(const char* name, domain in, const char* doc) {
   return {name, role::prediction, in, required, doc};

@@ -5,6 +5,8 @@
 
 UFL_BEGIN
 
+/// A list of types, and nothing else: names suffice, so this header needs no family and each unit includes
+/// its own alone.  The order of a list is that of the tables.
 template <class... Loss> struct loss_list {};
 
 // clang-format off: a line a loss; CMake reads the families' names
@@ -98,13 +100,16 @@ using ctc_losses = loss_list<
     struct ctc_class_posteriors>;
 // clang-format on
 
+/// Two lists joined; declared for decltype, and never defined.
 template <class... A, class... B> UFL_FN loss_list<A..., B...> operator+(loss_list<A...>, loss_list<B...>);
+/// The list, or an empty one.
 template <bool Chosen, class List> struct chosen {
   using type = loss_list<>;
 };
 template <class List> struct chosen<true, List> {
   using type = List;
 };
+/// Of one list the losses of a kind: a family may mix kinds, as the focal losses do.
 template <loss_kind Kind, class... L>
 UFL_FN auto only(loss_list<L...>)
     -> decltype((loss_list<>{} + ... + typename chosen<kind_of<L> == Kind, loss_list<L>>::type{}));

@@ -15,6 +15,7 @@
 #include "ufloss/losses/similarity.hpp"
 #include "ufloss/losses/softmax.hpp"
 #include "ufloss/registry.hpp"
+// Loops are for the host: on a device a thread is the loop, and takes the formulas as they are.
 #if !defined(__CUDACC__)
 #include "ufloss/kinds/elementwise/loop.hpp"
 #include "ufloss/kinds/lattice/loop.hpp"
@@ -31,6 +32,7 @@ using all_losses =
     losses_of<Kind, regression_losses, margins_losses, binary_losses, focal_losses, deviance_losses,
               softmax_losses, divergence_losses, multiclass_losses, ranking_losses, similarity_losses,
               contrastive_losses, segmentation_losses, pairs_losses, ctc_losses>;
+// For native users and tests that go over a kind; the units of the tables name their families one by one.
 using elementwise_losses = all_losses<loss_kind::elementwise>;
 using row_losses = all_losses<loss_kind::row>;
 using list_losses = all_losses<loss_kind::list>;
