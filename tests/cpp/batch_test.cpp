@@ -14,6 +14,7 @@ using namespace ufloss;
 
 namespace {
 
+// A fixed seed: a failure comes back.
 std::mt19937_64 engine{5};
 double normal() { return std::normal_distribution<double>()(engine); }
 
@@ -23,6 +24,8 @@ template <class L>
 double textbook(const std::vector<double>& x, const std::vector<long long>& label, std::size_t n,
                 std::size_t width, double temperature) {
   std::vector<real> length(n), size(n);
+  // pairs: all that belong together, the number a plain mean divides by; anchors: rows that have any, for
+  // means by row.
   real pairs = 0, anchors = 0, loss = 0;
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t k = 0; k < width; ++k) length[i] += real(x[i * width + k]) * x[i * width + k];
@@ -30,6 +33,7 @@ double textbook(const std::vector<double>& x, const std::vector<long long>& labe
     pairs += size[i];
     anchors += size[i] > 0;
   }
+  // Cosines over the temperature, as sums over the vectors themselves: no directions are rounded first.
   const auto product = [&](std::size_t i, std::size_t j) {
     real s = 0;
     for (std::size_t k = 0; k < width; ++k) s += real(x[i * width + k]) * x[j * width + k];
@@ -57,8 +61,11 @@ void compare(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int cla
   std::vector<long long> label(static_cast<std::size_t>(n));
   for (double& v : x) v = double(T(normal()));
   for (long long& l : label) l = (long long)(engine() % std::size_t(classes)) - 1;
+  // One pair at least: the mean of none is NaN.
   label[std::size_t(n - 1)] = label[0];
+  // The temperature as the type stores it: else its rounding, times 1/temperature, would be the error found.
   const double want = textbook<L>(x, label, std::size_t(n), std::size_t(width), double(T(temperature)));
+  // The gradient of the dense layout, for the other one to be compared with.
   std::vector<T> first;
   for (const std::ptrdiff_t gap : {1, 3}) {
     const std::ptrdiff_t extent = (n * width - 1) * gap + 1, dims[] = {2, n, width};
@@ -68,8 +75,10 @@ void compare(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int cla
       in[std::size_t(k * gap)] = T(x[std::size_t(k)]);
       in[std::size_t(extent + k * gap)] = T(2 * x[std::size_t(k)]);
     }
+    // value: with the gradient; alone: without.
     T value[2] = {}, alone[2] = {}, heat = T(temperature);
     const std::ptrdiff_t size = sizeof(T), row = size * gap * width, element = size * gap;
+    // The two batches of one call share a workspace, one after the other.
     const auto run = [&](auto parts, char* value_to, char* slope_to) {
       constexpr unsigned which = decltype(parts)::value;
       const std::size_t bytes = batch_bytes<L, which, T>(dims);
@@ -87,20 +96,25 @@ void compare(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int cla
     run(std::integral_constant<unsigned, both>{}, reinterpret_cast<char*>(value),
         reinterpret_cast<char*>(slope.get()));
     run(std::integral_constant<unsigned, part_value>{}, reinterpret_cast<char*>(alone), nullptr);
+    // The error of a product of directions, a few ulp, is divided by the temperature, and so is the bound; a
+    // loss above 1 has its own ulps.
     const double bound = (sizeof(T) == 4 ? 1e-6 : 2e-15) / temperature;
     check(std::fabs(double(value[0]) - want) <= bound * std::fmax(1, want),
           "%s: %.9g, not %.9g (%td vectors of %td, temperature %g)", L::name, double(value[0]), want, n,
           width, temperature);
+    // Twice the vectors have the same directions, to the bit, since a factor of 2 is exact.
     check(value[0] == alone[0] && value[0] == value[1] && alone[1] == value[1], "%s: %.9g %.9g %.9g", L::name,
           double(value[0]), double(alone[0]), double(value[1]));
     std::vector<T> dense;
     for (std::ptrdiff_t k = 0; k < n * width; ++k) {
       dense.push_back(slope[std::size_t(k * gap)]);
+      // A slope of half the size is exact too, until it is subnormal: two of the smallest numbers.
       check(std::fabs(2 * double(slope[std::size_t(extent + k * gap)]) - double(dense.back())) <=
                 2 * double(std::numeric_limits<T>::denorm_min()),
             "%s: the gradient of vectors twice as long is half", L::name);
     }
     if (gap == 1) first = dense;
+    // Whatever the layout, the same numbers are computed with.
     check(!std::memcmp(first.data(), dense.data(), dense.size() * sizeof(T)),
           "%s: other bits for another layout (%td vectors of %td)", L::name, n, width);
     for (std::ptrdiff_t i = 0; i < n; ++i) {  // no slope along the vector itself
@@ -111,6 +125,8 @@ void compare(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int cla
         length += v * v;
         steepness += g * g;
       }
+      // Lengths do not count, so the gradient is orthogonal to its vector, but for rounding: of the slope,
+      // and of the terms that cancelled in it, which are of size 1/(temperature length).
       check(std::fabs(along) <= (sizeof(T) == 4 ? 1e-6 : 1e-14) * std::sqrt(length) *
                                     (std::sqrt(steepness) + 1 / (temperature * std::sqrt(length))),
             "%s: a slope of %g along row %td", L::name, along, i);
@@ -126,6 +142,7 @@ void same_bits(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int c
   std::vector<long long> label, label_kept;
   std::vector<char> mask;
   for (std::ptrdiff_t i = 0; i < n; ++i) {
+    // One in five is masked out; `kept` is what is left, as a batch of its own.
     mask.push_back(engine() % 5 != 0);
     label.push_back((long long)(engine() % std::size_t(classes)));
     if (mask.back()) label_kept.push_back(label.back());
@@ -150,6 +167,7 @@ void same_bits(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int c
       args.push_back(mask.data());
       steps.push_back(0);
     }
+    // The value lies behind the gradient, so that one comparison sees both.
     for (T* to : {out.data() + count * width, out.data()}) {
       args.push_back(reinterpret_cast<char*>(to));
       steps.push_back(0);
@@ -162,15 +180,18 @@ void same_bits(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int c
     arena::give_back(workspace, bytes);
     return out;
   };
+  // Bits: the same NaN too.
   const auto same = [](const std::vector<T>& a, const std::vector<T>& b) {
     return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(T));
   };
   for (const bool masked : {false, true}) {
     const std::vector<T> first = run(x, label, masked, 0x00);
+    // 0x01 and 0x20 make tiny positive floats, 0xff NaN: whatever is read unwritten differs between them.
     for (const int poison : {0x01, 0x20, 0xff})
       check(same(run(x, label, masked, poison), first),
             "%s: other bits for a workspace full of %d (%td vectors of %td)", L::name, poison, n, width);
     if (!masked) continue;
+    // The rows that take part, and the value.
     std::vector<T> some;
     for (std::ptrdiff_t i = 0; i <= n; ++i)
       if (i == n) some.push_back(first.back());
@@ -183,6 +204,7 @@ void same_bits(std::ptrdiff_t n, std::ptrdiff_t width, double temperature, int c
 }
 /// Sizes of which no memory has so many stop at a number that none has either.
 template <class L, class T> void sizes_beyond_memory() {
+  // From what no process can address to what no sum can hold.
   const std::ptrdiff_t huge[] = {std::ptrdiff_t(1) << 47,
                                  std::ptrdiff_t(1) << 56,
                                  std::ptrdiff_t(1) << 60,
@@ -192,6 +214,7 @@ template <class L, class T> void sizes_beyond_memory() {
                                  PTRDIFF_MAX};
   for (const std::ptrdiff_t n : huge)
     for (int which = 1; which < 4; ++which) {
+      // Either dimension, or both: products that overflow must not come out small.
       const std::ptrdiff_t dims[] = {1, which & 1 ? n : 3, which & 2 ? n : 4};
       check(batch_bytes<L, part_grad, T>(dims) >= std::size_t(1) << 47 &&
                 batch_bytes<L, part_value, T>(dims) >= std::size_t(1) << 47,
@@ -237,11 +260,13 @@ std::vector<T> run_crossed(const std::vector<T>& queries, const std::vector<T>& 
   batches<L, every, T>(args.data(), dims, steps.data(), masked, workspace);
   arena::give_back(workspace, bytes);
   std::vector<T> all = {value};
+  // Blocks 2 and 3 hold the gradients.
   for (const int b : {2, 3})
     for (std::ptrdiff_t k = 0; k < numbers; ++k) all.push_back(blocks[b][std::size_t(k * gap)]);
   all.push_back(slope);
   return all;
 }
+/// The loss of two batches in long double, each exponential relative to the pair's own product.
 template <class L>
 double textbook_crossed(const std::vector<real>& q, const std::vector<real>& k, std::size_t width,
                         double temperature) {
@@ -286,6 +311,7 @@ template <class L, class T> void crossed(std::ptrdiff_t n, std::ptrdiff_t width,
     return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(T));
   };
   const std::vector<T> first = run_crossed<L, T>(x[0], x[1], width, temperature, {}, 1, 0);
+  // The vectors are those that the type stores, so that the bound is the loss's own.
   const double want = textbook_crossed<L>(exact[0], exact[1], std::size_t(width), double(T(temperature)));
   const double bound = (sizeof(T) == 4 ? 1e-6 : 2e-15) / temperature;
   check(std::fabs(double(first[0]) - want) <= bound * std::fmax(1, want), "%s: %.9g, not %.9g (%td, %td)",
@@ -297,6 +323,7 @@ template <class L, class T> void crossed(std::ptrdiff_t n, std::ptrdiff_t width,
             n, width);
   if (kept[0].empty()) return;
   const std::vector<T> some = run_crossed<L, T>(kept[0], kept[1], width, temperature, {}, 1, 0xff);
+  // What is masked out gets a gradient of 0, and everything else keeps the bits it has without it.
   std::vector<T> spread = {some[0]};
   std::size_t next = 1;
   for (int b = 0; b < 2; ++b)
@@ -312,6 +339,8 @@ constexpr bool is_sanitized = true;  // then this takes minutes to compile, so f
 constexpr bool is_sanitized = false;
 #endif
 
+/// From two vectors to many tiles and a part of one, vectors of one number to several packs, temperatures
+/// down to one at which floats need each row's own largest, all labels equal to nearly all different.
 template <class L> void all() {
   for (const std::ptrdiff_t n : {2, 3, 7, 31, 64, 97, 130})
     for (const std::ptrdiff_t width : {1, 4, 33})

@@ -3,6 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+// One count for the whole program, whichever of its units fails.
 inline int failures = 0;
 
 /// Counts a failure and says which; prints the first few only, since one mistake may fail at every point.
@@ -18,6 +19,7 @@ inline bool check(bool ok, const char* format, ...) {
   }
   return false;
 }
+/// The last line of a test, and its exit status.
 inline int report(const char* name) {
   std::printf("%s: %d failures\n", name, failures);
   return failures != 0;

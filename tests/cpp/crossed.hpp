@@ -7,6 +7,7 @@
 
 namespace {
 
+/// A workspace: loops ask for 64 bytes of alignment.
 struct aligned_bytes {
   std::vector<char> bytes;
   explicit aligned_bytes(std::size_t n) : bytes(n + 64) {}

@@ -10,12 +10,14 @@ namespace {
 
 int taken[4];  // how often each way was
 
+/// Value alone, value and gradient, and both by the exact way, each against the reference.
 template <class S> void compare(const problem<S>& p, const char* kind) {
   using T = typename storage<S>::compute;
   const std::ptrdiff_t n = std::ptrdiff_t(p.labels.size()), numbers = p.frames * p.classes;
   arena count;
   const ctc_label counted(n, count);
   (void)counted;
+  // The workspace is no byte larger than it says, so that the sanitizers see one that is too small.
   const std::size_t bytes = count.used + ctc_workspace<T>(p.frames, p.classes, n, true);
   const std::unique_ptr<char[]> block(new char[bytes + 64]);
   const auto give_back = [&] { arena::give_back(block.get(), bytes + 64); };
@@ -36,8 +38,12 @@ template <class S> void compare(const problem<S>& p, const char* kind) {
   ++taken[int(way)];
   std::vector<real> slope;
   const real want = reference(p, slope);
+  // Of float32 logits the loss has float's digits, of doubles four fewer than it could; 4e-16 a frame is
+  // absolute, what a loss near 0 is promised.  `noise`: the gradient's terms are differences of logarithms as
+  // large as the loss, whose rounding in the reference counts.
   const real loose = sizeof(T) == 4 ? 1e-6L : 1e-12L,
              noise = want < infinity ? 1e-17L * std::max(real(1), want) : 0;
+  // Without a path there is one right answer, infinity.
   const auto near = [&](double got) {
     return want == infinity ? got == infinity
                             : std::fabs(got - want) <= loose * want + 4e-16L * real(p.frames);
@@ -45,7 +51,9 @@ template <class S> void compare(const problem<S>& p, const char* kind) {
   check(near(alone) && near(loss) && near(exact),
         "%s: losses %.17g, %.17g, %.17g, not %.17g (%td frames, %td labels, way %d)", kind, alone, loss,
         exact, double(want), p.frames, n, int(way));
+  // The same way gives the same bits, whether or not a gradient is asked for.
   check(alone == loss || way != value_way, "%s: %.17g and %.17g", kind, alone, loss);
+  // Posteriors are at most 1, so the bound is absolute: a few ulps of 1 in the stored type.
   const real close = sizeof(S) == 2 ? 1e-3L : sizeof(S) == 4 ? 1e-6L : 1e-12L + 100 * noise;
   for (std::ptrdiff_t i = 0; i < numbers; ++i) {
     const auto at = std::size_t(i);
@@ -56,6 +64,8 @@ template <class S> void compare(const problem<S>& p, const char* kind) {
   }
 }
 
+/// 60 shapes, odd ones with gaps between the logits, each with every kind of numbers that the fast way's
+/// range tests are for.
 template <class S> void all() {
   const auto each = [](const problem<S>& p, auto f) {
     for (std::ptrdiff_t t = 0; t < p.frames; ++t)
@@ -70,21 +80,28 @@ template <class S> void all() {
       each(p, [&](std::ptrdiff_t, std::ptrdiff_t) { return scale * normal(); });
       compare(p, "normal");
     }
+    // Up to 1600: more than a double's range of exponents in a single frame.
     const double steep = 10.0 * double(below(160));
+    // Paths hurry through the blank, or hardly ever meet it: forward sums of neighbouring states lie far
+    // apart.
     each(p, [&](std::ptrdiff_t, std::ptrdiff_t k) { return k == 0 ? steep : normal(); });
     compare(p, "blank above all");
     each(p, [&](std::ptrdiff_t, std::ptrdiff_t k) { return k == 0 ? -steep : normal(); });
     compare(p, "blank below all");
+    // Shared powers of two suit the calm frames and not the wild ones.
     each(p, [&](std::ptrdiff_t t, std::ptrdiff_t) { return (t / 8 % 2 ? steep : 1) * normal(); });
     compare(p, "calm and wild epochs");
+    // A frame's common level means nothing, and must cost no digits.
     each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
       return double(t % 3) * 5000 + normal() + (k % 2 ? 0 : steep);
     });
     compare(p, "far from 0");
+    // One frame in which every path must take what is all but impossible.
     each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
       return (t == frames / 2 && k == 0 ? -1 : 0) * 20 * steep + normal();
     });
     compare(p, "one deep hole");
+    // With a third of the classes impossible many labels have no path at all.
     for (const int one_in : {3, 20}) {
       each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
         return k != t % classes && below(std::size_t(one_in)) == 0 ? -std::numeric_limits<double>::infinity()
@@ -93,6 +110,7 @@ template <class S> void all() {
       compare(p, "minus infinity");
     }
     each(p, [&](std::ptrdiff_t t, std::ptrdiff_t k) {
+      // As a trained model has it: one path outweighs the others, and the loss is near 0.
       return normal() + (n && k == p.labels[std::size_t(t * n / frames)] ? steep / 20 : 0);
     });
     compare(p, "trained");
@@ -101,6 +119,7 @@ template <class S> void all() {
 
 /// A batch as a loop sees it: sequences of all lengths, each with its outputs between bytes that must stay.
 template <class S> struct batch {
+  // edge: guard bytes on either side of each output.
   static constexpr std::ptrdiff_t items = 5, edge = 64;
   std::ptrdiff_t frames, classes, labels_axis, size = sizeof(S);
   std::vector<S> logits;
@@ -112,12 +131,15 @@ template <class S> struct batch {
     for (std::ptrdiff_t i = 0; i < items * t * k; ++i) logits.push_back(stored<S>(scale * normal()));
     for (std::ptrdiff_t i = 0; i < items * n; ++i)
       labels.push_back((blank + 1 + (long long)(below(std::size_t(k - 1)))) % k);
+    // The first sequence has all frames and labels, the others any number of them, none included; some are
+    // longer than their frames allow, and have no path.
     for (std::ptrdiff_t i = 0; i < items; ++i) {
       logit_length.push_back(i == 0 ? t : (long long)(below(std::size_t(t + 1))));
       label_length.push_back(i == 0 ? n : (long long)(below(std::size_t(n + 1))));
     }
     for (std::ptrdiff_t i = 0; i < items * t; ++i) mask.push_back(below(8) != 0);
   }
+  /// Of an output: bytes of an item in each array, and the steps along its core dimensions.
   struct shape {
     int outputs;
     std::ptrdiff_t bytes[3], core[6];
@@ -170,6 +192,7 @@ template <class S> struct batch {
     steps.push_back(8);
     for (int k = 0; k < sizes.cores; ++k) steps.push_back(sizes.core[k]);
     const ctc_operands o(args.data(), dims, steps.data(), masked, sizes.outputs);
+    // As a loop does before it computes anything.
     if (told && !late && o.find_fault(told) >= 0) return {};
     const std::size_t room = ctc_loop_bytes<S>(dims, output);
     const std::unique_ptr<char[]> block(new char[room + 64]);
@@ -193,16 +216,20 @@ constexpr ctc_output every_output[] = {
 /// The same bits whatever the workspace held, and for a sequence by itself.
 template <class S> void same_bits(batch<S>& b, bool log_probs, bool masked) {
   for (const ctc_output output : every_output) {
+    // The functions of log-probabilities have these three outputs.
     if (log_probs && output != ctc_output::value && output != ctc_output::grad &&
         output != ctc_output::value_and_grad)
       continue;
     const auto all = b.run(output, log_probs, masked, 0, b.items, 0x00, nullptr);
+    // 0x01 and 0x20 make tiny positive floats and large integers, 0xff NaN and -1: what is read unwritten
+    // differs.
     for (const int poison : {0x01, 0x20, 0xff})
       check(b.run(output, log_probs, masked, 0, b.items, poison, nullptr) == all,
             "output %d: other bits for a workspace full of %d (%td frames, %td labels)", int(output), poison,
             b.frames, b.labels_axis);
     const auto sizes = b.shape_of(output);
     for (std::ptrdiff_t i = 0; i < b.items; ++i) {
+      // A workspace is of the whole batch's lengths: what the longest sequence left there must not count.
       const auto alone = b.run(output, log_probs, masked, i, i + 1, 0x20, nullptr);
       for (int k = 0; k < sizes.outputs; ++k)
         check(!std::memcmp(alone[std::size_t(k)].data() + b.edge,
@@ -213,6 +240,7 @@ template <class S> void same_bits(batch<S>& b, bool log_probs, bool masked) {
     }
   }
 }
+/// Calm and wild logits; every second round has log-probabilities, every third a mask.
 template <class S> void batches_of_all_lengths() {
   for (int round = 0; round < 12; ++round) {
     const std::ptrdiff_t n = std::ptrdiff_t(below(30)), frames = 1 + n + std::ptrdiff_t(below(90)),
@@ -231,6 +259,7 @@ template <class S> void long_sequences() {
     const auto all = b.run(ctc_output::value_and_grad, false, false, 0, b.items, 0x01, nullptr);
     check(b.run(ctc_output::value_and_grad, false, false, 0, b.items, 0xff, nullptr) == all,
           "long sequences: other bits for another workspace");
+    // Nothing of this length has a reference that is quick enough; but each frame's gradient sums to 0.
     const std::size_t row = std::size_t(b.classes) * sizeof(S);
     for (std::ptrdiff_t t = 0; t < b.frames * b.items; ++t) {
       S y[3];
@@ -247,6 +276,7 @@ void faults() {
     const auto with = [&](auto change, fault_kind kind) {
       batch<float> b(20, 6, 5, 1.0);
       change(b);
+      // late: the numbers go wrong between the check and their use, as another thread may do it.
       for (const bool late : {false, true}) {
         fault found{};
         b.run(output, false, false, 0, b.items, 0x20, &found, late);
@@ -263,6 +293,7 @@ void faults() {
 }
 /// Sizes of which no memory has so many stop at a number that none has either.
 template <class S> void sizes_beyond_memory() {
+  // More than any allocation gets: it is refused, where an overflown product might have come out small.
   constexpr std::size_t none = std::size_t(1) << 47;
   const std::ptrdiff_t huge[] = {std::ptrdiff_t(1) << 47, std::ptrdiff_t(1) << 56,
                                  std::ptrdiff_t(1) << 58, std::ptrdiff_t(1) << 60,
@@ -283,6 +314,7 @@ template <class T> void room() {
   const std::ptrdiff_t lengths[] = {0,    1,    7,    8,    31,   32,   33,   100,  1000, 1360,
                                     1361, 1366, 1400, 2047, 2048, 2049, 4096, 5000, 9000};
   for (const bool rows : {false, true})
+    // Multiples of 8 and their neighbours, short and long.
     for (const std::ptrdiff_t labels : {0, 7, 8, 9, 40, 63, 64, 500, 2000}) {
       std::size_t most = 0;
       for (const std::ptrdiff_t frames : lengths) {
@@ -314,6 +346,7 @@ int run_tests(int, char**) {
   sizes_beyond_memory<double>();
   room<float>();
   room<double>();
+  // All this proves little of a way that is hardly taken.
   std::printf("fast %d, fast in double %d, exact %d, no path %d\n", taken[1], taken[2], taken[3], taken[0]);
   check(taken[1] > 100 && taken[2] > 100 && taken[3] > 100,
         "each way must be taken often enough to be tested");

@@ -2,12 +2,14 @@
 // by NVRTC, not run.
 #include "ufloss/ufloss.hpp"
 
+// std::index_sequence is a system header's, which the run-time compiler has not.
 template <int... I> struct indices {};
 template <int N, int... I> struct make_indices : make_indices<N - 1, N - 1, I...> {};
 template <int... I> struct make_indices<0, I...> {
   using type = indices<I...>;
 };
 
+/// Every member is stored, so that no compiler drops the work for it.
 template <class T> __device__ void put(T* const* out, int i, const ufloss::jet<T>& j) {
   out[0][i] = j.value;
   out[1][i] = j.grad;
@@ -27,9 +29,11 @@ __device__ __noinline__ void element(const T* const* in, T* const* out, int i, i
 // --- rows: the formulas, with a thread for a row -----
 template <int N> constexpr int some = N ? N : 1;  // of an array, which may have no element
 
+/// A row of logits: value, derivatives at the label, then the jet of every element.
 template <class L, class T, int... S>
 __device__ __noinline__ void row_of(ufloss::softmax_rows*, const T* const* in, const T* scalar, T* const* out,
                                     int n, indices<S...>) {
+  // The sums come from memory: how a device would take them is no matter here, the formulas are.
   ufloss::softmax_row<T> s{};
   T* const fields[] = {&s.max,  &s.ties,  &s.rest,    &s.lower, &s.top,
                        &s.cost, &s.mixed, &s.entropy, &s.label, &s.count};
@@ -45,6 +49,7 @@ __device__ __noinline__ void row_of(ufloss::softmax_rows*, const T* const* in, c
                   result.c));
 }
 
+/// Rows of sums, with the passes and the competition that a loss asks for.
 template <class L, class T, int... S>
 __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const T* scalar, T* const* out,
                                     int n, indices<S...>) {
@@ -74,8 +79,10 @@ __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const
       }
     }
   }
+  // Sums of float data are wider than they are, which some formulas ask for.
   ufloss::sum_row<D> row{sum, more, state, best, D(n), D(in[0][0]), sizeof(T) < sizeof(D), p};
   if constexpr (L::next_sums > 0) {
+    // A mask of one lane is a bool, on the device as in scalar code.
     while (L::next_pass(row, state)) {
       for (D& m : more) m = 0;
       for (int i = 0; i < n; ++i) {
@@ -106,6 +113,7 @@ __device__ __noinline__ void row_of(ufloss::sum_rows*, const T* const* in, const
   }
 }
 
+/// Of each kind one function that goes over its list, so that a new loss is compiled without a line here.
 template <class T, class... L>
 __device__ void every_loss(const T* const* in, T* const* out, int i, ufloss::loss_list<L...>) {
   (element<L, T>(in, out, i, typename make_indices<ufloss::arity<L>>::type{}), ...);
@@ -119,6 +127,7 @@ __device__ void every_row(const T* const* in, const T* scalar, T* const* out, in
 }
 template <class T, class... L>
 __device__ void every_pair(const T* const* in, T* const* out, int i, ufloss::loss_list<L...>) {
+  // Pairs and choices have a cost alone: what surrounds it is the loop's.
   const auto pair = [&](ufloss::pair_cost<T> c) {
     out[0][i] += c.ramp;
     out[1][i] += c.tail;
@@ -132,6 +141,7 @@ __device__ void every_choice(const T* const* in, T* const* out, int i, ufloss::l
   ((out[0][i] += L::cost(ufloss::choice<T>{in[0][i], in[1][i], in[2][i], in[3][i]})), ...);
 }
 
+// Kernels are what a compiler must make code of; templates alone would only be parsed.
 __global__ void in_float(const float* const* in, float* const* out) {
   every_loss(in, out, int(blockIdx.x * blockDim.x + threadIdx.x), ufloss::elementwise_losses{});
 }

@@ -21,6 +21,7 @@ template <class F> void each_elementwise(int isa, int other, F f) {
       if (table(isa, unit).records[k].info->kind == loss_kind::elementwise)
         f(table(isa, unit).records[k], table(other, unit).records[k]);
 }
+/// The record of an output of an elementwise loss, or null.
 const loss_record* record_of(int isa, const char* loss, const char* attribute) {
   const loss_record* found = nullptr;
   each_elementwise(isa, isa, [&](const loss_record& r, const loss_record&) {
@@ -29,6 +30,7 @@ const loss_record* record_of(int isa, const char* loss, const char* attribute) {
   return found;
 }
 
+/// One call over contiguous operands of n elements.
 template <class T>
 void run(const loss_record& r, loop_type type, const std::vector<std::vector<T>>& in,
          std::vector<std::vector<T>>& out) {
@@ -43,6 +45,8 @@ void run(const loss_record& r, loop_type type, const std::vector<std::vector<T>>
   check(r.loops[type](context{}, args, &n, steps) == 0, "%s %s returns an error", r.info->name, r.attribute);
 }
 
+/// Operands from each argument's domain, its ends and zeros among them; every second is the default value,
+/// for which formulas have ways of their own.
 std::vector<std::vector<double>> draw(const loss_info& info) {
   std::mt19937_64 engine(11);
   std::vector<std::vector<double>> in;
@@ -69,10 +73,13 @@ std::vector<std::vector<double>> draw(const loss_info& info) {
   return in;
 }
 
+/// By name: the sets that may differ from the others within the bounds.
 bool has_fma(int isa) {
   return std::strcmp(name(isa), "isa_x86_64_v2") != 0 && std::strcmp(name(isa), "isa_scalar") != 0;
 }
 
+/// The outputs of two sets: the same bits, but NaNs of any kind; within 64 ulp where one has no fma, which is
+/// above every bound of a formula and far below a mistake.
 template <class T> void agree(int a, int b, const loss_record& ra, const loss_record& rb, loop_type type) {
   std::vector<std::vector<T>> in, out_a, out_b;
   for (const auto& column : draw(*ra.info)) in.emplace_back(column.begin(), column.end());
@@ -92,6 +99,8 @@ template <class T> void agree(int a, int b, const loss_record& ra, const loss_re
     }
 }
 
+/// choose() for processors and builds that this machine is not: the largest set that the level allows, an
+/// emulated one only where no other is left.
 void check_choices() {
   const char* const all[] = {"isa_x86_64_v2", "isa_x86_64_v3", "isa_x86_64_v4", "isa_emulated_512"};
   const struct {
@@ -116,10 +125,13 @@ int main() {
   check_choices();
   check(count() >= 1, "no table");
   bool any = false, any_real = false;
+  // Every table is read, also of sets that this processor lacks: records are data, which need no such
+  // processor.
   for (int i = 0; i < count(); ++i) {
     any = any || supported(i);
     any_real = any_real || (supported(i) && !is_emulated(name(i)));
   }
+  // A processor that runs none of the sets gets none; emulated registers are a last resort.
   check(any ? best() >= 0 && best() < count() && supported(best()) : best() == -1, "best() = %d", best());
   check(!any || is_emulated(name(best())) == !any_real, "best() is emulated");
   check(!supported(count()) && !supported(-1), "supported() beyond the tables");
@@ -138,6 +150,7 @@ int main() {
                   r.nin == first.nin && r.nout == first.nout && !std::strcmp(r.roles, first.roles),
               "record %d of unit %d of %s", k, unit, t.isa);
         for (int l = 0; l < loop_types; ++l) {
+          // Helpers have the loops that they need; mixed types only what lies along rows.
           const bool helps = r.info->kind == loss_kind::helper, widens = l == float16_to_float32_loop;
           const bool has =
               helps ? first.loops[l] != nullptr : !widens || !std::strcmp(r.info->args[0].dims, "n");
@@ -145,6 +158,7 @@ int main() {
         }
       }
     }
+    // What cannot run here has been looked at as data, and is named.
     if (!supported(i)) {
       std::printf("%s: built in, not supported by this processor, not run\n", name(i));
       continue;
@@ -159,6 +173,7 @@ int main() {
     run(*plain, float64_loop, in, out);
     for (std::size_t k = 0; k < std::size_t(n); ++k) {
       const double r = in[0][k] - in[1][k];
+      // To the bit: one difference and one product, rounded as here.
       check(out[0][k] == r * r, "squared_error on %s", name(i));
     }
     run(*both, float64_loop, in, out);
@@ -166,6 +181,7 @@ int main() {
       const double r = in[0][k] - in[1][k];
       check(out[0][k] == r * r && out[1][k] == r + r, "squared_error.value_and_grad on %s", name(i));
     }
+    // By their bits, so that this needs no conversion of its own to be right.
     const std::vector<std::vector<unsigned short>> halves = {
         std::vector<unsigned short>(n, 0x4200), std::vector<unsigned short>(n, 0x3800)};  // 3 and 0.5
     std::vector<std::vector<unsigned short>> half_out;

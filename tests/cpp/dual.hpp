@@ -27,6 +27,7 @@ struct tracked {
 
 inline bool exactly_zero(tracked a) { return a.v == 0 && a.e == 0; }
 inline tracked operator-(tracked a) { return {-a.v, a.e}; }
+// Errors add up, and the result is rounded once: half an ulp is |v| units at most.
 inline tracked operator+(tracked a, tracked b) {
   const real v = a.v + b.v;
   return {v, a.e + b.e + std::fabs(v)};
@@ -41,6 +42,7 @@ inline tracked term(tracked derivative, tracked factor) {
   return exactly_zero(derivative) || exactly_zero(factor) ? tracked{} : derivative * factor;
 }
 
+/// Value, first and second derivative along the seeded input.
 struct dual {
   tracked v, d1, d2;
   dual() = default;
@@ -59,6 +61,8 @@ template <> struct traits<dual> {
 };
 
 inline bool near_kink = false;  ///< set by comparisons, read and reset by the test
+/// Two sides whose order a shift of 1e-6, or rounding, could change; sides that do not move with the input
+/// decide the same way in the whole neighbourhood.
 inline void watch(dual a, dual b) {
   const real distance = std::fabs(a.v.v - b.v.v), slope = std::fabs(a.d1.v - b.d1.v);
   if (slope > 0 && (distance <= 1e-6L * slope || distance <= 0x1p-50L * (a.v.e + b.v.e))) near_kink = true;
@@ -113,6 +117,7 @@ inline dual chain_rule(dual a, real f0, real f1, real f2, real f3) {
   return {with_error(f0, f1), term(a.d1, first),
           term(term(a.d1, a.d1), with_error(f2, f3)) + term(a.d2, first)};
 }
+// By a 0 that does not move the quotient is inf or NaN; it has no derivatives, which would be NaN all.
 inline dual operator/(dual a, dual b) {
   const real i = 1 / b.v.v;
   return exactly_zero(b.d1) && exactly_zero(b.v)
@@ -120,6 +125,7 @@ inline dual operator/(dual a, dual b) {
              : a * chain_rule(b, i, -i * i, 2 * i * i * i, -6 * i * i * i * i);
 }
 
+// Words beside a value are 0, since a long double sum loses nothing that counts here.
 inline dual widen(dual a) { return a; }
 inline dual narrow(dual a, dual) { return a; }
 inline dual fma(dual a, dual b, dual c) { return a * b + c; }
@@ -179,6 +185,8 @@ inline scaled<dual> pow_parts(dual x, dual a) {
   return {exp(a * log(x)), dual(0)};
 }
 // Taylor coefficients of what a fitted polynomial stands for.
+// Of log cosh's series, at its largest argument 1, terms fall like (2/pi)^(2 k): the last of 64 is below
+// 1e-24.
 constexpr int series_terms = 64;
 template <class C> struct series;
 /// tanh(x) = sum of odd(k) x^(2k+1), from tanh' = 1 - tanh^2

@@ -26,6 +26,8 @@ constexpr double slack = UFL_HAS_FMA ? 0 : 0.3;
 constexpr int threads = 2;
 
 // --- float: all of them -----
+/// The largest error, where it is, and how many special results (NaN, infinities, zeros) are not what they
+/// should be.
 struct worst {
   double ulp = 0;
   float at = 0, special_at = 0;
@@ -40,6 +42,8 @@ struct worst {
     specials += o.specials;
   }
 };
+/// One input.  Near overflow the result may be the largest number or infinity, whichever side of half an ulp
+/// it fell on; the error is counted in ulps of the rounded exact result.
 void judge(float x, float got, double want, worst& w) {
   const float rounded = float(want);
   bool ok;
@@ -53,6 +57,7 @@ void judge(float x, float got, double want, worst& w) {
                                 std::signbit(got) == std::signbit(rounded));
     int e = int(to_bits(rounded) >> 23 & 255);
     if (e < 1) e = 1;
+    // 2^(150 - e) is one over the ulp of a float with exponent e; subnormal ones have that of e = 1.
     const double ulp = std::isfinite(got)
                            ? std::fabs(double(got) - want) * from_bits(std::uint64_t(1023 + 150 - e) << 52)
                            : 0;
@@ -84,6 +89,7 @@ void floats(const char* name, double bound, std::uint64_t begin, std::uint64_t e
   worst all[threads];
   std::thread crew[threads];
   const std::uint64_t count = (end - begin + stride - 1) / stride;
+  // Threads take one part each and share nothing: the worst of all is found afterwards.
   for (int t = 0; t < threads; ++t) {
     crew[t] = std::thread([&, t] {
       worst mine;
@@ -93,6 +99,7 @@ void floats(const char* name, double bound, std::uint64_t begin, std::uint64_t e
                          stop = count * std::uint64_t(t + 1) / threads;
            k < stop; k += block) {
         const std::uint64_t n = stop - k < block ? stop - k : block;
+        // The last block is filled up with its last input, which is judged once.
         for (std::uint64_t i = 0; i < block; ++i) {
           x[i] = from_bits(uint32(begin + stride * (k + (i < n ? i : n - 1))));
           wide[i] = double(x[i]);
@@ -122,6 +129,7 @@ void floats(const char* name, double bound, std::uint64_t begin, std::uint64_t e
   check(w.specials == 0, "float %s: %lld wrong specials, first at %a", name, w.specials,
         double(w.special_at));
 }
+/// What a tail stands for: big and its power of two multiplied, as formulas do last.
 template <class V> V tail_value(V x) {
   return with_exp_nonpositive(x, [](auto t) { return rescale(t, t.big); });
 }
@@ -129,6 +137,7 @@ template <class V> V tail_value(two<V> x) {
   const auto t = exp_tail(x);
   return rescale(t, t.big);
 }
+// Forms that keep nearly all digits of a double.
 double ref_softplus_tail(double x) { return std::log1p(std::exp(-std::fabs(x))); }
 double ref_softplus(double x) { return x > 0 ? x + ref_softplus_tail(x) : std::log1p(std::exp(x)); }
 double ref_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
@@ -136,6 +145,7 @@ double ref_logcosh(double x) {
   const double a = std::fabs(x), h = std::sinh(x < 1 && x > -1 ? x : 0);
   return a < 1 ? 0.5 * std::log1p(h * h) : a + std::log1p(0.5 * std::expm1(-2 * a));
 }
+/// The bounds are those that the header states, found over all inputs.
 void all_floats(std::uint64_t stride) {
   constexpr std::uint64_t end = std::uint64_t(1) << 32, negative = std::uint64_t(1) << 31;
   floats(
@@ -161,6 +171,7 @@ void all_floats(std::uint64_t stride) {
       "log1p", 0.96, 0, end, stride, [](auto x) { return ufloss::log1p(x); },
       [](double x) { return std::log1p(x); });
   floats(
+      // Up to the bits of 1.
       "log1p_unit", 1.14, 0, 0x3f800001, stride, [](auto x) { return ufloss::log1p_unit(x); },
       [](double x) { return std::log1p(x); });
   floats(
@@ -190,6 +201,7 @@ double sample(double lo, double hi) {
     if (x >= lo && x <= hi) return x;
   }
 }
+/// Of subnormal results that of the smallest normal number, of results beyond the largest the largest's.
 double ulp_of(quad want) {
   const double r = std::fabs(double(want)), least = 0x1p-1022;
   return std::ldexp(1.0, std::ilogb(r < least                    ? least
@@ -226,6 +238,7 @@ void doubles(const char* name, long samples, double lo, double hi, F f, Second s
     put(f(load(x), load(y)), a, b);
     for (int i = 0; i < lanes<double>; ++i) {
       const quad want = reference(quad(x[i]), quad(y[i]));
+      // Where the exact result rounds to infinity, the largest number is right as well.
       if (want != want || !std::isfinite(double(want))) {
         check(a[i] != a[i] ? want != want : a[i] == double(want) || std::fabs(a[i]) == 0x1.fffffffffffffp1023,
               "double %s(%a, %a) = %g, want %g", name, x[i], y[i], a[i], double(want));
@@ -243,6 +256,7 @@ void doubles(const char* name, long samples, double lo, double hi, F f, Second s
       } else if (std::isinf(a[i]) && std::fabs(double(want)) == 0x1.fffffffffffffp1023) continue;
       else e = error_in_ulp(a[i], want);
       ++judged;
+      // The worst share of the bound counts, since the bound may depend on the arguments.
       const double share = e / bound(x[i], y[i]);
       if (!(share <= worst_share)) {
         worst_share = share;
@@ -296,6 +310,8 @@ quad quad_exp_rest(quad x) {  // exp(x) - 1 - x
   for (int k = 2; k < 40; ++k) sum += power *= x / quad(k);
   return sum;
 }
+/// Samples find no largest error, so these bounds are a little wider than what has been seen:
+/// docs/accuracy.md.
 void all_doubles(long n) {
   constexpr double most = 0x1.fffffffffffffp1023;
   doubles("exp", 0.82, n, -most, most, [](auto x) { return ufloss::exp(x); }, [](quad x) { return expq(x); });
@@ -336,8 +352,10 @@ void all_doubles(long n) {
         return a < quad(1) ? log1pq(h * h) / quad(2) : a + log1pq(expm1q(-a - a) / quad(2));
       });
   const auto unused = [](double) { return 0.0; };
+  // A word beside x: an ulp of it at most.
   const auto low_word = [](double x) { return x * uniform(-1, 1) * 0x1p-53; };
   const auto quad_log = [](quad x, quad) { return logq(x); };
+  // docs/accuracy.md has 1.4e-17 near 1, which is 2^-56.
   const auto log_two_bound = [](double, double) { return 0x1p-55; };
   doubles(
       "log_two", n, 0x1p-1074, most, [](auto x, auto) { return ufloss::log_two(x); }, unused, quad_log,

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
     std::printf("usage: <test> isa_<name>, one that is built in\n");
     return 2;
   }
+  // 77: what CTest counts as skipped.
   if (!ufloss::dispatch::supported(i)) {
     std::printf("SKIPPED: this processor lacks %s\n", argv[1]);
     return 77;

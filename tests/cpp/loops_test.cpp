@@ -12,6 +12,7 @@ using namespace ufloss;
 namespace {
 
 std::mt19937_64 engine{7};
+/// From lo to hi, both included.
 int pick_from(int lo, int hi) { return lo + int(engine() % std::uint64_t(hi - lo + 1)); }
 
 template <class S> S stored(double x) { return S(x); }
@@ -20,6 +21,7 @@ template <class S> const char* type_name() {
   return sizeof(S) == 2 ? "half" : sizeof(S) == 4 ? "float" : "double";
 }
 
+// What no element owns must keep it.
 constexpr unsigned char guard = 0xa5;
 
 /// `count` elements, `step` apart, in a heap block of exactly their extent plus `offset` elements before
@@ -27,6 +29,7 @@ constexpr unsigned char guard = 0xa5;
 template <class S> struct operand {
   std::ptrdiff_t step, offset, count, extent;
   std::unique_ptr<S[]> block;
+  // A negative step has its first element at the end of the block; a step of 0 has one element for all.
   operand(std::ptrdiff_t n, std::ptrdiff_t s, std::ptrdiff_t before) : step(s), offset(before), count(n) {
     const std::ptrdiff_t span = n == 0 ? 0 : (n - 1) * (s < 0 ? -s : s) + 1;
     extent = offset + span;
@@ -55,6 +58,8 @@ template <class L, unsigned Parts, class S> struct under_test {
   static constexpr int nin = arity<L>, nout = count_parts(Parts), operands = nin + nout;
   std::vector<S> data[operands];  // inputs, and the outputs of one-element calls
 
+  // Inputs from the middle of their domains: that every layout gives the same numbers is asked here, not
+  // which.
   under_test() {
     for (int a = 0; a < nin; ++a)
       for (std::ptrdiff_t i = 0; i < longest; ++i) {
@@ -80,6 +85,8 @@ template <class L, unsigned Parts, class S> struct under_test {
       elementwise<L, Parts, S>(args, steps, 1);
     }
   }
+  /// One call: operands as `step` and `offset` say, results against those of one-element calls.  aliased: the
+  /// first output is that input, as NumPy allows where elements correspond.
   void compare(std::ptrdiff_t n, const std::ptrdiff_t* step, const std::ptrdiff_t* offset,
                std::ptrdiff_t past_cache_from, int aliased, const char* what) {
     std::vector<operand<S>> o;
@@ -98,18 +105,21 @@ template <class L, unsigned Parts, class S> struct under_test {
     }
     elementwise<L, Parts, S>(args, steps, n, past_cache_from);
     for (int a = 0; a < operands; ++a) {
+      // The input's place holds the first output; it is looked at there.
       if (a == nin && aliased >= 0) continue;
       const bool ok = o[std::size_t(a)].holds(data[a == aliased ? nin : a]);
       check(ok, "%s %s parts %u, %s: n = %d, operand %d, step %d, offset %d", L::name, type_name<S>(), Parts,
             what, int(n), a, int(step[a]), int(offset[a]));
     }
   }
+  /// Every length up to several packs in every way of writing, then lengths around the loop's blocks.
   void run() {
     std::ptrdiff_t one[operands], none[operands], step[operands], offset[operands];
     for (int a = 0; a < operands; ++a) {
       one[a] = 1;
       none[a] = 0;
     }
+    // Up to one cache line and an element: every alignment that a pack may meet.
     const auto any_offset = [&] {
       for (auto& k : offset) k = pick_from(0, 64 / int(sizeof(S)) + 1);
     };
@@ -117,6 +127,7 @@ template <class L, unsigned Parts, class S> struct under_test {
       compare(n, one, none, never, -1, "contiguous");
       any_offset();
       compare(n, one, offset, never, -1, "unaligned");
+      // Strides of either sign; then some of them 1, which the loop may treat apart.
       for (int round = 0; round < 3; ++round) {
         for (auto& s : step) do
             s = pick_from(-3, 3);
@@ -126,10 +137,13 @@ template <class L, unsigned Parts, class S> struct under_test {
           if (pick_from(0, 1)) step[a] = 1;
         compare(n, step, offset, 0, -1, "partly strided");
       }
+      // 0: from no bytes on, so that short arrays go that way too.
       compare(n, one, offset, 0, -1, "past the cache");
+      // Any of the inputs may be the one that is overwritten.
       const int victim = pick_from(0, nin - 1);
       compare(n, one, offset, never, victim, "onto an input");
       compare(n, one, offset, 0, victim, "past the cache onto an input");
+      // In place an element is read before it is written, whatever the step.
       for (auto& s : step) s = 1;
       step[victim] = pick_from(2, 3);
       compare(n, step, offset, never, victim, "onto a strided input");
@@ -164,6 +178,7 @@ template <class L, unsigned Parts, class S> struct under_test {
   }
 };
 
+/// The three stored types, of which half is computed in float, block by block.
 template <class L, unsigned Parts> void all_types() {
   under_test<L, Parts, half>().run();
   under_test<L, Parts, float>().run();
@@ -180,6 +195,7 @@ template <class T> void public_face() {
                                           strided<T>{grad + 12, -2});
   for (int i = 0; i < 7; ++i) {
     const auto j = evaluate<huber_loss>(x[i], y[i], delta);
+    // The same bits as evaluate() of one number.
     check(value[i] == j.value && grad[12 - 2 * i] == j.grad, "map<huber_loss> at %d", i);
   }
 }

@@ -15,10 +15,13 @@
 #include "ufloss/reduce/sums.hpp"
 #include "ufloss/ufloss.hpp"
 
+/// The hash of what one call wrote, by what it was called for.
 struct named_hash {
   std::string name;
   std::uint64_t hash;
 };
+// The two units have namespaces of their own, by UFL_ISA, so that the linker cannot take the one's functions
+// for the other's.
 std::vector<named_hash> hashes_of_scalars();
 
 using namespace ufloss;
@@ -27,7 +30,9 @@ static_assert(UFL_HAS_FMA, "without fma products are rounded, and by whom depend
 
 namespace {
 
+// In the order of the calls, which is the same in both units.
 std::vector<named_hash> found;
+// Seeded anew for each kind of call, so that both units draw the same operands.
 std::mt19937_64 engine;
 double uniform() { return double(engine() >> 11) * 0x1p-53; }
 
@@ -43,6 +48,7 @@ template <class T> void note(const std::string& name, const std::vector<std::vec
   found.push_back({name + (sizeof(T) == 4 ? " in float" : " in double"), hash});
 }
 
+/// A number of the argument's domain, of ordinary size: rare ways are the fuzzer's, which compares sets.
 double random_number(const argument& a) {
   const double u = uniform();
   switch (a.in) {
@@ -67,12 +73,14 @@ template <class T> std::vector<T> operand(const argument& a, int n) {
 }
 template <class T> char* start(std::vector<T>& x) { return reinterpret_cast<char*>(x.data()); }
 
+/// Memory that starts at a multiple of 64, as loops ask for.
 struct workspace {
   std::vector<char> bytes;
   explicit workspace(std::size_t n) : bytes(n + 64) {}
   char* first() { return bytes.data() + (64 - reinterpret_cast<std::uintptr_t>(bytes.data()) % 64) % 64; }
 };
 
+/// All outputs at once, over one element, a few packs and a part of one, and many.
 template <class T, class L> void elements() {
   engine.seed(3);
   for (const int n : {1, 37, 1500}) {
@@ -87,7 +95,9 @@ template <class T, class L> void elements() {
   }
 }
 
+/// Rows that lie one after the other; what comes once a row differs from row to row.
 template <class L, unsigned Parts, class T> void some_rows(int count, int n) {
+  // A row's value is one number, unless the loss has one for each element.
   constexpr bool valued = (L::properties & row_value) == 0 && (Parts & part_value) != 0;
   const std::ptrdiff_t dims[] = {count, n}, size = sizeof(T);
   std::vector<std::vector<T>> in, out;
@@ -116,11 +126,13 @@ template <class L, unsigned Parts, class T> void some_rows(int count, int n) {
     outer.push_back(n * size);
     core.push_back(size);
   }
+  // Steps from row to row first, then those along the rows.
   outer.insert(outer.end(), core.begin(), core.end());
   check(rows<L, Parts, T>(args.data(), dims, outer.data(), false).kind == fault_kind::none, "%s: refused",
         L::name);
   note(std::string(L::name) + ", parts " + std::to_string(Parts) + ", n = " + std::to_string(n), out);
 }
+/// Two calls, since no output has all parts.  5 elements go side by side, 40 by themselves, 2500 in blocks.
 template <class T, class L> void row_sums() {
   constexpr unsigned first = L::parts & (part_value | part_grad | part_grad2 | part_grad3);
   constexpr unsigned second = L::parts & (part_grad | part_hess | part_bound);
@@ -131,6 +143,7 @@ template <class T, class L> void row_sums() {
   }
 }
 
+/// Lists, whose sums run along the order of their relevances.
 template <class T, class L> void ordered() {
   engine.seed(9);
   for (const int n : {1, 5, 40, 2500}) {
@@ -145,6 +158,7 @@ template <class T, class L> void ordered() {
   }
 }
 
+/// One batch of pairs: 4 vectors, and 46, which no width of a register divides.
 template <class T, class L> void pairs() {
   constexpr unsigned both = part_value | part_grad;
   constexpr int width = 19;
@@ -154,6 +168,7 @@ template <class T, class L> void pairs() {
     std::vector<T> x;
     std::vector<long long> label;
     for (int i = 0; i < n * width; ++i) x.push_back(T(uniform() - 0.5));
+    // Every label twice: each vector has one partner.
     for (int i = 0; i < n; ++i) label.push_back(i / 2);
     out[0].resize(1);
     out[1].resize(x.size());
@@ -168,6 +183,7 @@ template <class T, class L> void pairs() {
   }
 }
 
+/// Two batches; at 0.001 exponentials are taken against each row's own largest.
 template <class T, class L> void crossed() {
   constexpr int width = 19;
   engine.seed(9);
@@ -191,6 +207,7 @@ template <class T> void sequences() {
   engine.seed(11);
   for (const double scale : {4.0, 4000.0})
     for (const ctc_output output : {ctc_output::value_and_grad, ctc_output::states}) {
+      // These two outputs run all recursions: forwards, backwards, and what is made of both.
       const bool posteriors = output == ctc_output::states;
       const std::ptrdiff_t wide = posteriors ? 2 * labels + 1 : classes;
       std::vector<T> logits;
@@ -214,6 +231,7 @@ template <class T> void sequences() {
     }
 }
 
+/// Weighted sums, always in double.
 template <class T> void sums() {
   engine.seed(13);
   for (const int n : {1, 37, 5000}) {
@@ -238,6 +256,7 @@ template <class T, class L> void pairs_or_crossed() {
   else pairs<T, L>();
 }
 template <class T, class... L> void all_pairs(loss_list<L...>) { (pairs_or_crossed<T, L>(), ...); }
+/// Every kind in turn: a loss that is added to the registry is hashed without a line here.
 template <class T> void all() {
   all_elements<T>(elementwise_losses{});
   all_rows<T>(row_losses{});
@@ -249,18 +268,21 @@ template <class T> void all() {
 std::vector<named_hash> hashes() {
   all<float>();
   all<double>();
+  // Both types, one after the other.
   return found;
 }
 
 }  // namespace
 
 #if defined(UFL_NO_XSIMD)
+// This unit only hashes.
 static_assert(lanes<float> == 1, "a pack is one scalar");
 std::vector<named_hash> hashes_of_scalars() { return hashes(); }
 #else
 int run_tests(int, char**);
 int run_tests(int, char**) {
   const std::vector<named_hash> packs = hashes(), scalars = hashes_of_scalars();
+  // 400: a mistake that makes both lists short must not pass.
   check(packs.size() == scalars.size() && packs.size() > 400, "%zu hashes, %zu of scalars", packs.size(),
         scalars.size());
   for (std::size_t i = 0; i < packs.size() && i < scalars.size(); ++i)

@@ -21,7 +21,7 @@ static_assert(!UFL_HAS_XSIMD && lanes<float> == 1 && lanes<double> == 1, "a pack
 static_assert(UFL_HAS_XSIMD, "xsimd is on the include path");
 #endif
 
-double harmless(const argument& a, bool first) {
+double harmless(const argument& a, bool first) {  // inside every domain and off every kink
   if (a.fallback == a.fallback && a.kind == role::parameter) return a.fallback;
   switch (a.in) {
     case domain::real: return first ? 0.75 : 0.5;
@@ -48,7 +48,7 @@ template <class T, class L> void check_loss() {
   double x[arity<L>];
   for (int a = 0; a < arity<L>; ++a) x[a] = harmless(L::args[a], a == 0);
   constexpr auto all_args = std::make_index_sequence<std::size_t(arity<L>)>{};
-  const jet<T> j = at<L, T>(x, all_args);
+  const jet<T> j = at<L, T>(x, all_args);  // 1e-5: 80 ulp of a float 1, and far below what a wrong term makes
   const char* type = sizeof(T) == 4 ? "float" : "double";
   const double value = double(j.value), exact = at<L, double>(x, all_args).value, step = 0x1p-10;
   check(std::fabs(value) < 100 && value != 0 && std::fabs(value - exact) <= 1e-5,
@@ -62,9 +62,9 @@ template <class T, class L> void check_loss() {
     check(std::fabs(double(j.grad) - (up - down) / (2 * step)) < 1e-4, "%s in %s: grad %g, differences %g",
           L::name, type, double(j.grad), (up - down) / (2 * step));
   }
-  if (L::parts & part_hess)
+  if (L::parts & part_hess)  // sane; dual_check.cpp has what it must be
     check(std::fabs(double(j.hess)) < 100, "%s in %s: hess %g", L::name, type, double(j.hess));
-  if (L::parts & part_bound)
+  if (L::parts & part_bound)  // boosting divides by it
     check(double(j.hess_bound) > 0 && double(j.hess_bound) < 100, "%s in %s: hess_bound %g", L::name, type,
           double(j.hess_bound));
   if (L::parts & part_grad2)
@@ -76,9 +76,9 @@ template <class... L> void check_all(loss_list<L...>) {
 
 /// The loops around them, where a pack may be one scalar: every length, broadcast, backwards, onto an input.
 template <class T> void check_map() {
-  const T delta = T(0.75);
+  const T delta = T(0.75);  // some |r| are equal to it, others on either side
   T x[70], y[70], value[70];
-  for (int n = 0; n <= 70; ++n) {
+  for (int n = 0; n <= 70; ++n) {  // from no element to several packs and a part of one
     for (int i = 0; i < 70; ++i) {
       x[i] = T(i % 7) / 2 - T(1.5);
       y[i] = T(i % 5) / 4;
@@ -99,7 +99,7 @@ template <class T> void check_map() {
 template <class S, class L> void check_elementwise() {
   using T = typename storage<S>::compute;
   constexpr unsigned parts = L::parts & (part_value | part_grad | part_grad2 | part_hess | part_bound);
-  constexpr int n = 37, operands = arity<L> + count_parts(parts);
+  constexpr int n = 37, operands = arity<L> + count_parts(parts);  // n: whole packs and a part of every width
   S in[arity<L>], out[count_parts(parts)][n];
   char* args[operands];
   std::ptrdiff_t steps[operands] = {};
@@ -133,7 +133,7 @@ template <class S, class L> void check_elementwise() {
 
 /// One row of a row loss: its value, or the sum of its values, and the outputs along the row.
 template <class L, class S> struct one_row {
-  static constexpr bool valued = (L::properties & row_value) == 0;
+  static constexpr bool valued = (L::properties & row_value) == 0;  // else one along the row
   std::vector<std::vector<S>> in, out;
   long long label = 1;
   S value = storage<S>::put(0);
@@ -195,7 +195,7 @@ template <class S, class L> void check_row() {
         up.in[0][std::size_t(i)] += step;
         down.in[0][std::size_t(i)] -= step;
         const double want = (up.template run<part_value>() - down.template run<part_value>()) / (2 * step);
-        check(std::fabs(got - want) <= (sizeof(S) == 2 ? 1e-2 : 1e-4),
+        check(std::fabs(got - want) <= (sizeof(S) == 2 ? 1e-2 : 1e-4),  // float16: 10 ulp of a 1
               "%s in %d bytes, gradient %d of %d: %g, differences %g", L::name, int(sizeof(S)), i, n, got,
               want);
       }
@@ -213,7 +213,7 @@ template <class Run>
 void check_slopes(const char* name, std::vector<double> x, const std::vector<double>& g, double tolerance,
                   Run run) {
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double at_x = x[i], step = 0x1p-12;
+    const double at_x = x[i], step = 0x1p-12;  // its square, what differences are off by, is 6e-8
     x[i] = at_x + step;
     const double up = run(x);
     x[i] = at_x - step;
@@ -223,7 +223,7 @@ void check_slopes(const char* name, std::vector<double> x, const std::vector<dou
           want);
   }
 }
-const std::vector<double> vectors = {1, 0.5, -0.25, 0.75, 1, 0.5, -1, 0.25, 0.5, 0.5, -0.75, 1};
+const std::vector<double> vectors = {1, 0.5, -0.25, 0.75, 1, 0.5, -1, 0.25, 0.5, 0.5, -0.75, 1};  // 4 by 3
 template <class S> std::vector<S> stored(const std::vector<double>& x) {
   std::vector<S> s;
   for (const double v : x) s.push_back(storage<S>::put(static_cast<typename storage<S>::compute>(v)));
@@ -246,7 +246,7 @@ template <class L, class S> double run_list(const std::vector<double>& x, std::v
                   reinterpret_cast<char*>(&value), reinterpret_cast<char*>(grad.data())};
   aligned_bytes memory(list_bytes(dims));
   lists<L, both, S, S>(args, dims, steps, false, memory.start());
-  if (slopes) *slopes = numbers(grad);
+  if (slopes) *slopes = numbers(grad);  // null: the value is enough
   return double(storage<S>::get(value));
 }
 template <class S, class L> void check_list() {
@@ -265,8 +265,8 @@ template <class L, class S> double run_batch(const std::vector<double>& x, std::
   S value = storage<S>::put(0);
   if constexpr (is_cross<L>) call_crossed<L>(in.data(), &value, grad.data(), 2, 3);
   else {
-    long long label[] = {0, 0, 1, 1};
-    S temperature = storage<S>::put(0.5f);
+    long long label[] = {0, 0, 1, 1};       // two pairs that belong together
+    S temperature = storage<S>::put(0.5f);  // exact in every type
     const std::ptrdiff_t size = sizeof(S), dims[] = {1, 4, 3},
                          steps[] = {0, 0, 0, 0, 0, 3 * size, size, 8, 3 * size, size};
     char* args[] = {reinterpret_cast<char*>(in.data()), reinterpret_cast<char*>(label),
@@ -293,7 +293,7 @@ template <class S, class L> void check_batch() {
 /// frames.
 template <class S>
 double run_ctc(ctc_output output, const std::vector<double>& x, std::vector<double>* along, bool log_probs) {
-  std::vector<S> logits = stored<S>(x), all(4 * 5), more(4 * 5);
+  std::vector<S> logits = stored<S>(x), all(4 * 5), more(4 * 5);  // 4 frames, 5 states at most
   long long label[] = {1, 2}, length = 4, labels = 2, blank = 0, path[4];
   S value = storage<S>::put(0);
   const bool valued = output == ctc_output::value || output == ctc_output::value_and_grad ||
@@ -320,7 +320,7 @@ double run_ctc(ctc_output output, const std::vector<double>& x, std::vector<doub
   return double(storage<S>::get(value));
 }
 template <class S> void check_ctc() {
-  const double tolerance = sizeof(S) == 2 ? 5e-3 : 1e-4;
+  const double tolerance = sizeof(S) == 2 ? 5e-3 : 1e-4;  // float16: five ulp of a 1
   std::vector<double> along;
   for (const bool log_probs : {false, true}) {
     const double value = run_ctc<S>(ctc_output::value_and_grad, vectors, &along, log_probs),
@@ -341,7 +341,7 @@ template <class S> void check_ctc() {
   for (const ctc_output output : {ctc_output::classes, ctc_output::states}) {
     run_ctc<S>(output, vectors, &along, false);
     double sum = 0;
-    for (const double p : along) sum += p;
+    for (const double p : along) sum += p;  // every frame is in some state: 1 each
     check(std::fabs(sum - 4) <= tolerance, "ctc in %d bytes: posteriors of four frames sum to %g",
           int(sizeof(S)), sum);
   }
@@ -358,7 +358,7 @@ template <class S> void check_sums() {
     w[i] = double(i % 3);
     want += w[i] * vectors[i];
   }
-  const char yes = 1;
+  const char yes = 1;  // a mask of step 0: all take part
   weighted_sum<S>(std::ptrdiff_t(x.size()), reinterpret_cast<const char*>(x.data()), sizeof(S),
                   reinterpret_cast<const char*>(w.data()), sizeof(double), &yes, 0, &sum, &weight);
   check(std::fabs(sum - want) < 1e-12 && weight == 12, "weighted_sum: %g and %g, not %g and 12", sum, weight,

@@ -5,6 +5,7 @@
 
 using namespace ufloss;
 
+// Records say what they are: nothing but the tables is needed to find a loss.
 const loss_record* find(int isa, const char* loss) {
   for (int unit = 0; unit < dispatch::units(); ++unit) {
     const kernel_table& table = dispatch::table(isa, unit);
@@ -24,6 +25,7 @@ int main() {
   double x = 3, y = 1, value = 0;
   char* args[] = {reinterpret_cast<char*>(&x), reinterpret_cast<char*>(&y), reinterpret_cast<char*>(&value)};
   const std::ptrdiff_t n = 1, steps[] = {8, 8, 8};
+  // A context as it comes: one thread, no lock, nobody told of faults.
   const int result = squared_error->loops[float64_loop](context{}, args, &n, steps);
   std::printf("%s: squared_error(3, 1) = %g\n", dispatch::name(isa), value);
   return result == 0 && value == 4 ? 0 : 1;

@@ -5,6 +5,7 @@
 namespace {
 
 // --- what a loop says of a failure -----
+// Counters in the place of Python: reports, and releases of a lock that have not been taken back.
 int said = 0;
 void record_fault(const context&, const char*, const fault&) { ++said; }
 int released = 0;
@@ -18,6 +19,7 @@ const context called_by = {&serial, {record_release, record_restore}, record_fau
 // --- the records -----
 /// What is drawn alike: kinds of losses, and what serves them.
 enum group { elements, rows_of_numbers, sequences, sums, regions, batches_of_vectors, groups };
+/// By the kind of the record, helpers by their names.
 group group_of(const loss_info& about) {
   switch (about.kind) {
     case loss_kind::elementwise: return elements;
@@ -50,6 +52,7 @@ const loss_record& record_at(int isa, group of, int i) {
 
 // --- a case -----
 constexpr int most_dims = 3;
+/// One argument or result: its elements, and where they lie in its block.
 struct operand {
   char role = 'F';  ///< as in dispatch.hpp; 'D': double
   bool output = false;
@@ -66,16 +69,19 @@ struct operand {
   bool at_end = true;  ///< the block ends at the forbidden page, else begins at it
   int alias = -1;      ///< an output in the place of that input
 
+  /// Elements that it has of its own: an axis that is broadcast has one.
   ptrdiff_t count() const {
     ptrdiff_t n = 1;
     for (int a = 0; a < rank; ++a) n *= own[a];
     return n;
   }
+  /// Does an element of it take part in several places?
   bool is_broadcast() const {
     for (int a = 0; a < rank; ++a)
       if (own[a] != dims[a]) return true;
     return false;
   }
+  /// Where an element stands in `data`, by its place along each axis.
   ptrdiff_t index(const ptrdiff_t* i) const {
     ptrdiff_t at = 0;
     for (int a = 0; a < rank; ++a) at = at * own[a] + (own[a] == 1 ? 0 : i[a]);
@@ -105,6 +111,7 @@ struct operand {
     first = 0;
     extent = size_t(s);
   }
+  /// Axes in any order, of either sign, with gaps: as NumPy hands arrays over.
   void lay(dice& d, bool plain) {
     lay_densely();
     at_end = d.chance(0.5);
@@ -127,10 +134,13 @@ struct operand {
     }
     first = -low;
     extent = size_t(high - low + size);
+    // Too far apart for a slot.
     if (extent > slot_bytes / 2) lay_densely();
   }
 };
 
+/// All that a call needs.  fails: a label or a length is wrong; may_fail: whether that counts is not known
+/// here.
 struct fuzz_case {
   group kind = elements;
   int record = 0, loss = 0;  // loss: of a line
@@ -143,6 +153,7 @@ struct fuzz_case {
   bool fails = false, may_fail = false;
 };
 
+/// What came of a call: outputs as elements in C order, and which rules it kept.
 struct outcome {
   int result = 0, said = 0;
   bool flags_kept = true, heap_kept = true, lock_kept = true, rest_kept = true, written = false;
@@ -173,6 +184,7 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
   std::vector<ptrdiff_t> steps;
   std::vector<unsigned char*> block(static_cast<size_t>(n));
   std::vector<char> is_written(static_cast<size_t>(n), 0);
+  // Bytes beside a block that ends at the page: what is written just before it shows there.
   constexpr ptrdiff_t margin = 256;
   for (int k = 0; k < n; ++k)
     if (c.operands[size_t(k)].alias >= 0) is_written[size_t(c.operands[size_t(k)].alias)] = 1;
@@ -195,6 +207,7 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
     steps.push_back(x.alias >= 0 ? c.operands[size_t(x.alias)].step[0] : x.step[0]);
   for (const operand& x : c.operands)
     for (int a = 1; a < x.rank; ++a) steps.push_back(x.step[a]);
+  // Inputs may be read only, but those that an output takes the place of.
   const auto protect = [&](int how) {
     for (int k = 0; k < c.nin; ++k) {
       if (is_written[size_t(k)]) continue;
@@ -210,6 +223,7 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
   ptrdiff_t along[reduce_inputs + 2];
   bool reduced = true;
   char* line_args[] = {reinterpret_cast<char*>(&whole)};
+  // Reductions take a description in the place of operands.
   if (is_line(c)) {
     const loss_record& loss = record_at(isa, elements, c.loss);
     const number_type type = number_type(int(number_type::float16) + int(c.type));
@@ -241,9 +255,11 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
   said = released = 0;
   heap_used = refused = 0;
   heap_overrun = false;
+  // Another byte in the workspace than in outputs, and another on the stack: none can stand for the other.
   heap_byte = static_cast<unsigned char>(~byte);
   refuse = without_memory;
   dirty_stack(static_cast<unsigned char>(byte ^ 0x55));
+  // Loops are silent: they leave no flag behind, which a caller might take for its own.
   std::feclearexcept(FE_ALL_EXCEPT);
   in_call = true;
   o.result = is_line(c) ? r.loops[0](called_by, line_args, nullptr, nullptr)
@@ -266,6 +282,7 @@ outcome run(const fuzz_case& c, int isa, unsigned char byte, bool without_memory
       place.each([&](ptrdiff_t i, ptrdiff_t at) {
         std::memcpy(found.data() + i * x.size, b + at, size_t(x.size));
         for (int j = 0; j < x.size; ++j) o.written |= b[at + j] != byte;
+        // Elements are taken out, so that what is left in the block must be the byte it was filled with.
         std::memset(b + at, byte, size_t(x.size));
       });
       const unsigned char* const from = place.at_end ? b - margin : b;

@@ -6,9 +6,11 @@ namespace {
 
 // --- what must hold -----
 int failures = 0;
+// One line for each loop and kind of fault: a mistake in a loop shows in thousands of its cases.
 std::set<std::string> shown_faults;
 bool is_replay = false;
 
+/// Lengths, layouts and the first numbers of each operand, for a replay.
 std::string describe(const fuzz_case& c) {
   std::string s = "  lengths";
   for (const ptrdiff_t n : c.lengths) s += " " + std::to_string(n);
@@ -35,6 +37,7 @@ std::string describe(const fuzz_case& c) {
 }
 bool expect(bool ok, const fuzz_case& c, int isa, const char* format, ...)
     __attribute__((format(printf, 4, 5)));
+/// Counts a failure and says how to replay it.
 bool expect(bool ok, const fuzz_case& c, int isa, const char* format, ...) {
   if (ok) return true;
   ++failures;
@@ -69,6 +72,8 @@ std::vector<const operand*> outputs_of(const fuzz_case& c) {
     if (x.output) found.push_back(&x);
   return found;
 }
+/// Both calls fail, or both give the same bits.  strict: NaNs too, as one set gives them twice; sets may
+/// choose other ones.
 bool expect_same(const outcome& a, const outcome& b, const fuzz_case& c, int isa, const char* what,
                  bool strict = false) {
   if (!expect(a.result == b.result, c, isa, "%s: %d, then %d is returned", what, a.result, b.result))
@@ -79,6 +84,7 @@ bool expect_same(const outcome& a, const outcome& b, const fuzz_case& c, int isa
     const ptrdiff_t at = differs(a.out[k], b.out[k], *outs[k], strict);
     if (at >= 0) {
       const operand& x = *outs[k];
+      // get_number() reads floating point alone.
       if (x.role == 'N') return expect(false, c, isa, "%s: output %zu differs at %td", what, k, at);
       return expect(false, c, isa, "%s: output %zu is %.17g, then %.17g at %td", what, k,
                     get_number(a.out[k].data() + at * x.size, x),
@@ -94,6 +100,7 @@ fuzz_case part_of(const fuzz_case& c, ptrdiff_t from, ptrdiff_t m) {
   p.lengths[0] = m;
   for (operand& x : p.operands) {
     if (x.dims[0] == c.lengths[0] && x.own[0] == x.dims[0]) {
+      // Operands lie item by item, so that a part of the batch is a part of the bytes.
       const ptrdiff_t item = x.count() / x.own[0] * x.size;
       if (!x.output) x.data = bytes(x.data.begin() + from * item, x.data.begin() + (from + m) * item);
       x.own[0] = m;
@@ -114,6 +121,7 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
     } else put_special(p, x, d);
     any = true;
   };
+  // Of kinds but sequences a mask leaves elements out; there lengths do too.
   const operand* mask = nullptr;
   for (int k = 0; k < c.nin; ++k)
     if (c.operands[size_t(k)].role == 'B') mask = &c.operands[size_t(k)];
@@ -125,6 +133,7 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
     if (!mask || (c.kind == rows_of_numbers && !r.masked)) return false;
     for (int k = 0; k < c.nin; ++k) {
       operand& x = c.operands[size_t(k)];
+      // A number that is broadcast takes part elsewhere.
       if (&x == mask || x.rank < 2 || x.is_broadcast()) continue;
       for (ptrdiff_t i = 0; i < x.dims[0]; ++i)
         for (ptrdiff_t j = 0; j < x.dims[1]; ++j)
@@ -142,6 +151,7 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
     const ptrdiff_t at_s[most_dims] = {s, 0, 0};
     const long long frames = get_integer(c.operands[size_t(at + 1)], at_s),
                     n = get_integer(c.operands[size_t(at + 2)], at_s);
+    // Behind the label's length, behind the frames' and in frames that are masked out.
     if (!labels.is_broadcast())
       for (ptrdiff_t i = ptrdiff_t(n); i < labels.dims[1]; ++i) {
         const ptrdiff_t of[most_dims] = {s, i, 0};
@@ -160,9 +170,11 @@ bool scramble(fuzz_case& c, const loss_record& r, dice& d) {
 /// Of all inputs and outputs; every NaN of an output is the same NaN.
 std::uint64_t digest = 0xcbf29ce484222325u;
 void add_to_digest(const fuzz_case& c, const outcome& o) {
+  // FNV-1a: order counts, and so does every byte.
   const auto add = [](const unsigned char* p, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; ++i) digest = (digest ^ p[i]) * 0x100000001b3u;
   };
+  // Inputs too: where machines draw other cases, their digests say so.
   for (const operand& x : c.operands)
     if (!x.output) add(x.data.data(), ptrdiff_t(x.data.size()));
   add(reinterpret_cast<const unsigned char*>(&o.result), sizeof o.result);
@@ -173,6 +185,7 @@ void add_to_digest(const fuzz_case& c, const outcome& o) {
     if (is_replay) std::printf("  output %zu:", k);
     for (ptrdiff_t i = 0; i < ptrdiff_t(o.out[k].size()); i += size) {
       const unsigned char* const p = o.out[k].data() + i;
+      // A NaN's sign and payload are the machine's.
       if (outs[k]->role == 'N' || !is_number_nan(p, *outs[k])) add(p, size);
       if (is_replay && outs[k]->role != 'N') std::printf(" %.17g", get_number(p, *outs[k]));
     }
@@ -180,11 +193,13 @@ void add_to_digest(const fuzz_case& c, const outcome& o) {
   }
 }
 
+/// One case: what every call must keep, then calls that differ in what must not count.
 void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
   const int first = isas[0];
   const loss_record& r = record_of(first, c);
   outcome a;
   for (const int isa : isas) {
+    // 0xff is NaN and -1; the others make zeros, ordinary numbers and huge ones.
     const unsigned char byte =
         isa == first ? 0xff : d.one_of<unsigned char>({0x00, 0x3f, 0xa5, 0x7f, 0xfe, 0xdf});
     const outcome o = run(c, isa, byte);
@@ -195,7 +210,9 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
     expect(o.result == 0 || o.result == -1, c, isa, "a loop returns: %d", o.result);
     expect(o.said == (o.result != 0), c, isa, "failures are told: %d times at a result of %d", o.said,
            o.result);
+    // Faults are looked for before anything is computed.
     if (o.result != 0) expect(!o.written, c, isa, "a call that fails has written results");
+    // Both ways round: a fault is found, and none is found where there is none.
     if (!c.may_fail)
       expect((o.result != 0) == c.fails, c, isa, "a fault is %s",
              c.fails ? "not seen" : "seen where there is none");
@@ -203,10 +220,12 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
     else expect_same(a, o, c, isa, (std::string("other bits than on ") + name(first)).c_str());
   }
   add_to_digest(c, a);
+  // One set for the rest, by lot: together the cases go over all.
   const int isa = isas[size_t(d.below(ptrdiff_t(isas.size())))];
   const unsigned char byte = d.one_of<unsigned char>({0x00, 0x3f, 0xa5, 0x7f, 0xfe, 0xdf});
   expect_same(isa == first ? a : run(c, isa, 0xff), run(c, isa, byte), c, isa, "other bits a second time",
               true);
+  // These ask for a workspace; the others have none that could be refused.
   const bool is_list = record_of(isa, c).info->kind == loss_kind::list;
   if (c.kind == sequences || c.kind == batches_of_vectors || is_list) {
     const outcome o = run(c, isa, 0xa5, true);
@@ -216,10 +235,12 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
       expect(o.said == 1 && !o.written && o.lock_kept, c, isa, "without memory: told %d times, results %s",
              o.said, o.written ? "written" : "kept");
   }
+  // A call that fails has no numbers to compare.
   if (a.result != 0) return;
 
   // some of the batch alone
   if (!is_line(c))
+    // One item, then any number of them; contiguous, so that layouts are compared as well.
     for (int repeat = 0; repeat < 2; ++repeat) {
       const ptrdiff_t m = repeat ? d.between(1, c.lengths[0]) : 1, from = d.between(0, c.lengths[0] - m);
       const fuzz_case p = part_of(c, from, m);
@@ -241,6 +262,7 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
     expect_same(a, run(other, first, 0xa5), other, first,
                 "other bits for other numbers in what takes no part");
   {  // every NaN the usual one
+    // Payloads must not reach a result, nor choose a way.
     fuzz_case usual = c;
     bool any = false;
     for (operand& x : usual.operands)
@@ -256,11 +278,13 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
   if (c.kind == elements) {
     fuzz_case same = c;
     const int k = int(d.below(c.nin));
+    // NumPy lets an output be an input where elements correspond; which, is drawn.
     if (!same.operands[size_t(k)].is_broadcast()) {
       same.operands[size_t(c.nin + d.below(r.nout))].alias = k;
       expect_same(a, run(same, isa, byte), c, isa, "other bits in place");
     }
   }
+  // float16 is computed in float32: nothing may be lost before the last rounding.
   if (c.type == float16_to_float32_loop || (c.type == float16_loop && c.kind == elements)) {
     fuzz_case wide = c;
     wide.type = float32_loop;
@@ -279,6 +303,7 @@ void examine(const fuzz_case& c, dice& d, const std::vector<int>& isas) {
       const auto outs = outputs_of(c), wider = outputs_of(wide);
       for (size_t k = 0; k < outs.size(); ++k) {
         bytes rounded(a.out[k].size());
+        // A bound that rounds to 0 stands as the smallest half, since it is divided by.
         const bool is_bound = (r.parts & part_bound) && k + 1 == outs.size();  // stays positive
         for (ptrdiff_t i = 0; i < outs[k]->count(); ++i) {
           const double x = get_number(o.out[k].data() + i * 4, *wider[k]);

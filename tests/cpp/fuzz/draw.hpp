@@ -20,6 +20,7 @@ void read_axes(const char*& s, std::string& letters, operand& x) {
   }
   ++s;
 }
+/// Bytes of an element, by its role and the loop's type; labels, lengths and weights of sums have 8 always.
 void set_size(operand& x, loop_type type) {
   x.is_half = false;
   if (x.role == 'I' || x.role == 'N' || x.role == 'D') x.size = 8;
@@ -27,10 +28,12 @@ void set_size(operand& x, loop_type type) {
   else if (type == float16_to_float32_loop) x.size = !x.output && std::strchr("FTW", x.role) ? 2 : 4;
   else x.size = type == float16_loop ? 2 : type == float32_loop ? 4 : 8;
 }
+/// One of the list, or a neighbour.
 ptrdiff_t near(dice& d, std::initializer_list<ptrdiff_t> list, ptrdiff_t by) {
   return std::max<ptrdiff_t>(0, d.one_of(list) + d.between(-by, by));
 }
 
+/// Short, near the sizes of packs, tiles or blocks, or anything.
 ptrdiff_t draw_length(dice& d, group kind, char letter) {
   switch (kind) {
     case rows_of_numbers:
@@ -66,7 +69,10 @@ ptrdiff_t draw_length(dice& d, group kind, char letter) {
   }
 }
 
+/// Labels and lengths that fit, or, in one case of seven, some that do not; whether the call must fail is
+/// known then.
 bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
+  // The mask stands behind the logits.
   const int at = 1 + masked;
   operand &labels = c.operands[size_t(at)], &frames = c.operands[size_t(at + 1)],
           &letters = c.operands[size_t(at + 2)], &blank = c.operands[size_t(at + 3)];
@@ -88,8 +94,10 @@ bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
     if (v == b && d.chance(0.3)) v -= classes;  // the same class, counted from the end
     std::memcpy(blank.data.data() + i * 8, &v, 8);
   }
+  // Few classes make neighbours that are equal, which need a blank between them.
   const bool repeats = d.chance(0.4);
   fill_integers(labels, d, 0, repeats ? std::min<ptrdiff_t>(classes, 3) : classes, wrong / 4);
+  // No label may be the blank.
   if (wrong == 0 && classes > 1)
     for (ptrdiff_t i = 0; i < labels.count(); ++i) {
       long long v;
@@ -97,6 +105,7 @@ bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
       if (v == b) v = (v + 1) % classes;
       std::memcpy(labels.data.data() + i * 8, &v, 8);
     }
+  // Only what a length says is looked at: behind it any label is right.
   for (ptrdiff_t s = 0; s < c.lengths[0]; ++s) {
     const ptrdiff_t at_s[most_dims] = {s, 0, 0};
     const long long t = get_integer(frames, at_s), n = get_integer(letters, at_s),
@@ -115,6 +124,7 @@ bool draw_sequence(fuzz_case& c, dice& d, bool masked) {
 std::string only_text;
 /// False: nothing was drawn, the case is empty.
 bool draw(fuzz_case& c, dice& d, int isa) {
+  // More of what has more ways to go.
   const double u = d.unit();
   c.kind = u < 0.28   ? elements
            : u < 0.62 ? rows_of_numbers
@@ -125,15 +135,18 @@ bool draw(fuzz_case& c, dice& d, int isa) {
   c.record = int(d.below(ptrdiff_t(places_of(c.kind).size())));
   c.type = loop_type(d.below(loop_types));
   const loss_record& r = record_of(isa, c);
+  // No loop of that type: nothing to call.
   if (!r.loops[is_line(c) ? 0 : c.type]) return false;
   const loss_record* shown = &r;
   if (is_line(c)) {
     c.loss = int(d.below(ptrdiff_t(places_of(elements).size())));
     shown = &record_at(isa, elements, c.loss);
     if (!shown->loops[c.type] ||
+        // Reductions take values, with or without a gradient.
         (std::strcmp(shown->attribute, "") && std::strcmp(shown->attribute, "value_and_grad")))
       return false;
   }
+  // Set before anything runs, so that a crash can be named.
   current_text = std::string(shown->info->name) + (*shown->attribute ? "." : "") + shown->attribute +
                  (is_line(c) ? " along a line" : "") + (shown->masked ? " masked" : "") + " " +
                  (const char* const[]){"float16", "float32", "float64", "float16 to float32"}[c.type];
@@ -180,6 +193,7 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     c.lengths.push_back(letter == 'p' || letter == 's' ? 0 : draw_length(d, c.kind, letter));
   if (c.kind == sequences) {
     ptrdiff_t &frames = c.lengths[1], &labels = c.lengths[3];
+    // Mostly as many frames as labels and their repeats need, else there is no path.
     if (d.chance(0.8)) labels = std::min(labels, frames * 2 / 3);
     if (d.chance(0.004)) {
       frames = d.between(500, 700);
@@ -190,10 +204,12 @@ bool draw(fuzz_case& c, dice& d, int isa) {
       if (letters[k] == 's') c.lengths[k + 1] = 2 * labels + 1;
     }
   }
+  // A batch of long things is short: 30000 elements at most, so that many cases fit into a second.
   ptrdiff_t inner = 1;
   for (size_t k = 1; k < c.lengths.size(); ++k)
     inner *= std::max<ptrdiff_t>(1, std::min<ptrdiff_t>(c.lengths[k], 5000));
   if (letters.empty())
+    // Elements: around the widths of packs and of the loop's blocks.
     c.lengths[0] = d.chance(0.4)   ? d.between(1, 40)
                    : d.chance(0.5) ? near(d, {8, 16, 32, 64, 128, 256, 512}, 2)
                                    : d.between(1, d.chance(0.1) ? 5000 : 600);
@@ -212,13 +228,16 @@ bool draw(fuzz_case& c, dice& d, int isa) {
     set_size(x, c.type);
     for (int a = 0; a < x.rank; ++a) {
       x.dims[a] = x.own[a] = c.lengths[size_t(x.letter[a])];
+      // Steps of 0 along some axes, of parameters more often.
       if (!x.output && x.dims[a] > 1 && d.chance(x.role == 'P' || x.role == 'N' ? 0.5 : plain ? 0.02 : 0.1))
         x.own[a] = 1;
     }
     if (is_line(c) && x.output && x.role == 'D') x.dims[0] = x.own[0] = 1;
     if (!x.output) {
+      // Each operand by its role; what has a domain is drawn from it.
       if (x.role == 'B') fill_mask(x, d);
       else if (x.role == 'I' && c.kind == batches_of_vectors) {
+        // Labels of pairs are names, of which none is wrong.
         const ptrdiff_t classes = d.one_of<ptrdiff_t>({1, 3, 50});
         fill_integers(x, d, 0, classes, d.chance(0.3) ? 0.2 : 0);
       } else if (x.role == 'I' && c.kind == rows_of_numbers)
@@ -233,6 +252,8 @@ bool draw(fuzz_case& c, dice& d, int isa) {
   }
   if (c.kind == sequences) draw_sequence(c, d, r.masked);
   if (!std::strcmp(r.info->name, "softmax_with_complement")) c.may_fail = c.lengths[1] == 0;
+  // A row without classes may be a fault or not, by its loss; a label outside is one, unless its whole row is
+  // masked out.
   if (c.kind == rows_of_numbers) {
     c.may_fail = c.lengths[1] == 0;
     for (int k = 0; k < c.nin && !c.may_fail; ++k) {

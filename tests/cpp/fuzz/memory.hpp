@@ -32,6 +32,8 @@ using std::size_t;
 using bytes = std::vector<unsigned char>;
 
 // --- dice -----
+/// SplitMix64: one number of state, so that a case follows from its seed and number alone; and unlike the
+/// distributions of the standard library the same numbers everywhere.
 struct dice {
   std::uint64_t state;
   std::uint64_t next() {
@@ -50,6 +52,7 @@ struct dice {
   /// About normal, by exact steps: every machine draws the same cases.
   double normal() { return (unit() + unit() + unit() + unit() - 2) * 1.75; }
 };
+/// The dice of a case; neighbouring numbers are mixed first, so that their cases have nothing in common.
 dice make_dice(std::uint64_t seed, std::uint64_t number) {
   dice d{seed * 0xd1342543de82ef95u + number};
   d.state = d.next();
@@ -57,6 +60,8 @@ dice make_dice(std::uint64_t seed, std::uint64_t number) {
 }
 
 // --- memory that shows faults -----
+// slots: one for each operand of a call, of which there are fewer.  heap_slots: for the first blocks that one
+// call asks for.
 constexpr size_t slot_bytes = size_t(1) << 23;
 constexpr int slots = 16, heap_slots = 4;
 size_t page = 4096;
@@ -77,6 +82,7 @@ slot memory[slots], heap[heap_slots];
 
 // What loops ask of malloc() comes from `heap`: flush against the end but for what alignment takes, filled
 // with a pattern.
+// in_call: malloc() is a loop's.  refuse: it gets nothing.
 bool in_call = false, refuse = false;
 unsigned char heap_byte = 0;
 int heap_used = 0, refused = 0;
@@ -94,6 +100,7 @@ void* __real_malloc(size_t);
 void __real_free(void*);
 void* __wrap_malloc(size_t size);
 void __wrap_free(void* p);
+// The linker sends every call of malloc() and free() here (--wrap), the tests' own as well.
 void* __wrap_malloc(size_t size) {
   if (!in_call) return __real_malloc(size);
   if (refuse) {
@@ -132,6 +139,7 @@ namespace {
 __attribute__((noinline)) void dirty_stack(unsigned char byte) {
   unsigned char room[256 * 1024];
   std::memset(room, byte, sizeof room);
+  // The compiler may not drop what nobody seems to read.
   __asm__ volatile("" : : "r"(room) : "memory");
 }
 

@@ -5,6 +5,7 @@
 namespace {
 
 // --- numbers -----
+/// By its bits: a signalling NaN, loaded as a number, might change or raise a flag.
 bool is_number_nan(const unsigned char* p, const operand& x) {
   if (x.role == 'I' || x.role == 'N' || x.role == 'B') return false;
   if (x.size == 2) {
@@ -21,6 +22,7 @@ bool is_number_nan(const unsigned char* p, const operand& x) {
   std::memcpy(&u, p, 8);
   return (u & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
 }
+/// v rounded to the operand's type.
 void put_number(unsigned char* p, const operand& x, double v) {
   if (x.size == 2) {
     const half h = to_half(float(v));
@@ -30,6 +32,7 @@ void put_number(unsigned char* p, const operand& x, double v) {
     std::memcpy(p, &f, 4);
   } else std::memcpy(p, &v, 8);
 }
+/// The element as a double, exactly.
 double get_number(const unsigned char* p, const operand& x) {
   if (x.size == 2) {
     half h;
@@ -45,11 +48,13 @@ double get_number(const unsigned char* p, const operand& x) {
   std::memcpy(&v, p, 8);
   return v;
 }
+/// An integer by its place along the axes.
 long long get_integer(const operand& x, const ptrdiff_t* i) {
   long long v;
   std::memcpy(&v, x.data.data() + x.index(i) * 8, 8);
   return v;
 }
+/// Any bits at all, or those of any NaN.
 void put_bits(unsigned char* p, const operand& x, dice& d, bool nan) {
   std::uint64_t u = d.next();
   if (nan) {  // of any sign and payload, quiet or signalling
@@ -86,16 +91,19 @@ void put_special(unsigned char* p, const operand& x, dice& d) {
     case 5: put_bits(p, x, d, true); break;
     case 6: put_number(p, x, d.chance(0.5) ? 0.0 : -0.0); break;
     case 7: put_number(p, x, (d.chance(0.5) ? 1 : -1) * least * double(d.between(1, 1000))); break;
+    // The border of subnormal numbers, the overflow threshold, and what rounds to 1 or not.
     case 8: put_number(p, x, (d.chance(0.5) ? 1 : -1) * normal); break;
     case 9: put_number(p, x, (d.chance(0.5) ? 1 : -1) * most * (d.chance(0.5) ? 1 : d.unit())); break;
     case 10: put_number(p, x, d.one_of({1.0, -1.0, 0.5, 2.0, 1 - 0x1p-24, 1 + 0x1p-23})); break;
     case 11: put_bits(p, x, d, false); break;
     case 12: put_number(p, x, d.normal() * std::exp2(double(d.between(-60, 60)))); break;
+    // Around here exp() overflows, underflows or is a tail, in one of the types.
     default:
       put_number(p, x, d.one_of({88.0, -88.0, -104.0, 709.0, -745.0, 1e4, -1e4, 700.0, 11.0, -17.5}));
       break;
   }
 }
+/// A number inside the domain; its ends often, since formulas have limits there.
 double typical(domain in, dice& d, double scale) {
   switch (in) {
     case domain::unit: return d.chance(0.3) ? double(d.below(2)) : d.unit();
@@ -110,6 +118,8 @@ double typical(domain in, dice& d, double scale) {
     default: return d.normal() * scale;
   }
 }
+/// How an operand's numbers are drawn: each by itself, with specials among them, or in a way that sums, ties
+/// and blocks of a row are sensitive to.
 enum class mood { typical, few_specials, many_specials, bits, ties, far_blocks, constant, moods };
 
 void fill_numbers(operand& x, dice& d) {
@@ -117,10 +127,12 @@ void fill_numbers(operand& x, dice& d) {
   const domain in = x.described ? x.described->in : domain::real;
   const double scale = d.one_of({1.0, 1.0, 3.0, 10.0, 60.0, 0.01, 300.0}),
                shift = d.chance(0.8) ? 0 : 100 * d.normal();
+  // What has a default value: it is mostly that, or one number for all.
   const bool is_parameter = x.described && !(x.described->fallback != x.described->fallback);
   mood m = d.chance(0.5) ? mood::typical : mood(d.below(int(mood::moods)));
   if (is_parameter && d.chance(0.6)) m = mood::constant;
   const double one = is_parameter && d.chance(0.7) ? x.described->fallback : typical(in, d, scale);
+  // Blocks far apart: rows are added up in blocks, each against a reference of its own.
   const ptrdiff_t along = x.rank > 1 ? x.own[x.rank - 1] : 1, block = d.one_of<ptrdiff_t>({1024, 2048, 7});
   double level = 0;
   for (ptrdiff_t i = 0, n = x.count(); i < n; ++i) {
@@ -145,11 +157,13 @@ void fill_integers(operand& x, dice& d, long long low, long long high, double wr
   for (ptrdiff_t i = 0, n = x.count(); i < n; ++i) {
     long long v = low + (high > low ? (long long)(d.below(ptrdiff_t(high - low))) : 0);
     if (d.chance(wrong))
+      // Just outside, far outside, and what a product or a negation would let overflow.
       v = d.one_of<long long>({low - 1, high, high + 1, -high - 1, -100, LLONG_MAX, LLONG_MIN + 1, 1LL << 61,
                                -(1LL << 61), 1LL << 32, v});
     std::memcpy(x.data.data() + i * 8, &v, 8);
   }
 }
+/// Empty, full and mixed masks, and single rows without any element.
 void fill_mask(operand& x, dice& d) {
   x.data.assign(size_t(x.count()), 0);
   const double p = d.one_of({0.0, 1.0, 0.5, 0.9, 0.05});

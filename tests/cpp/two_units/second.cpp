@@ -2,6 +2,7 @@
 #include <ufloss/ufloss.hpp>
 
 double from_the_other(double x);
+// Inline functions of both units meet in the linker, which keeps one of each.
 double from_the_other(double x) {
   double value = 0;
   const double zero = 0, one = 1;
