@@ -27,6 +27,7 @@ def complaints(paths):
                 weak.append(name)
                 if not re.search(r"isa_\w+", name):
                     found.append(f"{path}: weak symbol outside every instruction set's namespace: {name}")
+            # defined for other objects to see: code, data, read-only data, zeros, and common ones
             elif kind in "TDRBGSC":
                 if table is None and (isa := re.search(r"dispatch\d+[a-z_]+?_(isa_\w+)$", name)):
                     table = isa[1]
@@ -79,6 +80,7 @@ def self_test(compiler):
             )
             return str(source.with_suffix(".o"))
 
+        # two sets, whose templates are weak symbols of different names, as they should be
         good = [build(f"good_{isa}", GOOD % (isa, isa, isa)) for isa in ("one", "two")]
         assert complaints(good) == [], complaints(good)
         assert any("no table" in c for c in complaints([build("empty", "")]))
