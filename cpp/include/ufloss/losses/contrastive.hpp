@@ -187,6 +187,8 @@ struct triplet_margin_loss : sum_loss {
     return {select(still | (u == D(0)), D(0), copysign(slope, u)), select(still, D(0), hess)};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {
+    // Each distance has its slope in the anchor and minus it in its own vector; the loss has `far` with a
+    // minus.
     const distance<D> near = part(x[0] - x[1], c[norm], c[length], c[share], c[up], c[inverse]);
     const distance<D> far =
         part(x[0] - x[2], c[norm], c[length + 1], c[share + 1], c[up + 1], c[inverse + 1]);

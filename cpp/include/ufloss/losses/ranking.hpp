@@ -56,6 +56,7 @@ struct ranking_softmax_loss : softmax_loss {
       row_target("labels", domain::nonnegative, "Relevances of the items."),
       row_weights("weights", 1.0, "Weights of the items.")};
   static constexpr unsigned parts = standard_parts | part_bound, vanishing = part_grad, properties = convex;
+  // Neither finish() nor spread() knows how many operands the weights came from.
   static constexpr int coefficients = softmax_cross_entropy::coefficients;
   static constexpr auto summary = "Softmax ranking loss of a list (ListNet).";
   static constexpr auto formula = "-sum(weights * labels * log_softmax(logits))";

@@ -55,6 +55,7 @@ struct tversky_loss : sum_loss {
     return {wrong * inverse, {wrong * inverse, right * inverse, inverse, alpha, beta, bound}};
   }
   template <class D> static UFL_FN jet<D> spread(const D* x, const D* c) {
+    // What W and the whole gain with p, the same for all pixels of one target.
     const D change = fma(neg(c[of_negatives]), x[1], c[of_positives] * (D(1) - x[1]));  // of W with p
     const D growth = x[1] + change;                                                     // of the whole with p
     const D grad = fma(change, c[right_share], neg(c[wrong_share] * x[1])) * c[inverse_whole];

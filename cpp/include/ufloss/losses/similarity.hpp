@@ -268,6 +268,7 @@ struct cosine_embedding_loss : angle_loss {
       "array([0.29289322, 0.70710678])";
   template <class D>
   static UFL_FN row_result<D, coefficients> finish(const sum_row<D>& r, D label, D margin, D eps_product) {
+    // No floor for either length, as in gluon: the product alone has one.
     const angle<D> m = measure(r, D(0), eps_product);
     const auto together = label == D(1);
     // Of the two forms of cos - margin, the one that keeps the digits of a small distance.

@@ -207,6 +207,8 @@ struct softmax_kl_divergence : softmax_loss {
   static constexpr argument args[] = {row_operands::logits, row_operands::target_probabilities};
   static constexpr unsigned parts = standard_parts | part_bound | part_grad2,
                             vanishing = part_value | part_grad | part_grad2, properties = convex;
+  // entropy: the sum of y log y is taken too, from which the cross-entropy takes nearly all away where P is
+  // near y.
   static constexpr bool entropy = true, in_double = true;
   static constexpr int coefficients = 5;
   /// The coefficients of softmax_cross_entropy, whose derivatives these are: targets do not depend on logits.
