@@ -126,6 +126,7 @@ void integer_labels(std::ptrdiff_t rows, std::ptrdiff_t n, bool class_axis_first
   }
   // The last row's label is no class: that it is, and whose, must come back.
   label.back() = n;
+  std::memset(static_cast<void*>(value.data()), 0x55, value.size() * sizeof(S));
   std::vector<S> before = value;
   bad = ufloss::rows<L, both, S>(args.data(), dims, steps.data(), masked);
   check(bad.kind == fault_kind::label && bad.value == n && bad.limit == n && bad.item == rows - 1,

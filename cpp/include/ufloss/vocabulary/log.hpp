@@ -67,7 +67,7 @@ template <class V> UFL_FN V log(V x) {
 }
 /// log(hi + lo): what the rounding of a sum near 1 lost counts as much as the rest.
 template <class V> UFL_FN V log(two<V> x) { return log(x.hi) + select(x.lo == V(0), V(0), x.lo / x.hi); }
-/// log(x) in two words, double only: relative error below 2^-58.  2 atanh(s) = 2 s + s^3 R(s^2), 2 s carried
+/// log(x) in two words, double only: relative error below 2^-55.  2 atanh(s) = 2 s + s^3 R(s^2), 2 s carried
 /// exactly.
 template <class V> UFL_FN two<V> log_two(V x) {
   static_assert(is_double<V>, "compute it in double");
