@@ -74,3 +74,17 @@ def test_lines_are_short():
         if not name.endswith(LONG_LINES):
             for i, line in enumerate((ROOT / name).read_text().splitlines(), 1):
                 assert len(line) <= 110, f"{name}:{i} has {len(line)} columns"
+
+
+def test_the_code_says_why():
+    """Of the lines of C++ that are not blank, those that bear a comment."""
+    sources = [ROOT / name for name in tracked() if re.fullmatch(r"(cpp|tests|python)/.*\.([hc]pp|cu)", name)]
+    lines = [
+        line
+        for path in sources
+        if "third_party" not in path.parts
+        for line in path.read_text().splitlines()
+        if line.strip()
+    ]
+    share = sum("//" in line for line in lines) / len(lines)
+    assert share >= 0.15, f"{share:.1%} of the lines bear a comment"
