@@ -32,9 +32,9 @@ LITTLE = """
         call()
     except MemoryError:
         failed = True
-    untouched = bool((out[0] == 7).all() and (out[1] == 7).all())
     for p in held:
         libc.free(p)
+    untouched = bool((out[0] == 7).all() and (out[1] == 7).all())
     resource.setrlimit(resource.RLIMIT_AS, before)
     call()
     print(failed, untouched, float(out[0][0]) == float(np.log(1000)))
