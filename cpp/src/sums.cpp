@@ -48,5 +48,6 @@ UFL_END
 
 namespace ufloss::dispatch {
 extern const kernel_table UFL_JOIN(sums_, UFL_ISA);
-const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records, 2};
+const kernel_table UFL_JOIN(sums_, UFL_ISA) = {UFL_TEXT(UFL_ISA), records,
+                                               int(sizeof(records) / sizeof(records[0]))};
 }  // namespace ufloss::dispatch

@@ -27,6 +27,13 @@ def normalize_axes(axis, ndim, name="", what="axis", many=True):
         raise ValueError(f"{prefix}{what} {axis!r} names an axis twice") from None
 
 
+def as_flag(value, what, name):
+    """A bool, of NumPy's or Python's, or 0 or 1, which sums of NumPy take for one."""
+    if not isinstance(value, bool | np.bool_ | int | np.integer):
+        raise TypeError(f"{name}(): {what} must be a bool, not {value!r}")
+    return bool(value)
+
+
 def broadcast_shapes(*shapes):
     """np.broadcast_shapes, which stops at 32 axes, where arrays may have 64."""
     if max(map(len, shapes), default=0) <= 32:
@@ -47,9 +54,16 @@ def common_shape(shapes, name):
     try:
         return broadcast_shapes(*shapes)
     except ValueError:
-        raise ValueError(
-            f"{name}: operands could not be broadcast together with shapes {' '.join(map(str, shapes))}"
-        ) from None
+        raise ValueError(f"{name}: {why_not_together(shapes, shapes)}") from None
+
+
+def why_not_together(shapes, given):
+    """What to say of shapes that broadcast_shapes() refuses; `given`: as the caller knows them."""
+    given = " ".join(map(str, given))
+    by_axis = zip_longest(*[shape[::-1] for shape in shapes], fillvalue=1)
+    if all(len({n for n in lengths if n != 1}) <= 1 for lengths in by_axis):
+        return f"shapes {given} broadcast to more elements than an array may have"
+    return f"operands could not be broadcast together with shapes {given}"
 
 
 def broadcast(a, shape):

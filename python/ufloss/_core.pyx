@@ -167,6 +167,8 @@ cdef tuple part_names(unsigned parts):
 
 cdef const loss_record *record_at(int which, tuple place):
     cdef int unit = place[0], row = place[1]
+    if not 0 <= row < table(which, unit).size:
+        raise IndexError("there is no such record")
     return &table(which, unit).records[row]
 
 

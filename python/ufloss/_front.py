@@ -7,7 +7,7 @@ This is the slow way, which takes whatever there is; plain arrays and one axis a
 import numpy as np
 
 from ._arguments import as_arrays, bind, check_output, fill, outputs
-from ._broadcast import broadcast, common_shape
+from ._broadcast import as_flag, broadcast, common_shape
 from ._masks import check_mask, mask_of
 from ._overrides import call_overrides
 from ._rows import Rows
@@ -42,7 +42,7 @@ class RowCall:
         if result is not NotImplemented:
             return result
         axis, where = kwargs.pop("axis", -1), kwargs.pop("where", True)
-        keepdims = kwargs.pop("keepdims", False)
+        keepdims = as_flag(kwargs.pop("keepdims", False), "keepdims", name)
         outs = outputs(self.parts, by_position, out, name)
         self.refuse_other_ways(kwargs)
         inputs = as_arrays(self.loss, inputs)

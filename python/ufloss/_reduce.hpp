@@ -146,8 +146,10 @@ struct reduce_call {
     return t.reduction->loops[0](called_by, args, nullptr, nullptr) == 0;
   }
   /// After run() was false.
-  void raise() const {
+  void raise(const reduce_target& t) const {
     if (r.fault == reduce_fault::no_memory) PyErr_NoMemory();
+    else if (r.fault == reduce_fault::too_many)
+      PyErr_Format(PyExc_ValueError, "%s: more losses than an array may have", t.info().name);
     else python::raise(called_by.loss, called_by.said);
   }
 };
@@ -263,7 +265,7 @@ struct plain_call {
         if (!broadcast(&c.shape[c.r.axes - own + i], PyArray_DIM(arrays[k], i))) return false;
       if (c.r.in[k].along && !broadcast(&c.r.width, PyArray_DIM(arrays[k], own))) return false;
     }
-    return true;
+    return is_countable(c.r);
   }
   static bool broadcast(std::ptrdiff_t* n, npy_intp own) {
     if (*n == 1) *n = own;
@@ -344,21 +346,26 @@ inline PyObject* reduce_arrays(const reduce_target& t, int type, PyObject* shape
                                PyObject* axes) {
   // A mask of rows lies over elements here, which only the twins of the loops have.
   reduce_call c(t, mask != Py_None && t.rows);
+  bool fits = PyTuple_Size(shape) <= reduce_axes && PyTuple_Size(inputs) == c.r.inputs;
+  fits = fits && loop_type_of(type) != loop_types && width >= 0;
   c.r.type = loop_type_of(type);
   c.r.width = width;
-  c.r.axes = int(PyTuple_Size(shape));
+  c.r.axes = fits ? int(PyTuple_Size(shape)) : 0;
   for (int i = 0; i < c.r.axes; ++i) {
     c.shape[i] = PyLong_AsSsize_t(PyTuple_GetItem(shape, i));
     c.reduced[i] = false;
+    fits = fits && c.shape[i] >= 0;
   }
-  // Python has checked them: each is an axis, and none comes twice.
-  for (Py_ssize_t i = 0; i < PyTuple_Size(axes); ++i)
-    c.reduced[PyLong_AsSsize_t(PyTuple_GetItem(axes, i))] = true;
-  bool fits = true;
+  for (Py_ssize_t i = 0; fits && i < PyTuple_Size(axes); ++i) {
+    const Py_ssize_t axis = PyLong_AsSsize_t(PyTuple_GetItem(axes, i));
+    fits = axis >= 0 && axis < c.r.axes;
+    if (fits) c.reduced[axis] = true;
+  }
+  if (PyErr_Occurred()) return nullptr;
   const auto set = [&](reduce_operand* x, PyObject* o) {
     if (o != Py_None) fits = fits && PyArray_Check(o) && c.set(x, as_array(o));
   };
-  for (int k = 0; k < c.r.inputs; ++k) set(&c.r.in[k], PyTuple_GetItem(inputs, k));
+  for (int k = 0; fits && k < c.r.inputs; ++k) set(&c.r.in[k], PyTuple_GetItem(inputs, k));
   set(&c.r.weights, weights);
   set(&c.r.mask, mask);
   set(&c.r.grad, grad);
@@ -375,7 +382,7 @@ inline PyObject* reduce_arrays(const reduce_target& t, int type, PyObject* shape
     c.r.total = static_cast<double*>(PyArray_DATA(as_array(total)));
     c.r.weight = static_cast<double*>(PyArray_DATA(as_array(sums)));
     if (c.run(t)) found = PyTuple_Pack(2, total, sums);
-    else c.raise();
+    else c.raise(t);
   }
   Py_XDECREF(total);
   Py_XDECREF(sums);

@@ -24,12 +24,14 @@ cdef const loss_record *record_of(int which, dict records, str attribute):
 
 cdef class Reducer:
     """A sum or mean of a loss: a call with plain arguments is one of the core, all others go to
-    `call_any`.
+    `_call_any`.
     """
     cdef reduce_target target
     cdef object weights_word, axis_word
 
     def __init__(self, int which, tuple reduction, dict loss, bint mean, bint with_grad, str weights_word):
+        if self.target.values is not NULL:
+            raise TypeError("this sum belongs to a loss already")
         attribute = "value_and_grad" if with_grad else ""
         self.weights_word, self.axis_word = weights_word, "over" if loss["dims"] == "n" else "axis"
         self.target.weights, self.target.axis = <PyObject *>self.weights_word, <PyObject *>self.axis_word
@@ -45,13 +47,13 @@ cdef class Reducer:
             raise TypeError("this sum belongs to no loss")  # made by __new__ alone
         cdef PyObject *found = call_plain(self.target, args, kwargs)
         if found is NULL:
-            return self.call_any(*args, **kwargs)
+            return self._call_any(*args, **kwargs)
         result = <object>found
         Py_DECREF(result)
         return result
 
-    def reduce(self, int type_number, tuple shape, Py_ssize_t width, tuple inputs, weights, mask, grad,
-               tuple axes):
+    def _reduce(self, int type_number, tuple shape, Py_ssize_t width, tuple inputs, weights, mask, grad,
+                tuple axes):
         """The sums or means and the sums of the weights, in float64; see reduce_arrays().
 
         `type_number` is NumPy's, of the losses.

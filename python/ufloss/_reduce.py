@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _core, _reduce_docs
 from ._arguments import bind, check_output, outputs
-from ._broadcast import broadcast, common_shape, normalize_axes
+from ._broadcast import as_flag, broadcast, common_shape, normalize_axes
 from ._labels import find_bad_label
 from ._masks import check_mask, mask_of
 from ._overrides import refuse_overrides
@@ -194,7 +194,7 @@ class Reduction(_core.Reducer):
             whole if not self._with_grad else (getattr, (getattr(self._ufunc, self._kind), "value_and_grad"))
         )
 
-    def call_any(self, *args, **kwargs):
+    def _call_any(self, *args, **kwargs):
         """What a call comes to that is not plain."""
         loss, name = self._loss, self.__name__
         row = loss["dims"] == "n"
@@ -264,7 +264,7 @@ class Reduction(_core.Reducer):
         weights = None if weights is None else readable(weights)
         mask = None if source.mask is None else np.asarray(source.mask)  # logic makes scalars of arrays
         try:
-            found = self.reduce(
+            found = self._reduce(
                 kind.num,
                 source.shape,
                 source.width,
@@ -288,7 +288,8 @@ class Options:
 
     def __init__(self, kwargs, weights, row, name):
         self.weights = kwargs.pop(weights, None)
-        self.where, self.keepdims = kwargs.pop("where", True), kwargs.pop("keepdims", False)
+        self.where = kwargs.pop("where", True)
+        self.keepdims = as_flag(kwargs.pop("keepdims", False), "keepdims", name)
         self.dtype, self.out = kwargs.pop("dtype", None), kwargs.pop("out", None)
         self.returned = kwargs.pop("returned", False)
         self.word = "over" if row else "axis"

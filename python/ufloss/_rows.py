@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ._broadcast import broadcast, broadcast_shapes, normalize_axes
+from ._broadcast import broadcast, broadcast_shapes, normalize_axes, why_not_together
 
 
 class Rows:
@@ -40,11 +40,9 @@ class Rows:
         try:
             return broadcast_shapes(*moved)
         except ValueError:
-            shapes = " ".join(str(a.shape) for a in operands)
+            said = why_not_together(moved, [a.shape for a in operands])
             signature = signature and f" (signature {signature})"
-            raise ValueError(
-                f"{self.name}: operands could not be broadcast together with shapes {shapes}{signature}"
-            ) from None
+            raise ValueError(f"{self.name}: {said}{signature}") from None
 
     def split(self, full):
         """Batch axes and class axes of a shape."""

@@ -8,9 +8,11 @@
 #include <vector>
 #include "check.hpp"
 #include "ufloss/kinds/elementwise/kind.hpp"
+#include "ufloss/kinds/lattice/kind.hpp"
+#include "ufloss/kinds/list/kind.hpp"
+#include "ufloss/kinds/pairs/kind.hpp"
 #include "ufloss/kinds/row/kind.hpp"
-#include "ufloss/losses/regression.hpp"
-#include "ufloss/losses/softmax.hpp"
+#include "ufloss/ufloss.hpp"
 
 using namespace ufloss;
 

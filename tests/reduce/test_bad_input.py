@@ -23,6 +23,20 @@ from reduce.cases import CE, by_loss, operands, weights_word
             r"huber_loss.mean: operands .*\(3,\) \(2,\)",
         ),
         (lambda: CE.mean(np.ones((3, 4)), [1, 2]), ValueError, "integer_labels.mean: operands could not"),
+        (
+            lambda: ul.huber_loss.sum(np.broadcast_to(1.0, (2**32, 1)), np.broadcast_to(3.0, (1, 2**32))),
+            ValueError,
+            "huber_loss.sum: shapes .* broadcast to more elements than an array may have",
+        ),
+        (
+            lambda: ul.categorical_hinge.mean(
+                np.broadcast_to(1.0, (2**32, 1, 1)), np.broadcast_to(0.5, (1, 2**32, 1))
+            ),
+            ValueError,
+            "categorical_hinge.mean: shapes .* more elements",
+        ),
+        (lambda: ul.huber_loss.mean([1.0], keepdims="no"), TypeError, "keepdims must be a bool, not 'no'"),
+        (lambda: CE(np.ones((3, 4)), 0, keepdims="no"), TypeError, "keepdims must be a bool, not 'no'"),
         (lambda: ul.huber_loss.mean([1.0], dtype="S3"), TypeError, "dtype must be a floating-point type"),
         (lambda: ul.huber_loss.mean([1.0], dtype=int), TypeError, "dtype must be a floating-point type"),
         (
@@ -166,3 +180,41 @@ def test_parameters_of_other_types_are_refused_as_in_calls(wrong):
         ):
             with pytest.raises(TypeError, match="binary_cross_entropy"):
                 f(*given)
+
+
+LOSSES = np.ones((3, 4))
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"axes": (10**6,)}, SystemError),
+        ({"axes": (-1,)}, SystemError),
+        ({"axes": ("a",)}, TypeError),
+        ({"inputs": (LOSSES,)}, SystemError),
+        ({"shape": (1,) * 3000}, SystemError),
+        ({"shape": (-5, 4)}, SystemError),
+        ({"shape": ("a", 4)}, TypeError),
+        ({"shape": (2**62, 4)}, (SystemError, ValueError)),
+        ({"type_number": 7}, SystemError),
+        ({"width": -1}, SystemError),
+        ({"mask": 3}, SystemError),
+    ],
+)
+def test_the_way_to_the_core_crashes_on_nothing(changed, error):
+    plain = {
+        "type_number": np.dtype(float).num,
+        "shape": (3, 4),
+        "width": 1,
+        "inputs": (LOSSES, LOSSES, np.array(1.0)),
+        "weights": None,
+        "mask": None,
+        "grad": None,
+        "axes": (0,),
+    }
+    mean = ul.huber_loss.mean
+    assert mean._reduce(**plain)[0].shape == (4,)
+    with pytest.raises(error):
+        mean._reduce(**plain | changed)
+    with pytest.raises(TypeError, match="belongs to a loss already"):
+        mean.__init__(mean._loss, ul.huber_loss, "sum")

@@ -1,4 +1,4 @@
-// The whole core: what a native user includes.
+// What a native user includes: every loss and its loops.  Sums and means are reduce/reduce.hpp.
 #pragma once
 #include "ufloss/losses/binary.hpp"
 #include "ufloss/losses/contrastive.hpp"

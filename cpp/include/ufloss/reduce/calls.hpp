@@ -11,7 +11,7 @@ constexpr std::ptrdiff_t reduce_chunk = 512;
 constexpr std::ptrdiff_t short_run = 64;
 
 /// Rows that are brought side by side together where operands lie across them.
-constexpr std::ptrdiff_t tile_rows = 16;
+constexpr std::ptrdiff_t gathered_rows = 16;
 constexpr std::ptrdiff_t longest_tile = 4096;  ///< elements of a row
 
 /// Asks for n elements that come next; those further apart than a cache line are left to the processor.

@@ -46,9 +46,9 @@ template <class T> struct losses {
     const axis &outer = s.at[s.axes - 2], &inner = s.inner();
     bool some = false;
     for (int k = 0; k < r.inputs; ++k) some = some || (!constant[k] && lies_across(s, k));
-    if (!some || outer.n < tile_rows || inner.n < short_run || inner.n > longest_tile) return;
+    if (!some || outer.n < gathered_rows || inner.n < short_run || inner.n > longest_tile) return;
     tiled = true;
-    chunk = at_once = tile_rows * inner.n;
+    chunk = at_once = gathered_rows * inner.n;
   }
   /// Takes the memory that it needs beside the operands.
   void take_memory(arena& a) {
@@ -209,7 +209,7 @@ template <class T> struct losses {
     const int i = c.over->axes - 1;
     if (i < 1 || c.index[i] != 0) return false;
     const std::ptrdiff_t n = c.over->inner().n, rows = m / n;
-    return rows > 1 && rows <= tile_rows && rows * n == m && rows <= c.over->at[i - 1].n - c.index[i - 1];
+    return rows > 1 && rows <= gathered_rows && rows * n == m && rows <= c.over->at[i - 1].n - c.index[i - 1];
   }
   void gather_tile(const cursor& c, std::ptrdiff_t m) {
     const axis &outer = c.over->at[c.over->axes - 2], &inner = c.over->inner();
@@ -228,7 +228,7 @@ template <class T> struct losses {
                      std::ptrdiff_t n) const {
     // A cache line has numbers of all rows: it is read once, into a square that stays in the cache.
     constexpr std::ptrdiff_t few = 16;
-    T square[few][tile_rows];
+    T square[few][gathered_rows];
     for (std::ptrdiff_t j = 0; j < n; j += few) {
       const std::ptrdiff_t m = n - j < few ? n - j : few;
       for (std::ptrdiff_t i = 0; i < m; ++i) gather[k](square[i], from + (j + i) * inner, outer, rows);

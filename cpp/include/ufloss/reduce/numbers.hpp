@@ -46,8 +46,8 @@ void gather_as(void* to, const char* from, std::ptrdiff_t step, std::ptrdiff_t n
   else
     for (std::ptrdiff_t i = 0; i < n; ++i) t[i] = number(from + i * step);
 }
-template <class Kind, class To>
 /// In the order of number_type; a boolean is read as a byte.
+template <class Kind, class To>
 constexpr gather_numbers* gathers[number_types] = {
     gather_as<Kind, std::uint8_t, To>,  gather_as<Kind, std::int8_t, To>,
     gather_as<Kind, std::int16_t, To>,  gather_as<Kind, std::int32_t, To>,

@@ -168,6 +168,10 @@ struct reducer {
 
 /// False: with a fault set, and without results.
 inline bool reduce(reduction& r) {
+  if (!is_countable(r)) {
+    r.fault = reduce_fault::too_many;
+    return false;
+  }
   // On the heap: spaces of 64 axes take many KiB, and threads may have as little as 96 KiB of stack.
   const workspace room(sizeof(reducer));
   if (!room.start) {

@@ -1,6 +1,7 @@
 // What a weighted sum or mean of a loss is asked for with: operands over axes, in the program's own words.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include "ufloss/context.hpp"
 
 namespace ufloss {
@@ -37,7 +38,8 @@ struct reduce_operand {
   std::ptrdiff_t* steps = nullptr;
 };
 
-enum class reduce_fault { none, refused, no_memory };
+/// refused: by the loop, which reports why.  too_many: losses that no number counts.
+enum class reduce_fault { none, refused, no_memory, too_many };
 
 /// A sum or a mean of a loss over some of its axes.
 struct reduction {
@@ -59,5 +61,17 @@ struct reduction {
   void* result = nullptr;  ///< totals once more, rounded to the type of the loss; null: not wanted
   reduce_fault fault = reduce_fault::none;  ///< refused: by the loop, which reports why
 };
+
+/// Has an array with their elements a size?  As NumPy asks: lengths of 0 aside.
+inline bool is_countable(const reduction& r) {
+  constexpr std::ptrdiff_t most = PTRDIFF_MAX / std::ptrdiff_t(sizeof(double));
+  std::ptrdiff_t elements = r.width > 0 ? r.width : 1;
+  for (int i = 0; i < r.axes; ++i) {
+    if (r.shape[i] == 0) continue;
+    if (elements > most / r.shape[i]) return false;
+    elements *= r.shape[i];
+  }
+  return true;
+}
 
 }  // namespace ufloss

@@ -18,20 +18,6 @@ template <class T> struct weighted_lanes {
   UFL_FN weighted_lanes() {
     C::each([&](int i) UFL_INLINE { s[i] = t[i] = W(0); });
   }
-  /// As store() left them: lanes of the numbers, then those of the weights.
-  UFL_FN explicit weighted_lanes(const double* p) {
-    C::each([&](int i) UFL_INLINE {
-      s[i] = doubles<W>::load(p + i * lanes<T>);
-      t[i] = doubles<W>::load(p + sum_lanes + i * lanes<T>);
-    });
-  }
-  /// Lanes as the constructor above takes them.
-  UFL_FN void store(double* p) const {
-    C::each([&](int i) UFL_INLINE {
-      doubles<W>::store(s[i], p + i * lanes<T>);
-      doubles<W>::store(t[i], p + sum_lanes + i * lanes<T>);
-    });
-  }
   /// n numbers more and their weights; none: all weights are 1, and their sum is not kept.
   UFL_FN void add(std::ptrdiff_t n, const T* x, const double* y) {
     std::ptrdiff_t j = 0;
