@@ -276,10 +276,49 @@ template <class S> void all() {
     }
 }
 
+/// Rows turned down the columns of a tile and back, with nothing beside them touched: rows of a register and
+/// more, of more than half of one, which are loaded in part, and shorter ones.
+template <class T> void squares() {
+  native<T> square[lanes<T>];
+  T in[lanes<T>][lanes<T>], out[lanes<T>];
+  for (int k = 0; k < lanes<T>; ++k)
+    for (int i = 0; i < lanes<T>; ++i) in[k][i] = T(100 * k + i);
+  for (int k = 0; k < lanes<T>; ++k) square[k] = load(in[k]);
+  transpose(square);
+  for (int i = 0; i < lanes<T>; ++i) {
+    store(square[i], out);
+    for (int k = 0; k < lanes<T>; ++k)
+      check(out[k] == in[k][i], "lane %d of pack %d is turned elsewhere", i, k);
+  }
+  constexpr int count = 19;  // not a multiple of any register
+  for (int n = 1; n <= 2 * lanes<T> + 1; ++n) {
+    const std::ptrdiff_t gap = 2, outer = n + gap;
+    std::vector<T> from(std::size_t((count - 1) * outer + n)), to(from.size(), T(-1)),
+        columns(std::size_t(n * tile));
+    for (std::size_t i = 0; i < from.size(); ++i) from[i] = T(i);
+    const std::ptrdiff_t size = sizeof(T);
+    row_operand x{reinterpret_cast<char*>(from.data()), outer * size, size};
+    row_operand y{reinterpret_cast<char*>(to.data()), outer * size, size};
+    const int padded = (count + lanes<T> - 1) / lanes<T> * lanes<T>;
+    const rows_of_tile rows{0, n, count, padded};
+    place_columns<T, T>(x, rows, columns.data());
+    put_columns<T, T>(y, rows, columns.data());
+    for (int r = 0; r < count; ++r)
+      for (std::ptrdiff_t j = 0; j < outer && r * outer + j < std::ptrdiff_t(to.size()); ++j) {
+        const std::size_t at = std::size_t(r * outer + j);
+        check(to[at] == (j < n ? from[at] : T(-1)), "element %td of row %d of %d", j, r, n);
+        if (j < n)
+          check(columns[std::size_t(j * tile + r)] == from[at], "column %td of row %d of %d", j, r, n);
+      }
+  }
+}
+
 }  // namespace
 
 int run_tests(int, char**);
 int run_tests(int, char**) {
+  squares<float>();
+  squares<double>();
   all<half>();
   all<float>();
   all<double>();

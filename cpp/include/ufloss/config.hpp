@@ -114,6 +114,12 @@
 #else
 #define UFL_AVX512F 0
 #endif
+// Wide registers are worth using in part, and so emulated ones take the same ways.
+#if UFL_AVX512F || defined(UFL_EMULATED)
+#define UFL_PARTIAL_PACKS 1
+#else
+#define UFL_PARTIAL_PACKS 0
+#endif
 #if defined(__AVX2__) && !defined(UFL_EMULATED)
 #define UFL_AVX2 1
 #else

@@ -248,7 +248,7 @@ template <class T> UFL_FN void store(T v, T* p) { *p = v; }
 #endif
 
 /// Does a pack cost as little in part as whole?
-constexpr bool has_partial_packs = UFL_AVX512F && UFL_HAS_XSIMD;
+constexpr bool has_partial_packs = UFL_HAS_XSIMD && UFL_PARTIAL_PACKS;
 /// The first n lanes, 0 < n < lanes; nothing beyond them is touched.  The others repeat the first element, so
 /// that they are valid.
 #if UFL_HAS_XSIMD && UFL_AVX512F

@@ -1,6 +1,4 @@
 // Squares of numbers turned over: as many packs as one has lanes; lane i of pack k becomes lane k of pack i.
-// And the first numbers of a pack alone, from and to memory, where a square is wider than what is turned
-// over.
 #pragma once
 #include "ufloss/vocabulary/pack.hpp"
 
