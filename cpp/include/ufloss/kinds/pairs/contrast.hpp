@@ -106,15 +106,7 @@ template <class Pairs, class T> class contrast {
         else set_slopes<false>(i, j);
         gather_block(i, j);
       }
-    // What changes a vector's length changes nothing.
-    // So of the gradient only the part across the vector stays; the square of its length is 1 / temperature.
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
-      T *const g = gathered + i * u.row_step, *const x = u.row + i * u.row_step;
-      const double along = per_temperature > 0 ? dot(g, x, u.row_step) / per_temperature : 0;
-      for (std::ptrdiff_t k = 0; k < u.row_step; k += lanes<T>)
-        store(narrow((widen(load(g + k)) - widen(load(x + k)) * D(along)) * D(u.slope[i]), V(T(0))), g + k);
-      put(order[i], g);
-    }
+    u.put_gradients(gathered, per_temperature, [&](std::ptrdiff_t i, const T* g) { put(order[i], g); });
   }
 
  private:

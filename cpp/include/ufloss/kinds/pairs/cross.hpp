@@ -100,8 +100,11 @@ template <class Pairs, class T> class cross {
         else set_slopes<false>(i, j);
         gather_block(i, j);
       }
-    if (of_query.gathered) put_all(queries, of_query.gathered, put_query);
-    if (of_key.gathered) put_all(keys, of_key.gathered, put_key);
+    const auto put_all = [&](const directions<T>& u, T* gathered, auto put) {
+      if (gathered) u.put_gradients(gathered, per_temperature, [&](auto i, const T* g) { put(order[i], g); });
+    };
+    put_all(queries, of_query.gathered, put_query);
+    put_all(keys, of_key.gathered, put_key);
   }
   /// After value(), which was not NaN: its derivative with respect to the temperature.
   double temperature_slope() {
@@ -351,19 +354,6 @@ template <class Pairs, class T> class cross {
                         {of_key.gathered + (from + j) * step + k, step});
     }
   }
-  /// What changes a vector's length changes nothing.
-  template <class Put> void put_all(const directions<T>& u, T* gathered, Put put) const {
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
-      T *const g = gathered + i * u.row_step, *const x = u.row + i * u.row_step;
-      const double along = per_temperature > 0 ? dot(g, x, u.row_step) / per_temperature : 0;
-      for (std::ptrdiff_t k = 0; k < u.row_step; k += lanes<T>) {
-        const D across = widen(load(g + k)) - widen(load(x + k)) * D(along);
-        store(narrow(across * D(u.slope[i]), V(T(0))), g + k);
-      }
-      put(order[i], g);
-    }
-  }
-
   directions<T> queries, keys;
   unsigned wanted;
   std::ptrdiff_t n = 0;

@@ -2,11 +2,10 @@
 //
 // Design:
 // a) One kernel multiplies: six rows of two packs, which fill the registers, and one fma after the other
-// along the depth.  So the bits of a
-//    product do not depend on the width of a register.
+//    along the depth.  So the bits of a product do not depend on the width of a register.
 // b) The rows lie in memory twice, as rows and in panels as wide as a tile, where the numbers that the kernel
-// loads together lie together.
-//    There is no array of all pairs: what becomes of a tile is summed up at once.
+//    loads together lie together.  There is no array of all pairs: what becomes of a tile is summed up at
+//    once.
 #pragma once
 #include "ufloss/memory/arena.hpp"
 #include "ufloss/memory/strided.hpp"
@@ -138,6 +137,22 @@ template <class T> struct directions {
     for (std::ptrdiff_t k = 0; k < width; ++k)
       if (x[k] != T(0)) return false;
     return true;
+  }
+  /// put(i, gradient) of each vector, from the gradients of all directions, which are overwritten.  What
+  /// changes a vector's length changes nothing: only the part across the vector stays.  The square of a
+  /// direction's length is `squared`.
+  template <class Put> void put_gradients(T* of_directions, double squared, Put put) const {
+    using V = native<T>;
+    using D = wide_t<V>;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      T *const g = of_directions + i * row_step, *const x = row + i * row_step;
+      const double along = squared > 0 ? dot(g, x, row_step) / squared : 0;
+      for (std::ptrdiff_t k = 0; k < row_step; k += lanes<T>) {
+        const D across = widen(load(g + k)) - widen(load(x + k)) * D(along);
+        store(narrow(across * D(slope[i]), V(T(0))), g + k);
+      }
+      put(i, g);
+    }
   }
   /// Products of rows i, i + 1, ... and the panel that begins with column j.
   UFL_FN void products(std::ptrdiff_t i, std::ptrdiff_t j, tile_of_products<T>& c) const {
