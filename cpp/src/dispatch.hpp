@@ -34,8 +34,7 @@ const char* name(int isa) noexcept;
 bool supported(int isa) noexcept;  ///< may this processor run it?
 int best() noexcept;               ///< -1: this processor runs none of them
 /// The best of n sets, lowest first, for a processor that has x86-64-v2 (level 0), -v3 (1) or -v4 (2), or
-/// less
-/// (-1); -1: none.
+/// less (-1); -1: none.
 int choose(const char* const* sets, int n, int level) noexcept;
 int find(const char* isa) noexcept;  ///< -1: not built in
 /// Plain C++ in the shape of wide registers: for tests, the best only where it is alone.

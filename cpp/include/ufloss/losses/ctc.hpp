@@ -96,7 +96,7 @@ struct ctc_align : ctc_function {
   static constexpr auto formula = "argmax over paths of prod_t softmax(logits[t])[path[t]]";
   static constexpr auto notes =
       "State 2 n is the blank before label n, state 2 n + 1 is label n; -1 stands in frames that take no "
-      "part, and everywhere where no path\n"
+      "part, and everywhere where no path "
       "exists, whose score is -inf. Of equally likely paths, the one that is further along, seen from the "
       "end.";
   static constexpr auto example =
@@ -118,7 +118,7 @@ struct ctc_posteriors : ctc_function {
   static constexpr auto formula = "P(path[t] is in state s | the path spells the label)";
   static constexpr auto notes =
       "State 2 n is the blank before label n, state 2 n + 1 is label n. A frame's chances sum to 1; those of "
-      "frames that take no part, and\n"
+      "frames that take no part, and "
       "of a sequence without any path, are 0.";
   static constexpr auto example =
       ">>> logits = np.log([[0.5, 0.4, 0.1], [0.3, 0.5, 0.2]])\n"
@@ -138,7 +138,7 @@ struct ctc_class_posteriors : ctc_function {
   static constexpr auto formula = "P(path[t] = k | the path spells the label)";
   static constexpr auto notes =
       "The softmax minus this is the gradient of `ctc.loss`. A frame's chances sum to 1; those of frames "
-      "that take no part, and of a\n"
+      "that take no part, and of a "
       "sequence without any path, are 0.";
   static constexpr auto example =
       ">>> logits = np.log([[0.5, 0.4, 0.1], [0.3, 0.5, 0.2]])\n"

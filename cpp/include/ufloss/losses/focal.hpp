@@ -195,7 +195,8 @@ struct softmax_focal_loss : softmax_loss {
   static constexpr auto name = "softmax_focal_loss";
   static constexpr argument args[] = {
       row_operands::logits, row_operands::true_class,
-      parameter("gamma", domain::nonnegative, 2.0, "Exponent that takes weight from well-classified rows.")};
+      parameter("gamma", domain::nonnegative, 2.0,
+                "Exponent that takes weight from well-classified rows; finite.")};
   static constexpr unsigned parts = part_value | part_grad, vanishing = 0, properties = nonnegative_value;
   static constexpr bool labelled = true;
   static constexpr unsigned at_label = part_grad;

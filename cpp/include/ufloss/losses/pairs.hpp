@@ -25,7 +25,7 @@ struct ntxent_loss : pair_loss {
       "S[i, j] = cos(embeddings[i], embeddings[j]) / temperature";
   static constexpr auto notes =
       "Other vectors of the pair's own label are not in its denominator; where all labels are equal the loss "
-      "is 0. Where no label occurs twice, value and\n"
+      "is 0. Where no label occurs twice, value and "
       "gradient are NaN, the mean of nothing. A vector of zeros has a cosine of 0 with all others and a "
       "gradient of 0; there is no epsilon.";
   static constexpr auto source =
@@ -53,7 +53,7 @@ struct supervised_contrastive_loss : pair_loss {
       "S[i, j] = cos(embeddings[i], embeddings[j]) / temperature";
   static constexpr auto notes =
       "The outer mean is over the vectors whose label another one shares; where there is none, value and "
-      "gradient are NaN. A vector of zeros has a cosine\n"
+      "gradient are NaN. A vector of zeros has a cosine "
       "of 0 with all others and a gradient of 0; there is no epsilon.";
   static constexpr auto source =
       "Khosla et al., Supervised contrastive learning, 2020: L_out, divided by the number of anchors.";

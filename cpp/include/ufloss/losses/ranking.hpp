@@ -88,11 +88,11 @@ struct list_mle_loss : list_loss {
       "order = argsort(-relevances, kind='stable')";
   static constexpr auto notes =
       "Of equal relevances the earlier item comes first. `where` leaves items out of the list; a list of one "
-      "item costs 0, and so does one of none. `hess` is the\n"
+      "item costs 0, and so does one of none. `hess` is the "
       "diagonal; `hess_bound` adds up Boehning's (1 - 1/n) / 2 over the choices that the item was there for. "
-      "An item whose score is -inf cannot be chosen while\n"
+      "An item whose score is -inf cannot be chosen while "
       "another is left: the loss is inf, but where it comes last it costs nothing; where several come last, "
-      "their order has no limit, and NaN stands for\n"
+      "their order has no limit, and NaN stands for "
       "value, gradient and second derivative of these. A score of inf makes the list NaN.";
   static constexpr auto source =
       "Xia, Liu, Wang, Zhang and Li, Listwise approach to learning to rank: theory and algorithm, 2008.";

@@ -13,7 +13,8 @@ template <class D> struct pair_cost {
 struct one_batch;
 struct two_batches;
 inline constexpr argument cosine_temperature =
-    parameter("temperature", domain::positive, 0.07, "What the cosines are divided by.");
+    parameter("temperature", domain::positive, 0.07,
+              "What the cosines are divided by; NaN where its reciprocal overflows.");
 
 /// What kinds/pairs/loop.hpp computes.  cost(x) is that of a pair with x = N - S, where S is its cosine over
 /// the temperature and N the log-sum-exp of those that its row is held against.  `inclusive`: these are all
