@@ -12,6 +12,8 @@
 #if defined(UFL_ISA)  // set by hand, for a test
 #elif defined(UFL_EMULATED)
 #define UFL_ISA isa_emulated_512
+#elif defined(UFL_EMULATED_GPU)
+#define UFL_ISA isa_emulated_gpu
 #elif defined(__CUDACC__)
 #define UFL_ISA isa_cuda
 #elif defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) && \
@@ -53,7 +55,8 @@
   }
 
 // Inlined by force: a formula is many small functions of packs, which calls would send through memory.
-#if defined(UFL_EMULATED)  // inlined everywhere, its packs of loops would compile for many minutes
+// inlined everywhere, packs of loops and every kernel of every loss would compile for many minutes
+#if defined(UFL_EMULATED) || defined(UFL_EMULATED_GPU)
 #define UFL_FN inline
 #elif defined(__CUDACC__)
 #define UFL_FN __host__ __device__ inline __attribute__((always_inline))
@@ -79,7 +82,7 @@
 #define UFL_UNROLL
 #define UFL_PREFETCH(p) ((void)(p))
 #else
-#if defined(UFL_EMULATED)
+#if defined(UFL_EMULATED) || defined(UFL_EMULATED_GPU)
 #define UFL_INLINE
 #else
 #define UFL_INLINE __attribute__((always_inline))
@@ -97,10 +100,24 @@
 #endif
 #endif
 
+// Kernels, for the threads of a GPU.  UFL_EMULATED_GPU: they run on the CPU, by cuda/emulator.hpp; one scalar
+// is what a thread holds, and fma has one rounding whatever the processor.
+#if defined(__CUDACC__)
+#define UFL_DEVICE __device__ inline __attribute__((always_inline))
+// by one warp of many, which then keep what they hold in registers
+#define UFL_DEVICE_CALLED __device__ __attribute__((noinline))
+#define UFL_KERNEL(threads) __global__ void __launch_bounds__(threads)
+#define UFL_ROLLED _Pragma("unroll 1")  // else a loop over the grid counts its trips by a division of 64 bits
+#else
+#define UFL_DEVICE inline
+#define UFL_DEVICE_CALLED UFL_NOINLINE
+#define UFL_ROLLED
+#endif
+
 // One rounding for a * b + c.  Without the instruction the vocabulary multiplies and adds, and keeps the
 // product's error by hand where it matters.
 // MSVC has no macro of its own for it: /arch:AVX2 allows both.
-#if defined(__CUDACC__) || defined(__FMA__) || defined(__aarch64__) || \
+#if defined(__CUDACC__) || defined(UFL_EMULATED_GPU) || defined(__FMA__) || defined(__aarch64__) || \
     (defined(_MSC_VER) && defined(__AVX2__))
 #define UFL_HAS_FMA 1
 #else
@@ -180,7 +197,7 @@
 
 // SIMD packs need xsimd on the include path; without it, and on a GPU, a pack is one scalar.
 #if !defined(UFL_HAS_XSIMD)
-#if defined(__CUDACC__) || defined(UFL_NO_XSIMD)
+#if defined(__CUDACC__) || defined(UFL_EMULATED_GPU) || defined(UFL_NO_XSIMD)
 #define UFL_HAS_XSIMD 0
 #elif __has_include(<xsimd/xsimd.hpp>)
 #define UFL_HAS_XSIMD 1

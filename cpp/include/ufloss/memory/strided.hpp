@@ -1,4 +1,4 @@
-// Operands in memory: how a stored type is computed, and how numbers with steps between them are moved.
+// Operands in memory: how numbers with steps between them are moved.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,18 +8,6 @@ UFL_BEGIN
 
 constexpr int prefetch_bytes =
     16384;  ///< how far ahead of the arithmetic a row is asked for: 0.25 became 0.16 ns an element
-
-// How a stored type is computed and moved.
-template <class S> struct storage {
-  using compute = S;
-  static UFL_FN S get(S x) { return x; }
-  static UFL_FN S put(S x) { return x; }
-};
-template <> struct storage<half> {
-  using compute = float;
-  static UFL_FN float get(half x) { return to_float(x); }
-  static UFL_FN half put(float x) { return to_half(x); }
-};
 
 /// n numbers with steps of bytes between them, side by side in the type that they are computed in; two
 /// loops, since only that of neighbours becomes packs.
@@ -50,8 +38,7 @@ struct row_operand {
 };
 /// A bound that is positive stays so when it is rounded to the storage type S.
 template <class S, class T> UFL_FN void keep_positive(T* bound, std::ptrdiff_t n) {
-  // The smallest number of float16, which may be subnormal, and the smallest normal one of float32.
-  constexpr T least = sizeof(S) == 2 ? T(0x1p-24) : T(0x1p-126);
+  constexpr T least = T(storage<S>::least_bound);
   for (std::ptrdiff_t i = 0; i < n; ++i) bound[i] = bound[i] < least ? least : bound[i];
 }
 
