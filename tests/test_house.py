@@ -20,6 +20,7 @@ LAYERS = (
     r"kinds/\w+/loss\.hpp",
     r"losses/.*",
     r"kinds/.*|reduce/.*",
+    r"cuda/.*",
     r"registry\.hpp",
     r"ufloss\.hpp",
 )
