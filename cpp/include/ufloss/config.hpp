@@ -92,7 +92,9 @@
 #define UFL_NOINLINE __attribute__((noinline))
 #define UFL_RESTRICT __restrict__
 #define UFL_PREFETCH(p) __builtin_prefetch(p)
-#if defined(__clang__) || defined(__CUDACC__)
+#if defined(UFL_EMULATED_GPU)
+#define UFL_UNROLL
+#elif defined(__clang__) || defined(__CUDACC__)
 #define UFL_UNROLL _Pragma("unroll")
 #else
 #define UFL_UNROLL \

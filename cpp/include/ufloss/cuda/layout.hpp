@@ -43,12 +43,12 @@ inline layout collapse(int dims, const long long* shape, const operand* operands
         l.offsets[std::size_t(a)] += (one.length - 1) * step;
         step = -step;
       }
-    l.dims.push_back(std::move(one));
+    // by the leader's steps; of equal ones the last dimension comes first
+    const auto larger = [&](const dimension& d) {
+      return d.steps[std::size_t(leader)] >= one.steps[std::size_t(leader)];
+    };
+    l.dims.insert(std::find_if(l.dims.begin(), l.dims.end(), larger), std::move(one));
   }
-  std::reverse(l.dims.begin(), l.dims.end());
-  std::stable_sort(l.dims.begin(), l.dims.end(), [leader](const dimension& a, const dimension& b) {
-    return a.steps[std::size_t(leader)] < b.steps[std::size_t(leader)];
-  });
   std::vector<dimension> merged;
   for (dimension& d : l.dims) {
     bool joins = !merged.empty();

@@ -2,9 +2,6 @@
 // them.
 #pragma once
 #include "ufloss/vocabulary/scalar.hpp"
-#if defined(__CUDACC__) || defined(UFL_EMULATED_GPU)  // before all formulas, as packs are
-#include "ufloss/vocabulary/several.hpp"
-#endif
 #if UFL_HAS_XSIMD
 #include <xsimd/xsimd.hpp>
 

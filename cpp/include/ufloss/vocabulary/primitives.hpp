@@ -3,6 +3,9 @@
 #pragma once
 #include "ufloss/vocabulary/pack.hpp"
 #include "ufloss/vocabulary/scalar.hpp"
+#if defined(__CUDACC__) || defined(UFL_EMULATED_GPU)  // before all formulas, as packs are
+#include "ufloss/vocabulary/several.hpp"
+#endif
 
 UFL_BEGIN
 
