@@ -9,7 +9,7 @@ namespace {
 
 /// Of a helper only the name and the operands are known: it is no loss of the registry.
 template <int N> constexpr loss_info helper_info(const char* name, const argument (&args)[N]) {
-  return {name, loss_kind::helper, args, N, part_value, 0, 0, 0, "", "", "", "", "", ""};
+  return {name, loss_kind::helper, args, N, part_value, 0, 0, 0, "", "", "", "", "", "", ""};
 }
 /// Of float16 there is no loop.
 template <strided_loop* OfFloat, strided_loop* OfDouble>

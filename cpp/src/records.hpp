@@ -1,4 +1,5 @@
 // The records of a family: a ufunc for each loss, output and mask, with its loops and what NumPy must know.
+// Whoever includes it says before which family it is (unit.cpp.in).
 #pragma once
 #include <utility>
 #include "dispatch.hpp"
@@ -26,7 +27,7 @@ template <class L> constexpr unsigned checked() {
 template <class L>
 constexpr loss_info info = {L::name,      kind_of<L>,    L::args,      arity<L>,          L::parts,
                             L::vanishing, L::properties, checked<L>(), exponent_in<L>(0), L::summary,
-                            L::formula,   L::notes,      L::source,    L::example};
+                            L::formula,   L::notes,      L::source,    L::example,        family};
 
 // --- its outputs -----
 // A function over a lattice lists its own outputs; every other loss has those of the standard ones whose

@@ -94,6 +94,7 @@ struct loss_info {
   unsigned checked;      ///< arguments, as a set, for which a value outside their domain gives NaN
   const char* exponent;  ///< the free exponent that amplifies its error, or ""
   const char *summary, *formula, *notes, *source, *example;
+  const char* family;  ///< its header is losses/<family>.hpp
 };
 
 }  // namespace ufloss
