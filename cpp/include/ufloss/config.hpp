@@ -92,9 +92,9 @@
 #define UFL_NOINLINE __attribute__((noinline))
 #define UFL_RESTRICT __restrict__
 #define UFL_PREFETCH(p) __builtin_prefetch(p)
-#if defined(UFL_EMULATED_GPU)
-#define UFL_UNROLL
-#elif defined(__clang__) || defined(__CUDACC__)
+#if defined(UFL_EMULATED_GPU) || (defined(__CUDACC__) && !defined(__CUDA_ARCH__))
+#define UFL_UNROLL  // of host code that nvcc reads, no pragma pleases both of its compilers
+#elif defined(__clang__) || defined(__CUDA_ARCH__)
 #define UFL_UNROLL _Pragma("unroll")
 #else
 #define UFL_UNROLL \
@@ -109,10 +109,13 @@
 // by one warp of many, which then keep what they hold in registers
 #define UFL_DEVICE_CALLED __device__ __attribute__((noinline))
 #define UFL_KERNEL(threads) __global__ void __launch_bounds__(threads)
-#define UFL_ROLLED _Pragma("unroll 1")  // else a loop over the grid counts its trips by a division of 64 bits
 #else
 #define UFL_DEVICE inline
 #define UFL_DEVICE_CALLED UFL_NOINLINE
+#endif
+#if defined(__CUDA_ARCH__)
+#define UFL_ROLLED _Pragma("unroll 1")  // else a loop over the grid counts its trips by a division of 64 bits
+#else
 #define UFL_ROLLED
 #endif
 

@@ -10,7 +10,7 @@
 UFL_BEGIN
 namespace gpu {
 
-/// Inputs that are one number along the innermost dimension, in place of their set: known at run time.
+/// In place of a set of inputs: it is known at run time.
 constexpr unsigned not_known = 0x80000000u;
 
 template <int Operands, int Dims> struct elementwise_arguments {
@@ -18,6 +18,7 @@ template <int Operands, int Dims> struct elementwise_arguments {
   long long items;            ///< less than 2^31
   long long lead, rest;       ///< elements before and behind the packs, of one dimension
   long long repeats;          ///< inputs, as a set, that are one number along the innermost dimension
+  long long given;            ///< inputs, as a set, that are one number by value
   divisor length[Dims];       ///< in items, from the innermost dimension outwards
   long long step[Dims][Operands];  ///< bytes from item to item
 };
@@ -45,7 +46,8 @@ template <class T> UFL_DEVICE T& lane_of(T& x, int) { return x; }
 template <class T, int N> UFL_DEVICE T& lane_of(several<T, N>& x, int i) { return x.v[i]; }
 
 /// Packed: numbers of an item.  Repeats: inputs, as a set, that are one number along the innermost dimension.
-/// Given: those that are one altogether, by value.  Masked: the last operand says which results count.
+/// Given: those that are one altogether, by value.  Either may be not_known.  Masked: the last operand says
+/// which results count.
 template <class L, unsigned Parts, class S, int Packed, int Dims, unsigned Repeats, unsigned Given,
           bool Masked>
 struct elementwise_kernel {
@@ -58,16 +60,18 @@ struct elementwise_kernel {
   using pack = bunch<S, Packed>;
 
   // --- operands -----
-  static UFL_DEVICE bool is_given(int input) { return Given >> input & 1u; }
+  static UFL_DEVICE bool is_given(const arguments& a, int input) {
+    return (Given == not_known ? unsigned(a.given) : Given) >> input & 1u;
+  }
   static UFL_DEVICE bool repeats(const arguments& a, int input) {
     return (Repeats == not_known ? unsigned(a.repeats) : Repeats) >> input & 1u;
   }
   /// Is it read once, before all items?
   static UFL_DEVICE bool is_number(const arguments& a, int input) {
-    return is_given(input) || (one_dimension && repeats(a, input));
+    return is_given(a, input) || (one_dimension && repeats(a, input));
   }
   static UFL_DEVICE T number(const arguments& a, int input) {
-    if (is_given(input)) return storage<S>::get(storage<S>::put(T(from_bits(uint64(a.operand[input])))));
+    if (is_given(a, input)) return storage<S>::get(storage<S>::put(T(from_bits(uint64(a.operand[input])))));
     return storage<S>::get(*at<const S>(a.operand[input]));
   }
 
@@ -157,7 +161,7 @@ struct elementwise_kernel {
     const unsigned first = block() * threads() + thread(), step = blocks() * threads();
     const unsigned items = unsigned(a.items);
     T numbers[inputs];
-    UFL_UNROLL for (int i = 0; i < inputs; ++i) if (is_number(a, i)) numbers[i] = number(a, i);
+    UFL_UNROLL for (int i = 0; i < inputs; ++i) numbers[i] = is_number(a, i) ? number(a, i) : T(0);
 
     contents next;
     if (first < items) next = fetch(a, first);

@@ -7,9 +7,8 @@ namespace gpu {
 
 struct elementwise_call {
   const loss_info* loss;
-  const char* family;  ///< whose header in losses/ has it
-  unsigned parts;      ///< of its jet; outputs come in the order value, grad, grad2, hess, hess_bound
-  number type;         ///< of all operands but the mask
+  unsigned parts;  ///< of its jet; outputs come in the order value, grad, grad2, hess, hess_bound
+  number type;     ///< of all operands but the mask
   int dims;
   const long long* shape;
   const operand* operands;  ///< inputs, outputs, and the mask of bytes where `masked`
@@ -126,12 +125,13 @@ struct planner {
 
     launch out;
     out.includes = std::string("#include \"ufloss/cuda/elementwise.hpp\"\n#include \"ufloss/losses/") +
-                   call.family + ".hpp\"\n";
+                   call.loss->family + ".hpp\"\n";
     const auto set = [](unsigned s) { return std::to_string(s) + "u"; };
     out.kernel = std::string("ufloss::gpu::elementwise_kernel<ufloss::") + call.loss->name + ", " +
                  set(call.parts) + ", " + type_of(call.type) + ", " + std::to_string(numbers) + ", " +
                  std::to_string(dims) + ", " + (call.beforehand ? "ufloss::gpu::not_known" : set(repeats)) +
-                 ", " + set(given) + ", " + (call.masked ? "true" : "false") + ">";
+                 ", " + (call.beforehand ? "ufloss::gpu::not_known" : set(given)) + ", " +
+                 (call.masked ? "true" : "false") + ">";
     out.schedule = packs ? elementwise_packs : elementwise_elements;
     out.block[0] = block_threads;
     out.grid[0] = unsigned((std::max(items, before + rest) + block_threads - 1) / block_threads);
@@ -145,6 +145,7 @@ struct planner {
     out.put(packs ? before : 0);
     out.put(rest);
     out.put(static_cast<long long>(repeats));
+    out.put(static_cast<long long>(given));
     for (int d = 0; d < dims; ++d) {
       const divisor by = divisor_of(d < int(l.dims.size()) ? l.dims[std::size_t(d)].length : 1);
       out.put(by.length);

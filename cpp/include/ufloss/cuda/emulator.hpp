@@ -260,7 +260,7 @@ inline void run(const shape& s, unsigned order, std::function<void()> body) {
   }
 }
 /// A launch of kernel K over the operands at these addresses.
-template <class K> void run(const launch& l, const long long* addresses, unsigned order = 0) {
+template <class K> void run_kernel(const launch& l, const long long* addresses, unsigned order = 0) {
   typename K::arguments a;
   const std::vector<long long> words = l.arguments(addresses);
   if (sizeof a != words.size() * sizeof(long long))

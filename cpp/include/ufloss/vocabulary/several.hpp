@@ -28,24 +28,24 @@ template <class Result, int N, class F> UFL_FN Result each_lane(F f) {
 }
 
 // clang-format off: a line an operation
-#define UFL_BINARY(op)                                                                                      \
-  template <class T, int N> UFL_FN several<T, N> operator op(several<T, N> a, several<T, N> b) {           \
-    return each_lane<several<T, N>, N>([&](int i) UFL_INLINE { return T(a.v[i] op b.v[i]); });              \
+#define UFL_BINARY(op) \
+  template <class T, int N> UFL_FN several<T, N> operator op(several<T, N> a, several<T, N> b) { \
+    return each_lane<several<T, N>, N>([&](int i) UFL_INLINE { return T(a.v[i] op b.v[i]); }); \
   }
 UFL_BINARY(+) UFL_BINARY(-) UFL_BINARY(*) UFL_BINARY(/)
 UFL_BINARY(&) UFL_BINARY(|) UFL_BINARY(^)
 #undef UFL_BINARY
 
-#define UFL_COMPARE(op)                                                                                     \
-  template <class T, int N> UFL_FN several_mask<N> operator op(several<T, N> a, several<T, N> b) {         \
-    return each_lane<several_mask<N>, N>([&](int i) UFL_INLINE { return a.v[i] op b.v[i]; });               \
+#define UFL_COMPARE(op) \
+  template <class T, int N> UFL_FN several_mask<N> operator op(several<T, N> a, several<T, N> b) { \
+    return each_lane<several_mask<N>, N>([&](int i) UFL_INLINE { return a.v[i] op b.v[i]; }); \
   }
 UFL_COMPARE(<) UFL_COMPARE(>) UFL_COMPARE(<=) UFL_COMPARE(>=) UFL_COMPARE(==) UFL_COMPARE(!=)
 #undef UFL_COMPARE
 
-#define UFL_LANES(name)                                                                                     \
-  template <class T, int N, class... R> UFL_FN several<T, N> name(several<T, N> a, R... rest) {            \
-    return each_lane<several<T, N>, N>([&](int i) UFL_INLINE { return ufloss::name(a.v[i], rest.v[i]...); }); \
+#define UFL_LANES(f) \
+  template <class T, int N, class... R> UFL_FN several<T, N> f(several<T, N> a, R... rest) { \
+    return each_lane<several<T, N>, N>([&](int i) UFL_INLINE { return ufloss::f(a.v[i], rest.v[i]...); }); \
   }
 UFL_LANES(sqrt) UFL_LANES(min) UFL_LANES(max) UFL_LANES(fma)
 #undef UFL_LANES
