@@ -1,0 +1,66 @@
+// Prints the translation units that the planner writes for typical calls, each behind a line
+// "// == <kernel>": for kernels_check.py, which compiles them.  usage: sources some|all
+#include <cstdio>
+#include <cstring>
+#include "../check.hpp"
+#include "ufloss/cuda/elementwise_plan.hpp"
+#include "ufloss/ufloss.hpp"
+
+using namespace ufloss;
+using namespace ufloss::gpu;
+
+namespace {
+
+int printed = 0;
+template <class L> void print(const char* family, unsigned parts, number type, bool masked, bool strided) {
+  const loss_info info = {L::name, kind_of<L>, L::args, arity<L>, L::parts, 0,  0,     0,
+                          "",      "",         "",      "",       "",       "", family};
+  const long long size = size_of(type), shape[] = {6, 4096};
+  const long long in_rows[] = {4096 * size, size}, apart[] = {size, 12 * size}, of_mask[] = {4096, 1};
+  const long long repeated[] = {0, 0};
+  std::vector<operand> operands(std::size_t(arity<L> + count_parts(parts)), {0, in_rows});
+  if (strided) operands[0].strides = apart;
+  for (int a = 2; a < arity<L>; ++a) operands[std::size_t(a)].strides = repeated;
+  if (masked) operands.push_back({0, of_mask});
+  elementwise_call call{&info, parts, type, 2, shape, operands.data()};
+  call.masked = masked;
+  for (const launch& l : plan_elementwise(call, device{}).launches) {
+    std::printf("// == %s\n%s", l.kernel.c_str(), source_of(l).c_str());
+    ++printed;
+  }
+}
+template <class... L> void print_all(const char* family, loss_list<L...>) {
+  const auto loss = [&](auto* l) {
+    using X = std::remove_pointer_t<decltype(l)>;
+    if constexpr (kind_of<X> == loss_kind::elementwise) {
+      constexpr unsigned all = X::parts & ~unsigned(part_grad3), vg = X::parts & (part_value | part_grad);
+      for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
+        print<X>(family, vg, type, false, false);
+      print<X>(family, part_value, number::float32, false, false);
+      print<X>(family, X::parts & (part_grad | part_bound), number::float32, false, false);
+      print<X>(family, all, number::float32, true, true);
+    }
+  };
+  (loss(static_cast<L*>(nullptr)), ...);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  constexpr unsigned vg = part_value | part_grad;
+  print<squared_error>("regression", vg, number::float32, false, false);
+  print<huber_loss>("regression", vg | part_bound, number::float16, true, false);
+  print<log_cosh>("regression", vg, number::bfloat16, false, true);
+  print<sigmoid_binary_cross_entropy>("binary", vg, number::float64, false, false);
+  if (argc > 1 && !std::strcmp(argv[1], "all")) {
+    print_all("regression", regression_losses{});
+    print_all("margins", margins_losses{});
+    print_all("binary", binary_losses{});
+    print_all("focal", focal_losses{});
+    print_all("deviance", deviance_losses{});
+    print_all("divergence", divergence_losses{});
+    print_all("ranking", ranking_losses{});
+  }
+  check(printed >= 4, "%d sources", printed);
+  return failures != 0;
+}
