@@ -12,7 +12,7 @@ else()
   set(_pkgconfig "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()
 target_include_directories(ufloss_ufloss SYSTEM INTERFACE "$<INSTALL_INTERFACE:${_third_party}>")
-install(TARGETS ufloss_ufloss EXPORT ufloss-targets FILE_SET HEADERS DESTINATION "${_include}" COMPONENT
+install(TARGETS ufloss_ufloss ufloss_cuda EXPORT ufloss-targets FILE_SET HEADERS DESTINATION "${_include}" COMPONENT
   devel)
 install(DIRECTORY "${_xsimd_dir}/xsimd" DESTINATION "${_third_party}" COMPONENT devel FILES_MATCHING PATTERN
   "*.hpp")
