@@ -12,8 +12,8 @@ else()
   set(_pkgconfig "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()
 target_include_directories(ufloss_ufloss SYSTEM INTERFACE "$<INSTALL_INTERFACE:${_third_party}>")
-install(TARGETS ufloss_ufloss ufloss_cuda EXPORT ufloss-targets FILE_SET HEADERS DESTINATION "${_include}" COMPONENT
-  devel)
+install(TARGETS ufloss_ufloss ufloss_cuda EXPORT ufloss-targets FILE_SET HEADERS DESTINATION "${_include}"
+  COMPONENT devel)
 install(DIRECTORY "${_xsimd_dir}/xsimd" DESTINATION "${_third_party}" COMPONENT devel FILES_MATCHING PATTERN
   "*.hpp")
 install(FILES cpp/third_party/xsimd.LICENSE DESTINATION "${_third_party}" COMPONENT devel)

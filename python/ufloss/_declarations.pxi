@@ -29,6 +29,7 @@ cdef extern from "dispatch.hpp" namespace "ufloss" nogil:
         const char *notes
         const char *source
         const char *example
+        const char *family
     ctypedef struct loss_record:
         const loss_info *info
         const char *attribute

@@ -1,7 +1,9 @@
-// float16: all 65536 of them to float and back, and the rounding of floats against its definition.
+// float16 and bfloat16: all 65536 of them to float and back, and the rounding of floats against its
+// definition.
 #include "ufloss/vocabulary/half.hpp"
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include "check.hpp"
 
 using namespace ufloss;
@@ -43,6 +45,26 @@ void compare(uint32 bits) {
           nearest(x));
 }
 
+/// The bfloat16 nearest to x: of the two floats around it that end in zeros the nearer, ties to the even one.
+void compare_bfloat16(uint32 bits) {
+  const unsigned got = to_bfloat16(from_bits(bits)).bits;
+  if ((bits & 0x7fffffffu) > 0x7f800000u) {
+    check((got & 0x7fff) > 0x7f80 && got >> 15 == bits >> 31, "NaN %08x becomes %04x", unsigned(bits), got);
+    return;
+  }
+  const uint32 below = bits >> 16, rest = bits & 0xffffu;
+  const unsigned want = unsigned(below + (rest > 0x8000u || (rest == 0x8000u && (below & 1))));
+  check(got == want, "%08x becomes %04x instead of %04x", unsigned(bits), got, want);
+}
+void all_bfloat16() {
+  for (uint32 k = 0; k < 65536; ++k) {
+    const float f = to_float(bfloat16{static_cast<unsigned short>(k)});
+    check(to_bits(f) == k << 16, "%04x is %a", unsigned(k), double(f));
+    if (f == f) check(to_bfloat16(f).bits == k, "%04x returns as another", unsigned(k));
+    for (const uint32 rest : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) compare_bfloat16(k << 16 | rest);
+  }
+}
+
 }  // namespace
 
 int run_tests(int, char**);
@@ -72,6 +94,7 @@ int run_tests(int, char**) {
     compare(u);
     compare(u | 0x80000000u);
   }  // 2^-25: half the smallest half
+  all_bfloat16();
 #if defined(__F16C__)
   return report("half_test, F16C");
 #else
