@@ -29,9 +29,10 @@ template <class S> double get_number(const char* from) {
 /// Mostly of the domain and of usual size; sometimes a limit, subnormal, or outside.
 inline double draw_number(dice& d, ufloss::domain in) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  constexpr double special[] = {0.0,   -0.0,   1.0,    -1.0,     0.5,       2.0,         1e-3,
-                                1e-40, -1e-40, 1e-310, 1e30,     -1e30,     1e300,       65504.0,
-                                88.0,  -104.0, 709.0,  infinity, -infinity, std::nan("")};
+  constexpr double special[] = {0.0,    -0.0,  1.0,      -1.0,      0.5,
+                                2.0,    1e-3,  1e-40,    -1e-40,    1e-310,
+                                1e30,   -1e30, 1e300,    65504.0,   88.0,
+                                -104.0, 709.0, infinity, -infinity, std::numeric_limits<double>::quiet_NaN()};
   if (d.chance(15)) return special[d.below(sizeof special / sizeof *special)];
   const double unit = d.unit();
   const double wide = (unit - 0.5) * std::ldexp(1.0, int(d.below(12)) - 4);
