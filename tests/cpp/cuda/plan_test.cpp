@@ -277,7 +277,7 @@ void text() {
   const plan p = plan_elementwise({&huber, part_value | part_grad, number::float32, 1, shape, o}, device{});
   const std::string source = source_of(p.launches.at(0));
   for (const char* part :
-       {"#include \"ufloss/losses/regression.hpp\"", "__launch_bounds__(256)", entry_name,
+       {"#include \"ufloss/losses/regression.hpp\"", "__launch_bounds__(256, 2)", entry_name,
         "ufloss::gpu::elementwise_kernel<ufloss::huber_loss, 3u, float, 4, 1, 4u, 0u, false>"})
     check(source.find(part) != std::string::npos, "%s is not in\n%s", part, source.c_str());
   const long long addresses[] = {1 << 20, 2 << 20, 3 << 20, 4 << 20, 5 << 20};

@@ -37,7 +37,8 @@ template <class... L> void print_all(const char* family, loss_list<L...>) {
       for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
         print<X>(family, vg, type, false, false);
       print<X>(family, part_value, number::float32, false, false);
-      print<X>(family, X::parts & (part_grad | part_bound), number::float32, false, false);
+      if constexpr ((X::parts & part_grad) != 0)
+        print<X>(family, X::parts & (part_grad | part_bound), number::float32, false, false);
       print<X>(family, all, number::float32, true, true);
     }
   };

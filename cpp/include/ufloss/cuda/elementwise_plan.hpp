@@ -136,6 +136,7 @@ struct planner {
     out.block[0] = block_threads;
     out.grid[0] = unsigned((std::max(items, before + rest) + block_threads - 1) / block_threads);
     out.any_grid = true;
+    out.blocks_at_once = 2;  // at most 128 registers, which few formulas would pass
 
     for (int a = 0; a < operands; ++a) {
       if (is_number(a)) out.put(call.operands[a].value);
