@@ -258,6 +258,7 @@ def make_masked(int which, tuple record, str name):
 
 
 include "_reduce.pxi"
+include "_cuda.pxi"
 
 
 def make_ctc(

@@ -1,0 +1,168 @@
+# Plans of kernels, as C++ makes them: what ufloss.cuda asks.
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libcpp cimport bool as cpp_bool
+from libcpp.string cimport string
+from libcpp.vector cimport vector
+
+cdef extern from "ufloss/cuda/answers.hpp" namespace "ufloss::gpu" nogil:
+    enum class element(int):
+        pass
+    int element_types
+    const char *name_of_element "ufloss::gpu::name_of"(element)
+    int size_of_element "ufloss::gpu::size_of"(element)
+    const char *entry_name
+    ctypedef struct device:
+        int multiprocessors, major, minor
+        int threads_per_multiprocessor, registers_per_multiprocessor
+        long long shared_per_block, shared_per_multiprocessor
+    cppclass call_array:
+        element type
+        vector[long long] shape
+        vector[long long] strides
+        long long address
+        cpp_bool is_number
+        double value
+    cppclass call:
+        const loss_info *loss
+        unsigned parts
+        vector[call_array] inputs
+        vector[call_array] mask
+        vector[call_array] outputs
+        cpp_bool all_axes
+        vector[int] axes
+        cpp_bool keepdims
+    cppclass word:
+        long long bits
+        int base
+    cppclass launch:
+        string kernel
+        unsigned grid[3]
+        unsigned block[3]
+        unsigned cluster
+        unsigned shared
+        cpp_bool any_grid
+        vector[word] words
+    cppclass plan:
+        vector[launch] launches
+        long long workspace
+    cppclass output_of_answer "ufloss::gpu::answer::output":
+        element type
+        vector[long long] shape
+    cppclass answer:
+        vector[output_of_answer] outputs
+        cpp_bool leaves_gaps
+        plan work
+        plan labels_check
+        long long classes
+    answer answer_of(const call &, const device &) except +
+    string source_of(const launch &) except +
+    int no_base, workspace_base
+
+ELEMENTS = tuple([name_of_element(<element>k).decode() for k in range(element_types)])
+ELEMENT_SIZES = tuple([size_of_element(<element>k) for k in range(element_types)])
+ENTRY_NAME = entry_name.decode()
+
+
+cdef int read_array(call_array &to, object given) except -1:
+    """A number, or (index in ELEMENTS, shape, strides in bytes, address)."""
+    if isinstance(given, float):
+        to.is_number = True
+        to.value = given
+        return 0
+    kind, shape, strides, address = given
+    to.type = <element><int>kind
+    to.shape = shape
+    to.strides = strides
+    to.address = address
+    return 0
+
+
+cdef class Launches:
+    """Kernels in their order on one stream."""
+    cdef plan held
+
+    @property
+    def workspace(self):
+        """Bytes of device memory, aligned to 256, that they share."""
+        return self.held.workspace
+
+    def __len__(self):
+        return <Py_ssize_t>self.held.launches.size()
+
+    def describe(self, size_t k):
+        """What a driver must know of a launch before it has addresses."""
+        if k >= self.held.launches.size():
+            raise IndexError(k)
+        cdef const launch *l = &self.held.launches[k]
+        return dict(
+            kernel=l.kernel.decode(), source=source_of(l[0]).decode(),
+            grid=(l.grid[0], l.grid[1], l.grid[2]), block=(l.block[0], l.block[1], l.block[2]),
+            cluster=l.cluster, shared=l.shared, any_grid=bool(l.any_grid))
+
+    def arguments(self, size_t k, tuple addresses, long long workspace=0):
+        """The kernel's parameters as a driver takes them: an array of one pointer, to the words that stand
+        behind it.
+        """
+        if k >= self.held.launches.size():
+            raise IndexError(k)
+        cdef const launch *l = &self.held.launches[k]
+        cdef size_t n = l.words.size(), i
+        cdef Py_ssize_t count = len(addresses)
+        cdef bytes packed = PyBytes_FromStringAndSize(NULL, 8 * (n + 1))
+        cdef long long *to = <long long *>PyBytes_AS_STRING(packed)
+        cdef int base
+        to[0] = <long long>(to + 1)
+        for i in range(n):
+            base = l.words[i].base
+            to[i + 1] = l.words[i].bits
+            if base >= 0:
+                if base >= count:
+                    raise ValueError(f"there is no address of operand {base}")
+                to[i + 1] += <long long>addresses[base]
+            elif base == workspace_base:
+                to[i + 1] += workspace
+        return packed
+
+
+cdef Launches launches_of(const plan &held):
+    cdef Launches made = Launches.__new__(Launches)
+    made.held = held
+    return made
+
+
+def cuda_answer(
+        int which, tuple record, inputs, mask, outputs, axes, bint keepdims, tuple device_facts):
+    """How the kernels answer a call of that record: (outputs, leaves_gaps, work, labels_check, classes),
+    the outputs as (index in ELEMENTS, shape).
+
+    Inputs, mask (or None) and outputs (or None: new ones, in C order and aligned) are as read_array() takes
+    them; axes None: the kind's own, (): all.
+    """
+    cdef const loss_record *r = record_at(which, record)
+    cdef call asked
+    cdef device on
+    cdef size_t k
+    asked.loss = r.info
+    asked.parts = r.parts
+    asked.inputs.resize(len(inputs))
+    for k in range(asked.inputs.size()):
+        read_array(asked.inputs[k], inputs[k])
+    if mask is not None:
+        asked.mask.resize(1)
+        read_array(asked.mask[0], mask)
+    if outputs is not None:
+        asked.outputs.resize(len(outputs))
+        for k in range(asked.outputs.size()):
+            read_array(asked.outputs[k], outputs[k])
+    asked.all_axes = axes is not None and len(axes) == 0
+    if axes is not None:
+        asked.axes = axes
+    asked.keepdims = keepdims
+    (on.multiprocessors, on.major, on.minor, on.threads_per_multiprocessor, on.registers_per_multiprocessor,
+     on.shared_per_block, on.shared_per_multiprocessor) = device_facts
+    cdef answer found = answer_of(asked, on)
+    wanted = [(<int>found.outputs[k].type, tuple(found.outputs[k].shape)) for k in range(found.outputs.size())]
+    return (
+        tuple(wanted), bool(found.leaves_gaps), launches_of(found.work), launches_of(found.labels_check),
+        found.classes)
