@@ -25,7 +25,9 @@ cdef extern from "ufloss/cuda/answers.hpp" namespace "ufloss::gpu" nogil:
         double value
     cppclass call:
         const loss_info *loss
+        const char *attribute
         unsigned parts
+        int results
         vector[call_array] inputs
         vector[call_array] mask
         vector[call_array] outputs
@@ -51,7 +53,7 @@ cdef extern from "ufloss/cuda/answers.hpp" namespace "ufloss::gpu" nogil:
         vector[long long] shape
     cppclass answer:
         vector[output_of_answer] outputs
-        cpp_bool leaves_gaps
+        cpp_bool leaves_gaps, in_place
         plan work
         plan labels_check
         long long classes
@@ -133,8 +135,8 @@ cdef Launches launches_of(const plan &held):
 
 def cuda_answer(
         int which, tuple record, inputs, mask, outputs, axes, bint keepdims, tuple device_facts):
-    """How the kernels answer a call of that record: (outputs, leaves_gaps, work, labels_check, classes),
-    the outputs as (index in ELEMENTS, shape).
+    """How the kernels answer a call of that record: (outputs, leaves_gaps, in_place, work, labels_check,
+    classes), the outputs as (index in ELEMENTS, shape).
 
     Inputs, mask (or None) and outputs (or None: new ones, in C order and aligned) are as read_array() takes
     them; axes None: the kind's own, (): all.
@@ -144,7 +146,7 @@ def cuda_answer(
     cdef device on
     cdef size_t k
     asked.loss = r.info
-    asked.parts = r.parts
+    asked.attribute, asked.parts, asked.results = r.attribute, r.parts, r.nout
     asked.inputs.resize(len(inputs))
     for k in range(asked.inputs.size()):
         read_array(asked.inputs[k], inputs[k])
@@ -164,5 +166,80 @@ def cuda_answer(
     cdef answer found = answer_of(asked, on)
     wanted = [(<int>found.outputs[k].type, tuple(found.outputs[k].shape)) for k in range(found.outputs.size())]
     return (
-        tuple(wanted), bool(found.leaves_gaps), launches_of(found.work), launches_of(found.labels_check),
-        found.classes)
+        tuple(wanted), bool(found.leaves_gaps), bool(found.in_place), launches_of(found.work),
+        launches_of(found.labels_check), found.classes)
+
+
+# --- arrays of other libraries -----
+cdef extern from *:
+    """
+    // DLPack's ABI, versions 0 and 1, as its specification describes it.
+    #include <cstdint>
+    namespace ufloss { namespace python { namespace dlpack {
+    struct device { std::int32_t type, id; };
+    struct data_type { std::uint8_t code, bits; std::uint16_t lanes; };
+    struct tensor {
+      void* data;
+      device on;
+      std::int32_t dims;
+      data_type type;
+      std::int64_t* shape;
+      std::int64_t* strides;
+      std::uint64_t offset;
+    };
+    struct managed { tensor held; void* context; void (*free)(managed*); };
+    struct versioned {
+      std::uint32_t major, minor;
+      void* context;
+      void (*free)(versioned*);
+      std::uint64_t flags;
+      tensor held;
+    };
+    } } }
+    """
+    ctypedef struct dl_device "ufloss::python::dlpack::device":
+        int type, id
+    ctypedef struct dl_type "ufloss::python::dlpack::data_type":
+        unsigned char code, bits
+        unsigned short lanes
+    ctypedef struct dl_tensor "ufloss::python::dlpack::tensor":
+        void *data
+        dl_device where "on"
+        int dims
+        dl_type type
+        long long *shape
+        long long *strides
+        unsigned long long offset
+    ctypedef struct dl_managed "ufloss::python::dlpack::managed":
+        dl_tensor held
+    ctypedef struct dl_versioned "ufloss::python::dlpack::versioned":
+        unsigned major
+        unsigned long long flags
+        dl_tensor held
+
+
+def read_dlpack(capsule):
+    """What a capsule of __dlpack__ says: (type code, bits, lanes, device type, device, shape, strides in
+    numbers or None, address, read-only).
+
+    The capsule keeps its array alive, and frees it when it goes.
+    """
+    cdef dl_tensor *t
+    cdef bint read_only = False
+    cdef dl_versioned *v
+    if PyCapsule_IsValid(capsule, "dltensor_versioned"):
+        v = <dl_versioned *>PyCapsule_GetPointer(capsule, "dltensor_versioned")
+        if v.major != 1:
+            raise BufferError(f"DLPack {v.major} is not known")
+        t, read_only = &v.held, v.flags & 1
+    else:
+        t = &(<dl_managed *>PyCapsule_GetPointer(capsule, "dltensor")).held
+    strides = None if t.strides is NULL else tuple([t.strides[i] for i in range(t.dims)])
+    return (
+        t.type.code, t.type.bits, t.type.lanes, t.where.type, t.where.id,
+        tuple([t.shape[i] for i in range(t.dims)]), strides, <size_t>t.data + t.offset, read_only)
+
+
+def count_outputs(int which, tuple record):
+    """How many results a record has."""
+    return record_at(which, record).nout

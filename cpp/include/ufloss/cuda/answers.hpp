@@ -20,8 +20,9 @@ inline answer answer_elementwise(const call& c, const device& on) {
     broadcast_into(loss, shape, c.outputs[k].shape, output_name(c, k));
 
   answer all;
-  all.outputs.assign(std::size_t(count_outputs(c)), {element(int(type)), shape});
+  all.outputs.assign(std::size_t(c.results), {element(int(type)), shape});
   all.leaves_gaps = !c.mask.empty();
+  all.in_place = true;
   check_outputs(c, all.outputs);
 
   std::vector<lengths> strides;

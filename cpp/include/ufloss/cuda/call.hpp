@@ -51,9 +51,11 @@ struct call_array {
 };
 struct call {
   const loss_info* loss = nullptr;
-  unsigned parts = 0;              ///< outputs come in the order value, grad, grad2, grad3, hess, hess_bound
-  std::vector<call_array> inputs;  ///< one for each argument of the loss
-  std::vector<call_array> mask;    ///< one or none
+  const char* attribute = "";       ///< "" for the value, else grad, value_and_grad, ...
+  unsigned parts = 0;               ///< outputs come in the order value, grad, grad2, grad3, hess, hess_bound
+  int results = 1;                  ///< how many outputs the attribute has
+  std::vector<call_array> inputs;   ///< one for each argument of the loss
+  std::vector<call_array> mask;     ///< one or none
   std::vector<call_array> outputs;  ///< none: they will be new, in C order and aligned
   bool all_axes = false;            ///< the class axis is all of them
   std::vector<int> axes;            ///< else these, as the caller counts them; none: the kind's own
@@ -67,6 +69,7 @@ struct answer {
   };
   std::vector<output> outputs;
   bool leaves_gaps = false;  ///< masked out places of outputs keep what they held
+  bool in_place = false;     ///< an output may be an input, of the same places
   plan work;
   /// Finds the first label that is no class: its place and the number itself go to `workspace_base`, two
   /// words, the first -1 where there is none.  No launches: nothing to look for.
@@ -90,13 +93,8 @@ inline std::string text_of(const lengths& shape) {
   for (std::size_t d = 0; d < shape.size(); ++d) s += (d ? ", " : "") + std::to_string(shape[d]);
   return s + (shape.size() == 1 ? ",)" : ")");
 }
-inline int count_outputs(const call& c) {
-  int n = 0;
-  for (unsigned left = c.parts; left; left &= left - 1) ++n;
-  return n;
-}
 inline std::string output_name(const call& c, std::size_t k) {
-  return count_outputs(c) == 1 ? "out" : "out[" + std::to_string(k) + "]";
+  return c.results == 1 ? "out" : "out[" + std::to_string(k) + "]";
 }
 
 // --- types -----
@@ -175,7 +173,8 @@ inline void check_outputs(const call& c, const std::vector<answer::output>& want
   const loss_info& loss = *c.loss;
   if (c.outputs.empty()) return;
   if (c.outputs.size() != wanted.size())
-    refuse(loss, "has " + std::to_string(wanted.size()) + " outputs, not " + std::to_string(c.outputs.size()));
+    refuse(loss,
+           "has " + std::to_string(wanted.size()) + " outputs, not " + std::to_string(c.outputs.size()));
   for (std::size_t k = 0; k < wanted.size(); ++k) {
     const call_array& out = c.outputs[k];
     const std::string name = output_name(c, k);
@@ -185,7 +184,8 @@ inline void check_outputs(const call& c, const std::vector<answer::output>& want
       refuse(loss, name + " has shape " + text_of(out.shape) + ", the result " + text_of(wanted[k].shape));
     const lengths strides = c_order(out.shape, size_of(out.type));
     for (std::size_t d = 0; d < strides.size(); ++d)
-      if (out.shape[d] > 1 && out.strides[d] != strides[d]) refuse(loss, name + " is not contiguous (C order)");
+      if (out.shape[d] > 1 && out.strides[d] != strides[d])
+        refuse(loss, name + " is not contiguous (C order)");
   }
 }
 
