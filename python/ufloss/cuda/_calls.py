@@ -113,7 +113,7 @@ class Function:
         """The first array as (library, array, name), its stream where it is known yet, keys and addresses of
         all inputs and of the mask.
         """
-        lead = stream = None
+        lead = stream = device = None
         keys, addresses = [], []
         given = zip(args, self.said, strict=True)
         if where is not True and where is not None:
