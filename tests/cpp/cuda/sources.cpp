@@ -4,6 +4,7 @@
 #include <cstring>
 #include "../check.hpp"
 #include "ufloss/cuda/elementwise_plan.hpp"
+#include "ufloss/cuda/list_plan.hpp"
 #include "ufloss/ufloss.hpp"
 
 using namespace ufloss;
@@ -12,9 +13,17 @@ using namespace ufloss::gpu;
 namespace {
 
 int printed = 0;
+void print(const plan& p) {
+  for (const launch& l : p.launches) {
+    std::printf("// == %s\n%s", l.kernel.c_str(), source_of(l).c_str());
+    ++printed;
+  }
+}
+template <class L> constexpr loss_info info_of(const char* family) {
+  return {L::name, kind_of<L>, L::args, arity<L>, L::parts, 0, 0, 0, "", "", "", "", "", "", family};
+}
 template <class L> void print(const char* family, unsigned parts, number type, bool masked, bool strided) {
-  const loss_info info = {L::name, kind_of<L>, L::args, arity<L>, L::parts, 0,  0,     0,
-                          "",      "",         "",      "",       "",       "", family};
+  const loss_info info = info_of<L>(family);
   const long long size = size_of(type), shape[] = {6, 4096};
   const long long in_rows[] = {4096 * size, size}, apart[] = {size, 12 * size}, of_mask[] = {4096, 1};
   const long long repeated[] = {0, 0};
@@ -24,10 +33,17 @@ template <class L> void print(const char* family, unsigned parts, number type, b
   if (masked) operands.push_back({0, of_mask});
   elementwise_call call{&info, parts, type, 2, shape, operands.data()};
   call.masked = masked;
-  for (const launch& l : plan_elementwise(call, device{}).launches) {
-    std::printf("// == %s\n%s", l.kernel.c_str(), source_of(l).c_str());
-    ++printed;
-  }
+  print(plan_elementwise(call, device{}));
+}
+/// In a warp, in a block, and in the workspace.
+template <class L> void print_list(unsigned parts, number type, long long items, bool masked) {
+  const loss_info info = info_of<L>("ranking");
+  const long long size = size_of(type), lists = 1000, row = items * size;
+  const std::vector<operand> operands(std::size_t(2 + masked + count_parts(parts)), {0, &row});
+  const std::vector<long long> along(operands.size(), size);
+  list_call call{&info, parts, type, type, 1, &lists, items, operands.data(), along.data()};
+  call.masked = masked;
+  print(plan_list(call, device{}));
 }
 template <class... L> void print_all(const char* family, loss_list<L...>) {
   const auto loss = [&](auto* l) {
@@ -53,6 +69,9 @@ int main(int argc, char** argv) {
   print<huber_loss>("regression", vg | part_bound, number::float16, true, false);
   print<log_cosh>("regression", vg, number::bfloat16, false, true);
   print<sigmoid_binary_cross_entropy>("binary", vg, number::float64, false, false);
+  print_list<list_mle_loss>(vg | part_hess | part_bound, number::float32, 100, true);
+  print_list<list_mle_loss>(vg, number::float64, 500, false);
+  print_list<list_mle_loss>(vg, number::bfloat16, 5000, false);
   if (argc > 1 && !std::strcmp(argv[1], "all")) {
     print_all("regression", regression_losses{});
     print_all("margins", margins_losses{});

@@ -260,9 +260,10 @@ inline void run(const shape& s, unsigned order, std::function<void()> body) {
   }
 }
 /// A launch of kernel K over the operands at these addresses.
-template <class K> void run_kernel(const launch& l, const long long* addresses, unsigned order = 0) {
+template <class K>
+void run_kernel(const launch& l, const long long* addresses, unsigned order = 0, long long workspace = 0) {
   typename K::arguments a;
-  const std::vector<long long> words = l.arguments(addresses);
+  const std::vector<long long> words = l.arguments(addresses, workspace);
   if (sizeof a != words.size() * sizeof(long long))
     throw std::runtime_error("ufloss::gpu::emulator: the plan's arguments are not those of " + l.kernel);
   std::memcpy(&a, words.data(), sizeof a);

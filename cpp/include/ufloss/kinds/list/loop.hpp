@@ -37,7 +37,7 @@ inline std::size_t list_bytes(const std::ptrdiff_t* dims) {
 inline void bound_curvature(const ranked_item* order, std::ptrdiff_t count, double least, double* bound) {
   running_sum sum;
   for (std::ptrdiff_t k = 0; k < count; ++k) {
-    sum.add(0.5 * (1 - 1 / double(count - k)));
+    sum.add(bound_of_choice(double(count - k)));
     bound[order[k].item] = max(sum.sum(), least);
   }
 }
