@@ -61,6 +61,19 @@ cdef extern from "ufloss/cuda/answers.hpp" namespace "ufloss::gpu" nogil:
     string source_of(const launch &) except +
     int no_base, workspace_base
 
+cdef extern from "ufloss/cuda/labels_plan.hpp" namespace "ufloss::gpu" nogil:
+    cppclass labels_call:
+        const loss_info *loss
+        vector[long long] rows
+        const call_array *labels
+        int labels_place
+        const call_array *mask
+        int mask_place
+        vector[long long] mask_steps
+        long long mask_length, mask_step
+        long long classes
+    plan plan_labels(const labels_call &) except +
+
 ELEMENTS = tuple([name_of_element(<element>k).decode() for k in range(element_types)])
 ELEMENT_SIZES = tuple([size_of_element(<element>k) for k in range(element_types)])
 ENTRY_NAME = entry_name.decode()
@@ -168,6 +181,22 @@ def cuda_answer(
     return (
         tuple(wanted), bool(found.leaves_gaps), bool(found.in_place), launches_of(found.work),
         launches_of(found.labels_check), found.classes)
+
+
+def cuda_labels_plan(labels, tuple rows, mask, long long classes, int place=0):
+    """The search for a label that is no class by itself, for tests: labels as read_array() takes them, the
+    first address (or that at `place`); of a mask, the second one, (steps of rows, length, step) in bytes.
+    """
+    cdef call_array given, of_mask
+    cdef labels_call asked
+    read_array(given, labels)
+    asked.loss = record_at(0, (0, 0)).info
+    asked.rows, asked.labels, asked.labels_place, asked.classes = rows, &given, place, classes
+    asked.mask, asked.mask_place, asked.mask_length, asked.mask_step = NULL, 1, 1, 0
+    if mask is not None:
+        asked.mask = &of_mask
+        asked.mask_steps, asked.mask_length, asked.mask_step = mask
+    return launches_of(plan_labels(asked))
 
 
 # --- arrays of other libraries -----

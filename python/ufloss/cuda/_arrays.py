@@ -175,7 +175,7 @@ def find_library(x, name):
         return next((r for r in READERS.values() if type(r) is CuPy), None) or CuPy(cupy)
     if isinstance(x, np.ndarray):
         return HOST
-    if isinstance(x, np.number | np.bool_ | int | float):
+    if isinstance(x, np.floating | np.integer | np.bool_ | int | float):
         return NUMBER
     if type(x).__module__.partition(".")[0] in ("jax", "jaxlib"):
         refuse(name, "is a JAX array, which is computed on streams of XLA's own: give it as a CuPy array")

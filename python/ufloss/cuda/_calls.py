@@ -24,6 +24,7 @@ class Entry:
         "label_plan",
         "launches",
         "outputs",
+        "plan",
         "workspace",
         "zeros",
     )
@@ -79,7 +80,7 @@ class Function:
             at.append(address)
             if address & 15:  # of a library whose arrays are not aligned: a plan of its own
                 return self.run_into(None, len(args), lead, stream, keys, addresses, options)
-        if entry.launches:
+        if entry.launches != ():
             n = len(args)
             self.start(entry, (*addresses[:n], *at, *addresses[n:]), lead, stream)
         return results[0] if len(results) == 1 else tuple(results)
@@ -160,7 +161,7 @@ class Function:
         if entry is None:
             entry = self.answer(key, keys, n, out_keys, options)
         self.refuse_overlaps(entry, n, keys, out_keys, addresses)
-        if entry.launches:
+        if entry.launches != ():
             self.start(entry, tuple(addresses), lead, stream)
         return outs[0] if self.results == 1 else tuple(outs)
 
@@ -195,15 +196,9 @@ class Function:
         )
         entry = Entry()
         entry.device, entry.outputs, entry.in_place, entry.classes = device, outputs, in_place, classes
-        entry.zeros, entry.workspace = gaps, work.workspace
+        entry.zeros, entry.extents = gaps, [extent(a) for a in (*arrays[:n], *(outs or ()), *arrays[n:])]
+        entry.workspace, entry.plan, entry.launches = work.workspace, work, None if len(work) else ()
         entry.label_plan, entry.label_launches = labels, None
-        entry.extents = [extent(a) for a in (*arrays[:n], *(outs or ()), *arrays[n:])]
-        cuda = driver()
-        was = cuda.activate(device)
-        try:
-            entry.launches = launches_of(work, device, facts)
-        finally:
-            cuda.restore(was)
         if key is not None:
             if len(self.entries) >= MOST_ENTRIES:
                 self.entries.clear()
@@ -226,6 +221,8 @@ class Function:
         was = cuda.activate(entry.device)
         try:
             memory = 0
+            if entry.launches is None:  # the first call: here is where kernels are compiled
+                entry.launches = launches_of(entry.plan, entry.device, facts_of(entry.device))
             if entry.workspace:
                 _scratch, memory = _checks.aligned_bytes(entry.workspace, entry.device, lead)
             for launch in entry.launches:

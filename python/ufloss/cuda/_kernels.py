@@ -83,4 +83,4 @@ class Launch:
 
 
 def launches_of(plan, ordinal, facts):
-    return [Launch(plan, k, ordinal, facts) for k in range(len(plan))]
+    return tuple(Launch(plan, k, ordinal, facts) for k in range(len(plan)))

@@ -143,14 +143,15 @@ inline number type_of(const call& c) {
 // --- shapes -----
 /// NumPy's rule; `name` for who does not fit.
 inline void broadcast_into(const loss_info& loss, lengths& all, const lengths& one, const std::string& name) {
+  const lengths before = all;
   if (one.size() > all.size()) all.insert(all.begin(), one.size() - all.size(), 1);
   const std::size_t missing = all.size() - one.size();
   for (std::size_t d = 0; d < one.size(); ++d) {
     long long& length = all[missing + d];
     if (one[d] == length || one[d] == 1) continue;
     if (length != 1)
-      refuse(loss, name + " of shape " + text_of(one) + " does not broadcast with the shape " + text_of(all) +
-                       " of what stands before it");
+      refuse(loss, name + " of shape " + text_of(one) + " does not broadcast with the shape " +
+                       text_of(before) + " of what stands before it");
     length = one[d];
   }
 }
