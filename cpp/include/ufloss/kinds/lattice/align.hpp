@@ -1,6 +1,7 @@
 // The best path of CTC (Viterbi): sums of logarithms and their maxima, in double.  The way back is noted in
 // two bits for every state that can be reached and can reach the end.
 #pragma once
+#include "ufloss/kinds/lattice/best.hpp"
 #include "ufloss/kinds/lattice/sequence.hpp"
 
 UFL_BEGIN
@@ -65,32 +66,16 @@ template <class T> struct ctc_path {
       unsigned char* UFL_RESTRICT const to = steps + over;
       const std::ptrdiff_t* const label = s.label;
       const double *const skip = s.skip, top = f.top;
-      // A step of 0 stays, of 1 comes from the state before, of 2 leaves out the blank between.  Strict
-      // comparisons: of equals the smaller step stays.
-      const auto blank_cell = [&](std::ptrdiff_t i) UFL_INLINE {
-        double best = p[i];
-        unsigned char step = 0;
-        if (p[i - 1] > best) {
-          best = p[i - 1];
-          step = 1;
-        }
-        q[i] = best + blank;
-        to[i - begin] = step;
+      const auto put_way = [&](std::ptrdiff_t i, way_in w, double emission) UFL_INLINE {
+        q[i] = w.best + emission;
+        to[i - begin] = w.step;
       };
+      const auto blank_cell = [&](std::ptrdiff_t i)
+                                  UFL_INLINE { put_way(i, best_way(p[i], p[i - 1]), blank); };
       const auto label_cell = [&](std::ptrdiff_t i) UFL_INLINE {
         const std::ptrdiff_t n = i / 2;
-        double best = p[i];
-        unsigned char step = 0;
-        if (p[i - 1] > best) {
-          best = p[i - 1];
-          step = 1;
-        }
-        if (skip[n] > 0 && p[i - 2] > best) {
-          best = p[i - 2];
-          step = 2;
-        }
-        q[i] = best + (double(x[label[n]]) - top);
-        to[i - begin] = step;
+        const way_in w = best_way(p[i], p[i - 1], skip[n] > 0, p[i - 2]);
+        put_way(i, w, double(x[label[n]]) - top);
       };
       // States in pairs, so that no cell asks whether it is a blank.
       std::ptrdiff_t i = begin;

@@ -42,6 +42,38 @@ template <class V> UFL_FN cell<V> normal(cell<V> a) {
   return {from_bits((i & B(fraction)) | B(one)), a.e + n};
 }
 constexpr int steps_between_normal = 16;
+
+/// Blank n and label n: what one lane or thread works on.
+template <class C> struct pair_of {
+  C blank, label;
+};
+/// Times the emissions of a frame; `tidy` once in steps_between_normal frames.
+template <class C> UFL_FN pair_of<C> emitted(pair_of<C> p, pair_of<C> emission, bool tidy) {
+  C blank = times(p.blank, emission.blank);
+  C label = times(p.label, emission.label);
+  if (tidy) {
+    blank = normal(blank);
+    label = normal(label);
+  }
+  return {blank, label};
+}
+/// Alpha of the next frame before its emissions; skip: the blank between this label and the one before may be
+/// left out.
+template <class M, class C> UFL_FN pair_of<C> step_forward(pair_of<C> own, C label_before, M skip) {
+  const C with = add(own.blank, label_before);
+  const C enter = select(skip, with, own.blank);
+  return {with, add(own.label, enter)};
+}
+/// u, which is beta without its own emission, from emissions times beta of the frame after, of this pair and
+/// of the next one; skip: the blank between their labels may be left out.
+template <class M, class C> UFL_FN pair_of<C> step_backward(pair_of<C> own, pair_of<C> after, M skip) {
+  const C on = add(own.label, after.blank);
+  return {add(own.blank, own.label), select(skip, add(on, after.label), on)};
+}
+/// The posterior alpha u / total, where share is 1 over the total's mantissa and down its exponent.
+template <class V> UFL_FN V chance_of(cell<V> alpha, cell<V> u, V share, V down) {
+  return ((alpha.m * share) * u.m) * power_of_two<0>(clamp((alpha.e - down) + u.e, V(-1023), V(1000)));
+}
 /// The logarithm of a single cell that is not zero.
 UFL_FN double log_of(cell<double> a) {
   const cell<double> n = normal(a);

@@ -117,14 +117,10 @@ template <class T> struct exact_ctc {
     const bool tidy = t % steps_between_normal == 0;
     // From the end: a cell is read by its right neighbour, and may lie in the same memory.
     for (std::ptrdiff_t j = j1 - step; j >= j0; j -= step) {
-      const cell<D> b = from.blank(j), l = from.label(j), before = from.label(j - 1), with = add(b, before);
-      const cell<D> enter = select(load(s.skip + j) > D(0), with, b);
-      cell<D> nb = times(with, y), nl = times(add(l, enter), cell<D>{load(pm + j), load(pe + j)});
-      if (tidy) {
-        nb = normal(nb);
-        nl = normal(nl);
-      }
-      to.put(j, nb, nl);
+      const pair_of<cell<D>> own = {from.blank(j), from.label(j)};
+      const auto stepped = step_forward(own, from.label(j - 1), load(s.skip + j) > D(0));
+      const auto now = emitted(stepped, {y, {load(pm + j), load(pe + j)}}, tidy);
+      to.put(j, now.blank, now.label);
     }
     to.clear(j0 - 1, j0);  // what the next frame may read beside these
     if (j1 < s.pairs) to.clear(j1, j1 + block_pairs);
@@ -137,15 +133,11 @@ template <class T> struct exact_ctc {
     const cell<D> y = blank_emission();
     const bool tidy = t % steps_between_normal == 0;
     for (std::ptrdiff_t j = j0; j < j1; j += step) {
-      const cell<D> bb = b.blank(j), l = b.label(j), after = b.label(j + 1), on = add(l, b.blank(j + 1));
-      const cell<D> ub = add(bb, l), ul = select(load(s.skip + j + 1) > D(0), add(on, after), on);
-      gamma_of(j, ub, ul);
-      cell<D> nb = times(ub, y), nl = times(ul, cell<D>{load(pm + j), load(pe + j)});
-      if (tidy) {
-        nb = normal(nb);
-        nl = normal(nl);
-      }
-      b.put(j, nb, nl);
+      const pair_of<cell<D>> own = {b.blank(j), b.label(j)}, after = {b.blank(j + 1), b.label(j + 1)};
+      const auto u = step_backward(own, after, load(s.skip + j + 1) > D(0));
+      gamma_of(j, u.blank, u.label);
+      const auto now = emitted(u, {y, {load(pm + j), load(pe + j)}}, tidy);
+      b.put(j, now.blank, now.label);
     }
   }
   /// All mass in the first blank: 1 times 2^0.
@@ -259,12 +251,9 @@ template <class T> struct exact_ctc {
         const cells a = row(rows + (t - t0 + 1) * 4 * width);
         // The mantissas' product first: all are far from the ends of double; the exponents may be anywhere.
         const D share = D(1 / total.m), down = D(total.e);
-        const auto chance = [&](cell<D> p, cell<D> u) UFL_INLINE {
-          return ((p.m * share) * u.m) * power_of_two<0>(clamp((p.e - down) + u.e, D(-1023), D(1000)));
-        };
         retreat(t, j0, j1, b, [&](std::ptrdiff_t j, cell<D> ub, cell<D> ul) UFL_INLINE {
-          store(chance(a.blank(j), ub), gb + j);
-          store(chance(a.label(j), ul), gl + j);
+          store(chance_of(a.blank(j), ub, share, down), gb + j);
+          store(chance_of(a.label(j), ul, share, down), gl + j);
         });
         put_row(wanted, t, j0, j1, out);
         if (t % block_pairs == 0) leave_out(j0, j1, b, &begin, &end);
