@@ -29,7 +29,7 @@ constexpr int packed = 16 / int(sizeof(S));
 constexpr unsigned jet_parts = part_value | part_grad | part_grad2 | part_hess | part_bound;
 
 // --- the kernels that are compiled here -----
-using runner = void (*)(const launch&, const long long*, unsigned);
+using runner = void (*)(const launch&, const long long*, unsigned, long long);
 std::map<std::string, runner> kernels;
 template <class L, unsigned Parts, int Packed, int Dims, unsigned Repeats, unsigned Given, bool Masked>
 void add() {
@@ -188,7 +188,7 @@ template <class L> void run(const test_call& t, unsigned parts, std::uint64_t se
         l.grid[0] = 2;
         l.block[0] = 32;
       }
-      kernel->second(l, addresses.data(), order);
+      kernel->second(l, addresses.data(), order, 0);
       ++ran;
     }
     std::vector<long long> at(t.shape.size(), 0);

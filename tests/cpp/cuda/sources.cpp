@@ -4,6 +4,7 @@
 #include <cstring>
 #include "../check.hpp"
 #include "ufloss/cuda/elementwise_plan.hpp"
+#include "ufloss/cuda/lattice_plan.hpp"
 #include "ufloss/cuda/list_plan.hpp"
 #include "ufloss/ufloss.hpp"
 
@@ -45,6 +46,26 @@ template <class L> void print_list(unsigned parts, number type, long long items,
   call.masked = masked;
   print(plan_list(call, device{}));
 }
+/// All kernels of a call; labels: 100 for one pair a thread, 1000 for two, 2000 for four.
+template <class L> void print_lattice(ctc_output output, number type, long long labels, bool packed) {
+  const loss_info info = info_of<L>("ctc");
+  const long long size = size_of(type), batch = 4, frames = 400, classes = packed ? 128 : 301;
+  const bool path = output == ctc_output::path_and_score;
+  const long long of_logits[] = {frames * classes * size, classes * size, size};
+  const long long of_rows[] = {frames * (2 * labels + 1) * size, (2 * labels + 1) * size, size};
+  const long long of_labels[] = {labels * 8, 8}, of_path[] = {frames * 8, 8}, lengths[] = {8},
+                  losses[] = {size};
+  std::vector<operand> operands = {
+      {0, of_logits}, {0, of_labels}, {0, lengths}, {0, lengths}, {0, nullptr, true, 0}};
+  const operand rows = {0, path ? of_path : output == ctc_output::states ? of_rows : of_logits};
+  if (path) operands.push_back(rows);
+  if (path || output == ctc_output::value || output == ctc_output::value_and_grad)
+    operands.push_back({0, losses});
+  if (!path && output != ctc_output::value) operands.push_back(rows);
+  device on;
+  on.shared_per_block = 160 * 1024;
+  print(plan_lattice({&info, output, type, 1, &batch, frames, classes, labels, operands.data()}, on));
+}
 template <class... L> void print_all(const char* family, loss_list<L...>) {
   const auto loss = [&](auto* l) {
     using X = std::remove_pointer_t<decltype(l)>;
@@ -72,7 +93,21 @@ int main(int argc, char** argv) {
   print_list<list_mle_loss>(vg | part_hess | part_bound, number::float32, 100, true);
   print_list<list_mle_loss>(vg, number::float64, 500, false);
   print_list<list_mle_loss>(vg, number::bfloat16, 5000, false);
+  print_lattice<ctc_loss>(ctc_output::value_and_grad, number::float32, 100, true);
+  print_lattice<ctc_loss_from_log_probs>(ctc_output::value_and_grad, number::float64, 1000, false);
+  print_lattice<ctc_align>(ctc_output::path_and_score, number::float16, 30, false);
   if (argc > 1 && !std::strcmp(argv[1], "all")) {
+    for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
+      for (const long long labels : {100, 1000, 2000}) {
+        const bool packed = labels == 1000;
+        print_lattice<ctc_loss>(ctc_output::value, type, labels, packed);
+        print_lattice<ctc_loss>(ctc_output::value_and_grad, type, labels, packed);
+        print_lattice<ctc_loss_from_log_probs>(ctc_output::value, type, labels, packed);
+        print_lattice<ctc_loss_from_log_probs>(ctc_output::grad, type, labels, packed);
+        print_lattice<ctc_posteriors>(ctc_output::states, type, labels, packed);
+        print_lattice<ctc_class_posteriors>(ctc_output::classes, type, labels, packed);
+        print_lattice<ctc_align>(ctc_output::path_and_score, type, labels, packed);
+      }
     print_all("regression", regression_losses{});
     print_all("margins", margins_losses{});
     print_all("binary", binary_losses{});
