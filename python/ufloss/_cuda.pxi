@@ -192,7 +192,7 @@ def cuda_labels_plan(labels, tuple rows, mask, long long classes, int place=0):
     read_array(given, labels)
     asked.loss = record_at(0, (0, 0)).info
     asked.rows, asked.labels, asked.labels_place, asked.classes = rows, &given, place, classes
-    asked.mask, asked.mask_place, asked.mask_length, asked.mask_step = NULL, 1, 1, 0
+    asked.mask_place, asked.mask_length, asked.mask_step = 1, 1, 0
     if mask is not None:
         asked.mask = &of_mask
         asked.mask_steps, asked.mask_length, asked.mask_step = mask

@@ -59,8 +59,10 @@ class TorchLoss:
 
     def __call__(self, *args, **keywords):
         inputs, keywords = self.plain.arrange(args, keywords)
+        if not torch.is_grad_enabled():
+            return self.plain(*inputs, **keywords)
         for k, x in enumerate(inputs[self.gradients :], self.gradients):
-            if isinstance(x, torch.Tensor) and x.requires_grad and torch.is_grad_enabled():
+            if isinstance(x, torch.Tensor) and x.requires_grad:
                 raise TypeError(
                     f"{self.plain.said[k]} requires a gradient, and the loss has none of it: detach it"
                 )
