@@ -52,7 +52,7 @@ def test_tensors_that_are_refused(machine):
         (x.to("meta"), "is a tensor on meta"),
         (x.to_sparse(), "has the layout torch.sparse_coo"),
         (torch.zeros(3, requires_grad=True), "requires a gradient: call the loss of `ufloss.cuda.torch`"),
-        (torch.zeros(3, dtype=torch.complex64).conj().imag, "a view with a sign to come"),
+        (torch.zeros(3, dtype=torch.complex64).conj().imag, "is a view with a sign to come"),
     ]:
         with pytest.raises(TypeError, match=f"^squared_error: predictions {said}"):
             uc.squared_error(argument, 0.0)
@@ -112,8 +112,8 @@ def test_what_cannot_be_differentiated(library):
     with pytest.raises(TypeError, match="has no out"):
         uc.torch.huber_loss(x, out=x)
     grad = torch.autograd.grad(uc.torch.huber_loss(x).sum(), x, create_graph=True)[0]
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        grad.sum().backward()
+    with pytest.raises(RuntimeError, match="huber_loss: torch cannot differentiate its gradient; `hess` has"):
+        (uc.torch.huber_loss(x).sum() + grad.square().sum()).backward()
 
 
 def test_axes_of_values_and_gradients():

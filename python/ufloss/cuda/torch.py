@@ -12,10 +12,26 @@ backward pass are one kernel, which computes the loss and the gradients that wil
 from types import SimpleNamespace
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from .._registry import ALIASES
 from . import _functions
+
+
+class Final(torch.autograd.Function):
+    """A gradient as it is: to torch it depends on what it was computed from, so that one who differentiates
+    it is told, and not given 0.
+    """
+
+    @staticmethod
+    def forward(ctx, name, found, *_):
+        ctx.name = name
+        return found.view_as(found)
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError(
+            f"{ctx.name}: torch cannot differentiate its gradient; `hess` has the second derivative"
+        )
 
 
 class Differentiable(torch.autograd.Function):
@@ -27,20 +43,27 @@ class Differentiable(torch.autograd.Function):
         if not wanted:
             return loss.plain(*inputs, **keywords)
         value, *grads = loss.with_gradients(max(wanted) + 1)(*inputs, **keywords)
-        ctx.save_for_backward(*(grads[k] for k in wanted))
-        ctx.wanted, ctx.inputs = wanted, len(inputs)
-        ctx.shapes = [inputs[k].shape for k in wanted]
+        sources = [inputs[k] for k in wanted]
+        ctx.save_for_backward(*(grads[k] for k in wanted), *sources)
+        ctx.name, ctx.wanted, ctx.inputs = loss.plain.name, wanted, len(inputs)
         ctx.axes = loss.axes_of_an_item(grads[0].ndim, keywords)
         return value
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, slope):
-        for axis in ctx.axes:
-            slope = slope.unsqueeze(axis)
+        again = torch.is_grad_enabled()  # does somebody want to differentiate what comes out?
+        n = len(ctx.wanted)
+        grads, sources = ctx.saved_tensors[:n], ctx.saved_tensors[n:]
         found = [None] * ctx.inputs
-        for k, grad, shape in zip(ctx.wanted, ctx.saved_tensors, ctx.shapes, strict=True):
-            found[k] = (slope * grad).sum_to_size(shape)
+        with torch.no_grad():
+            wide = slope
+            for axis in ctx.axes:
+                wide = wide.unsqueeze(axis)
+            for k, grad, source in zip(ctx.wanted, grads, sources, strict=True):
+                found[k] = (wide * grad).sum_to_size(source.shape)
+        if again:
+            for k in ctx.wanted:
+                found[k] = Final.apply(ctx.name, found[k], slope, *sources)
         return None, None, *found
 
 
