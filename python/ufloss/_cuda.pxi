@@ -177,7 +177,9 @@ def cuda_answer(
     (on.multiprocessors, on.major, on.minor, on.threads_per_multiprocessor, on.registers_per_multiprocessor,
      on.shared_per_block, on.shared_per_multiprocessor) = device_facts
     cdef answer found = answer_of(asked, on)
-    wanted = [(<int>found.outputs[k].type, tuple(found.outputs[k].shape)) for k in range(found.outputs.size())]
+    wanted = []
+    for k in range(found.outputs.size()):
+        wanted.append((<int>found.outputs[k].type, tuple(found.outputs[k].shape)))
     return (
         tuple(wanted), bool(found.leaves_gaps), bool(found.in_place), launches_of(found.work),
         launches_of(found.labels_check), found.classes)
