@@ -6,6 +6,7 @@
 #include "ufloss/cuda/elementwise_plan.hpp"
 #include "ufloss/cuda/lattice_plan.hpp"
 #include "ufloss/cuda/list_plan.hpp"
+#include "ufloss/cuda/reduce_plan.hpp"
 #include "ufloss/ufloss.hpp"
 
 using namespace ufloss;
@@ -66,6 +67,25 @@ template <class L> void print_lattice(ctc_output output, number type, long long 
   on.shared_per_block = 160 * 1024;
   print(plan_lattice({&info, output, type, 1, &batch, frames, classes, labels, operands.data()}, on));
 }
+/// The mean over one of two axes: with the gradient, weights and a mask, or of losses that lie in memory.
+template <class L> void print_mean(const char* family, number type, int axis, long long length, bool stored) {
+  const loss_info info = info_of<L>(family);
+  const long long size = size_of(type), shape[] = {length, length}, rows[] = {length * size, size};
+  const long long of_weights[] = {length * 8, 8}, of_mask[] = {length, 1};
+  const bool reduced[] = {axis == 0, axis == 1};
+  std::vector<operand> operands(std::size_t(stored ? 1 : arity<L>), {0, rows});
+  reduce_call call{&info, stored};
+  call.mean = true;
+  call.grad = call.weighted = call.masked = !stored;
+  call.type = call.result_type = type;
+  call.dims = 2;
+  call.shape = shape;
+  call.reduced = reduced;
+  if (!stored) operands.insert(operands.end(), {{0, of_weights}, {0, of_mask}, {0, rows}});
+  operands.push_back({0, nullptr});
+  call.operands = operands.data();
+  print(plan_reduce(call, device{}));
+}
 template <class... L> void print_all(const char* family, loss_list<L...>) {
   const auto loss = [&](auto* l) {
     using X = std::remove_pointer_t<decltype(l)>;
@@ -96,6 +116,10 @@ int main(int argc, char** argv) {
   print_lattice<ctc_loss>(ctc_output::value_and_grad, number::float32, 100, true);
   print_lattice<ctc_loss_from_log_probs>(ctc_output::value_and_grad, number::float64, 1000, false);
   print_lattice<ctc_align>(ctc_output::path_and_score, number::float16, 30, false);
+  print_mean<huber_loss>("regression", number::float32, 1, 4096, false);
+  print_mean<sigmoid_binary_cross_entropy>("binary", number::float16, 0, 4096, false);
+  print_mean<log_cosh>("regression", number::float64, 1, 64, false);
+  print_mean<log_cosh>("regression", number::float32, 0, 4096, true);
   if (argc > 1 && !std::strcmp(argv[1], "all")) {
     for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
       for (const long long labels : {100, 1000, 2000}) {

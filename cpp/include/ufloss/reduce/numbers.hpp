@@ -6,21 +6,8 @@
 
 UFL_BEGIN
 
-/// Rounded once: to odd in float, which keeps what the second rounding needs to know of the first.
-/// 24 bits are more than 2 beyond the 11 of a half, so rounding to odd in between is no second rounding.
-inline half to_half(double x) {
-  float f = float(x);
-  if (double(f) != x && f - f == 0) {
-    std::uint32_t bits;
-    __builtin_memcpy(&bits, &f, sizeof bits);
-    // The float lies further from 0 than x: one step back cuts x off; the lowest bit then says that
-    // something was lost.
-    const bool beyond = (double(f) > x) == (x > 0) && f != 0;
-    bits = (bits - beyond) | 1u;
-    __builtin_memcpy(&f, &bits, sizeof bits);
-  }
-  return to_half(f);
-}
+/// Rounded once, although by way of float: its 24 bits are more than 2 beyond the 11 of a half.
+inline half to_half(double x) { return to_half(rounded_to_odd(x)); }
 /// A number in the type of a loss, as that computes it.
 /// Integers go to float16 by way of float, as NumPy casts them.
 template <class Kind, class From> typename storage<Kind>::compute as_kind(From x) {

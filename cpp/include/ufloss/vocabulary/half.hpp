@@ -61,6 +61,15 @@ UFL_FN bfloat16 to_bfloat16(float x) {
   return {static_cast<unsigned short>((u + 0x7fffu + (u >> 16 & 1u)) >> 16)};  // a carry into inf is one
 }
 
+/// x in float for one more rounding, which comes out as if it were the only one: to odd, which keeps what it
+/// needs to know of the first.
+UFL_FN float rounded_to_odd(double x) {
+  const float f = float(x);
+  if (double(f) == x || !(f - f == 0)) return f;
+  const bool beyond = (double(f) > x) == (x > 0) && f != 0;
+  return from_bits((to_bits(f) - uint32(beyond)) | 1u);
+}
+
 /// How a stored type is computed; least_bound: what a positive bound is raised to before it is rounded to the
 /// type, so that it stays positive.
 template <class S> struct storage {
