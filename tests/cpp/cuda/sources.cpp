@@ -1,11 +1,13 @@
 // Prints the translation units that the planner writes for typical calls, each behind a line
 // "// == <kernel>": for kernels_check.py, which compiles them.  usage: sources some|all
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include "../check.hpp"
 #include "ufloss/cuda/elementwise_plan.hpp"
 #include "ufloss/cuda/lattice_plan.hpp"
 #include "ufloss/cuda/list_plan.hpp"
+#include "ufloss/cuda/pairs_plan.hpp"
 #include "ufloss/cuda/reduce_plan.hpp"
 #include "ufloss/ufloss.hpp"
 
@@ -86,6 +88,19 @@ template <class L> void print_mean(const char* family, number type, int axis, lo
   call.operands = operands.data();
   print(plan_reduce(call, device{}));
 }
+template <class L> void print_pairs(unsigned parts, number type, bool masked) {
+  const loss_info info = info_of<L>("pairs");
+  const long long size = size_of(type), n = 300, width = 64, batches = 2, apart = n * width * 8;
+  const std::vector<operand> operands(std::size_t(3 + masked + count_parts(parts)), {0, &apart});
+  const std::array<long long, 2> steps = {width * size, size}, of_numbers = {8, 8};
+  std::vector<std::array<long long, 2>> along(operands.size(), steps);
+  if (!is_cross<L>) along[1] = of_numbers;
+  pairs_call call{&info, parts,           type,
+                  1,     &batches,        n,
+                  width, operands.data(), reinterpret_cast<const long long (*)[2]>(along.data())};
+  call.masked = masked;
+  print(plan_pairs(call, device{}));
+}
 template <class... L> void print_all(const char* family, loss_list<L...>) {
   const auto loss = [&](auto* l) {
     using X = std::remove_pointer_t<decltype(l)>;
@@ -120,6 +135,8 @@ int main(int argc, char** argv) {
   print_mean<sigmoid_binary_cross_entropy>("binary", number::float16, 0, 4096, false);
   print_mean<log_cosh>("regression", number::float64, 1, 64, false);
   print_mean<log_cosh>("regression", number::float32, 0, 4096, true);
+  print_pairs<clip_loss>(vg | part_grad2 | part_grad3, number::float32, true);
+  print_pairs<ntxent_loss>(vg, number::float64, false);
   if (argc > 1 && !std::strcmp(argv[1], "all")) {
     for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
       for (const long long labels : {100, 1000, 2000}) {
@@ -132,6 +149,10 @@ int main(int argc, char** argv) {
         print_lattice<ctc_class_posteriors>(ctc_output::classes, type, labels, packed);
         print_lattice<ctc_align>(ctc_output::path_and_score, type, labels, packed);
       }
+    print_pairs<ntxent_loss>(vg, number::bfloat16, true);
+    print_pairs<supervised_contrastive_loss>(vg, number::float32, false);
+    print_pairs<info_nce_loss>(vg | part_grad2 | part_grad3, number::float64, true);
+    print_pairs<clip_loss>(part_value, number::float16, false);
     print_all("regression", regression_losses{});
     print_all("margins", margins_losses{});
     print_all("binary", binary_losses{});

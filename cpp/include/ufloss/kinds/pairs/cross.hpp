@@ -37,8 +37,8 @@ template <class Pairs, class T> class cross {
   using V = native<T>;
   using D = wide_t<V>;  // as many doubles as V has lanes
   using W = native<double>;
-  static constexpr int lanes_of_sum = virtual_lanes<T>, wide = tile_columns<T>;
-  static constexpr std::ptrdiff_t block = batch_block, sum_length = 64 * lanes_of_sum;
+  static constexpr int lanes_of_sum = pair_lanes<T>, wide = tile_columns<T>;
+  static constexpr std::ptrdiff_t block = batch_block, sum_length = pair_chunks * lanes_of_sum;
   static constexpr bool both_ways = Pairs::both_ways;
   template <bool Shared> using exponential = raised_exponential<T, Shared>;
   static_assert(lanes_of_sum % wide == 0 && wide % lanes<double> == 0 && block % lanes_of_sum == 0 &&

@@ -7,6 +7,7 @@
 //    loads together lie together.  There is no array of all pairs: what becomes of a tile is summed up at
 //    once.
 #pragma once
+#include "ufloss/kinds/pairs/loss.hpp"
 #include "ufloss/memory/arena.hpp"
 #include "ufloss/memory/strided.hpp"
 #include "ufloss/vocabulary/lanes.hpp"
@@ -17,9 +18,7 @@ UFL_BEGIN
 /// registers.
 constexpr int tile_rows = 6;
 template <class T> constexpr int tile_columns = 2 * lanes<T>;
-/// Rows are worked on by blocks of so many, whatever the registers: a multiple of tile_rows and of
-/// virtual_lanes.
-constexpr std::ptrdiff_t batch_block = 96;
+constexpr std::ptrdiff_t least(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? a : b; }
 constexpr std::ptrdiff_t round_up(std::ptrdiff_t n, std::ptrdiff_t to) { return (n + to - 1) / to * to; }
 
 /// Numbers that lie `row` from row to row and `step` from one to the next in a row; rows whose numbers lie

@@ -4,6 +4,13 @@
 
 UFL_BEGIN
 
+/// Rows are worked on by blocks of so many, whatever the registers: a multiple of the rows of a tile and of
+/// virtual lanes.
+constexpr int batch_block = 96;
+/// Lanes in which exponentials are added up in their type, and how many each adds before a double takes over.
+template <class T> constexpr int pair_lanes = 128 / int(sizeof(T));
+constexpr int pair_chunks = 64;
+
 /// What a pair costs: ramp + log(1 + tail), so that many tails can share one logarithm.
 template <class D> struct pair_cost {
   D ramp, tail, slope;
