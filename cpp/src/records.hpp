@@ -25,9 +25,10 @@ template <class L> constexpr unsigned checked() {
   return set;
 }
 template <class L>
-constexpr loss_info info = {L::name,      kind_of<L>,    L::args,      arity<L>,          L::parts,
-                            L::vanishing, L::properties, checked<L>(), exponent_in<L>(0), L::summary,
-                            L::formula,   L::notes,      L::source,    L::example,        family};
+constexpr loss_info info = {
+    L::name,      kind_of<L>,        L::args,    arity<L>,   L::parts, L::vanishing, all_properties<L>(),
+    checked<L>(), exponent_in<L>(0), L::summary, L::formula, L::notes, L::source,    L::example,
+    family};
 
 // --- its outputs -----
 // A function over a lattice lists its own outputs; every other loss has those of the standard ones whose

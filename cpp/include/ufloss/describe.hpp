@@ -41,8 +41,16 @@ UFL_FN constexpr const char* name_of(loss_kind kind) {
 /// parameters never.  Labels and lengths are integers of 64 bits.
 enum class role : char { prediction = 'F', target = 'T', parameter = 'P', label = 'I', length = 'N' };
 /// What holds over the whole domain; light: a handful of operations, so that memory is the limit of a large
-/// array; row_value: the value has an entry for each element of the row.
-enum property : unsigned { convex = 1, nonnegative_value = 2, light = 4, row_value = 8 };
+/// array; row_value: the value has an entry for each element of the row; of_logits: a row is seen through its
+/// softmax; computed_in_double: float32 data are.
+enum property : unsigned {
+  convex = 1,
+  nonnegative_value = 2,
+  light = 4,
+  row_value = 8,
+  of_logits = 16,
+  computed_in_double = 32
+};
 
 /// An argument's words.  Plain pointers to literals: a table of them needs no constructor to run before the
 /// processor is checked.

@@ -7,6 +7,9 @@ namespace gpu {
 
 constexpr int warp_threads = 32;  ///< that go together
 
+/// Bytes of shared memory for long rows in passes, whatever the loss.
+constexpr int row_passes_memory = 12 * 1024;
+
 /// An address in arguments, of one type whoever packs it.
 using address = long long;
 

@@ -77,13 +77,7 @@ template <class T> struct long_sum {
   D total[packs], lost[packs];
   UFL_FN long_sum() { UFL_UNROLL for (int i = 0; i < packs; ++i) total[i] = lost[i] = D(0); }
   UFL_FN void add(const V* part) {
-    UFL_UNROLL for (int i = 0; i < packs; ++i) {
-      if constexpr (sizeof(T) == 8) {
-        const auto t = two_sum(total[i], part[i]);
-        total[i] = t.hi;
-        lost[i] = lost[i] + select(t.lo == t.lo, t.lo, D(0));
-      } else total[i] = total[i] + widen(part[i]);
-    }
+    UFL_UNROLL for (int i = 0; i < packs; ++i) add_part(total[i], lost[i], part[i]);
   }
   UFL_FN double sum() {
     UFL_UNROLL for (int w = packs / 2; w >= 1; w /= 2) UFL_UNROLL for (int i = 0; i < w; ++i) {

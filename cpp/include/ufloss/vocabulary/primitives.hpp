@@ -38,6 +38,15 @@ template <class V> UFL_FN two<V> two_sum(V a, V b) {
   const V s = a + b, t = s - a;
   return {s, (a - (s - t)) + (b - t)};
 }
+/// Adds part of a sum, in its own type, to a total in double; of double also to what its roundings lost,
+/// where that is a number.
+template <class D, class V> UFL_FN void add_part(D& total, D& lost, V part) {
+  if constexpr (is_double<V>) {
+    const auto t = two_sum(total, part);
+    total = t.hi;
+    lost = lost + select(t.lo == t.lo, t.lo, D(0));
+  } else total = total + widen(part);
+}
 template <class V> UFL_FN two<V> two_diff(V a, V b) {
   const V s = a - b, t = s - a;
   return {s, (a - (s - t)) - (b + t)};

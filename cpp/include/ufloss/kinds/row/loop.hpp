@@ -274,8 +274,7 @@ template <class S, class O, class T> struct row_loop {
   }
   void run_long(tile_base<T>& t) {
     const std::ptrdiff_t together = rows_together();
-    // A row of many blocks needs a place beside its own for the block that is added next.
-    prepare(t, int(rows < together ? rows : together) + 1);
+    prepare(t, int(rows < together ? rows : together));
     for (std::ptrdiff_t r0 = 0; r0 < rows; r0 += together) {
       const int m = int(rows - r0 < together ? rows - r0 : together);
       fold_long(t, r0, m);
@@ -304,15 +303,19 @@ template <class S, class O, class T> struct row_loop {
     }
     t.settle(m);
     if (n <= most) return;
-    // Place 0 has the row, place 1 each further block of it, with the same scalars.
-    copy_scalars(t, 1, 0);
     if (masked_out(t, 0)) return;
     const bool direct = keeps_terms_in_result();
-    for (std::ptrdiff_t b = most; b < n; b += most) {
+    // Parts of 1, 2, 4 blocks and so on have a place each, until there are two alike.
+    int parts = 1;
+    std::ptrdiff_t blocks = 1;
+    for (std::ptrdiff_t b = most; b < n; b += most, ++blocks) {
+      copy_scalars(t, parts, 0);
       fetch_all(t, 0, r0, b, length(b), from);
-      t.fold(1, from, b, length(b), direct ? place_of_terms(r0, 0, b) : nullptr);
-      t.add_block(0, 1);
+      t.fold(parts, from, b, length(b), direct ? place_of_terms(r0, 0, b) : nullptr);
+      t.settle_one(parts++);
+      for (std::ptrdiff_t alike = blocks; alike & 1; alike >>= 1, --parts) t.add_block(parts - 2, parts - 1);
     }
+    for (; parts > 1; --parts) t.add_block(parts - 2, parts - 1);
   }
   void fold_next_long(tile_base<T>& t, std::ptrdiff_t r0, int i) const {
     const T* from[max_along];

@@ -104,8 +104,22 @@ template <class L> UFL_FN constexpr int count_along() {
   for (const argument& a : L::args) n += a.along();
   return n;
 }
+/// What stands for a masked element of the k-th operand along the row.
+template <class L> UFL_FN constexpr double neutral_of(int k) {
+  if constexpr (__is_base_of(softmax_loss, L)) return k == 0 ? -UFL_INF : 0;
+  else return L::neutral[k];
+}
 /// Numbers that come once a row: parameters, and targets that do not lie along it.
 template <class L> UFL_FN constexpr int count_scalars() { return arity<L> - count_along<L>() - L::labelled; }
+/// Its properties, and those that follow from what it is made of.
+template <class L> UFL_FN constexpr unsigned all_properties() {
+  unsigned all = L::properties;
+  if constexpr (__is_base_of(row_loss, L)) {
+    if (__is_base_of(softmax_loss, L)) all |= of_logits;
+    if (L::in_double) all |= computed_in_double;
+  }
+  return all;
+}
 /// What finish() gives: the loss of the row, coefficients for spread(), and the derivatives at the label
 /// where they are formed apart.
 template <class D, int N> struct row_result {
@@ -113,6 +127,17 @@ template <class D, int N> struct row_result {
   D c[N ? N : 1];
   D grad_at_label{}, hess_at_label{};
 };
+/// Hands on the parts of an element's jet that lie along the row, in their order: put(x), and put_bound(x) of
+/// the bound.
+template <class L, unsigned Parts, class V, class Put, class PutBound>
+UFL_FN void each_row_part(const jet<V>& j, Put put, PutBound put_bound) {
+  if constexpr (bool(Parts & part_value) && (L::properties & row_value) != 0) put(j.value);
+  if constexpr (Parts & part_grad) put(j.grad);
+  if constexpr (Parts & part_grad2) put(j.grad2);
+  if constexpr (Parts & part_grad3) put(j.grad3);
+  if constexpr (Parts & part_hess) put(j.hess);
+  if constexpr (Parts & part_bound) put_bound(j.hess_bound);
+}
 /// a - b where a may be the same infinity as b: then 0.
 template <class D> UFL_FN D difference_or_zero(D a, D b) { return select(a == b, D(0), a - b); }
 

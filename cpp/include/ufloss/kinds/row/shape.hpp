@@ -35,7 +35,7 @@ template <class L, unsigned Parts> constexpr row_shape make_shape() {
   s.label = s.label_grad_output = s.label_hess_output = -1;
   for (int a = 0; a < arity<L>; ++a) {
     if (L::args[a].along()) {
-      s.neutral[s.lying] = Tile::neutral(s.lying);
+      s.neutral[s.lying] = neutral_of<L>(s.lying);
       s.along[s.lying++] = a;
     } else if (L::args[a].kind == role::label) s.label = a;
     else {

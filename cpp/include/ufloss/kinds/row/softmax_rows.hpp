@@ -20,8 +20,6 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
   static constexpr int along = count_along<L>();
   /// Exponentials cost most, so spread() gets those of fold(); and a row of no logits has no largest one.
   static constexpr bool keeps_terms = true, needs_elements = true;
-  /// A masked logit is -inf, whose probability is 0; a masked weight is 0.
-  static constexpr double neutral(int k) { return k == 0 ? -__builtin_inf() : 0; }
   alignas(64) T scale[tile];  ///< terms to probabilities, but for 2^-bias
   alignas(64) T coefficient[L::coefficients ? L::coefficients : 1][tile];
   alignas(64) T miss[tile];        ///< 1 - P of the largest element where that is below 1/2, else NaN
@@ -33,24 +31,10 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
   UFL_FN void finish_all(int rows, D bias, Get get, Beside beside, std::index_sequence<I...>) {
     const auto put = [](D x, T* to) UFL_INLINE { store(narrow(x, V(0)), to); };
     for (int r = 0; r < rows; r += lanes<T>) {
-      softmax_row<D> s{};
-      s.max = get(of_max, r);
-      s.ties = get(of_ties, r);
-      const D unit = get(of_unit, r);
-      const D rest = get(of_rest, r);
-      // In units of the largest term the bias falls out.  Of several that are largest all but one are in the
-      // rest.
-      s.unbounded = (abs(s.max) == inf<D>()) & (rest == rest);
-      s.rest = select(abs(s.max) == inf<D>(), nan<D>(), rest / unit + (s.ties - D(1)));
-      s.count = beside(this->count, r);
-      if constexpr (L::labelled) s.label = beside(this->label, r);
-      if constexpr (weighted) {
-        s.lower = get(of_lower, r);
-        s.top = get(of_top, r);
-        s.cost = get(of_cost, r);
-        s.entropy = get(of_entropy, r);
-        s.mixed = get(of_mixed, r) / unit;
-      }
+      const auto totals_here = [&](int which) UFL_INLINE { return get(which, r); };
+      D label = D(0);
+      if constexpr (L::labelled) label = beside(this->label, r);
+      const auto s = softmax_row_of<L, weighted, D>(totals_here, beside(this->count, r), label);
       const auto result = L::finish(s, beside(this->scalar[I], r)...);
       put(result.value, this->value + r);
       if constexpr (WithRows) {
@@ -59,10 +43,8 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
           put(result.grad_at_label, this->grad_at_label + r);
           put(result.hess_at_label, this->hess_at_label + r);
         }
-        // Where no logit rules, 1 - P is as good, and needs no entry of its own.
-        const auto rules = (s.ties == D(1)) & (s.miss() <= D(0.5));
-        put(select(rules, s.miss(), nan<D>()), miss + r);
-        const D share = bias / unit / s.total();
+        put(known_miss(s), miss + r);
+        const D share = bias / get(of_unit, r) / s.total();
         put(share, scale + r);
         // For scale_of(), which only rows of several blocks need; they are finished in double.
         if constexpr (sizeof(scalar_t<D>) == 8) doubles<D>::store(share, this->share + r);
@@ -89,28 +71,15 @@ struct softmax_tile : softmax_tile_sums<T, count_along<L>(), L::mixed, L::entrop
   /// smaller than any float.
   UFL_FN T scale_of(int r, T m) const {
     const auto ref = reference_of(V(m));
-    const double c = double(first_lane(ref.c));
-    const double k = double(first_lane(ref.k));
-    return T(changed(share[r], change(c, k, row[of_c][r], row[of_k][r])));
+    const reference<T> of_one = {first_lane(ref.c), first_lane(ref.k), T(0), T(0)};
+    return scale_of_block(share[r], of_one, row[of_c][r], row[of_k][r]);
   }
-  /// What the elements of a row, or of a row in each lane, have in common.
-  struct row_of_tile {
-    V scale, max, miss;
-    V c[L::coefficients ? L::coefficients : 1];
-  };
-  /// The jet of an element: its probability is its term times the row's scale, its complement that of the
-  /// single largest element where it is that one, since 1 - P would lose the digits of a confident row.
+  using row_of_tile = softmax_spread<L, V>;
   template <unsigned Parts, class Put>
-  UFL_FN void put_jet(V x, V y, V exponential, const row_of_tile& row, Put put) const {
-    const mask_t<V> top = (x == row.max) & (row.miss == row.miss);
-    // In two steps: a scale of a block far below the row's largest logit, times 2^-bias, would underflow.
-    const V p = (exponential * row.scale) * V(limits::down);
-    const jet<V> j = L::spread(softmax_entry<V>{x, y, p, select(top, row.miss, V(1) - p), top}, row.c);
-    if constexpr (bool(Parts & part_value) && (L::properties & row_value) != 0) put(j.value);
-    if constexpr (Parts & part_grad) put(j.grad);
-    if constexpr (Parts & part_grad2) put(j.grad2);
-    if constexpr (Parts & part_hess) put(j.hess);
-    if constexpr (Parts & part_bound) put(positive_bound(j.hess_bound));
+  static UFL_FN void put_jet(V x, V y, V exponential, const row_of_tile& row, Put put) {
+    const auto part = [&](V x) UFL_INLINE { put(x); };
+    const auto bound = [&](V x) UFL_INLINE { put(positive_bound(x)); };
+    each_row_part<L, Parts>(row.of(x, y, exponential), part, bound);
   }
   /// Row outputs of one block of row r, from its terms.  out[0] may be e itself.
   template <unsigned Parts>

@@ -3,17 +3,10 @@
 // differences, and memory sets the pace anyway.  Where logarithms would set it, the loss gives factors in the
 // data's type.
 #pragma once
+#include "ufloss/kinds/row/sum_parts.hpp"
 #include "ufloss/kinds/row/tile.hpp"
 
 UFL_BEGIN
-
-/// Elements count as NaN where they are negative and must not be.
-/// One such element makes NaN of the row's sums, of its value and, by way of `sound`, of all its
-/// derivatives.
-template <class L, int A, class D> UFL_FN D checked_element(D x) {
-  if constexpr (is_checked<L>(A)) return select(x >= D(0), x, nan<D>());
-  else return x;
-}
 
 /// Up to `tile` rows of a loss of sums.  A long row is summed in 16 virtual lanes of doubles whatever the
 /// registers, so that no width decides an order; blocks are added with what their rounding lost.
@@ -21,21 +14,16 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   using V = native<T>;
   using D = wide_t<V>;
   using C = chunks<T, 16>;
-  /// Sums of float data are exact enough as they are; those of doubles keep what they lose beside them.
-  static constexpr bool sums_wider_than_data = sizeof(T) < sizeof(double);
-  static constexpr int sums = sums_wider_than_data ? L::sums : L::sums - L::guards;
+  using terms = sum_terms<L, V>;
+  using E = typename terms::E;  ///< in which elements are looked at
+  static constexpr bool sums_wider_than_data = terms::sums_wider_than_data;
+  static constexpr int sums = terms::sums;
   static constexpr int lying = count_along<L>();
   static constexpr int scalars = count_scalars<L>();
-  /// Terms are cheap beside exponentials, so spread() has no use for them; and no elements have sums of 0,
-  /// so an empty row has a value.
-  static constexpr bool keeps_terms = false, needs_elements = false,
-                        gives_factors = std::is_base_of_v<product_loss, L>;
-  static constexpr bool has_next_pass = L::next_sums > 0 && (sums_wider_than_data || L::guards == 0);
-  using E = std::conditional_t<gives_factors, V, D>;  ///< in which elements are looked at
+  static constexpr bool keeps_terms = false, needs_elements = false;
+  static constexpr bool has_next_pass = terms::has_next_pass;
   /// Bytes; softmax rows look farther ahead, but sums are often of short vectors.
   static constexpr int ahead = 2048;
-  static constexpr double neutral(int k) { return L::neutral[k]; }
-  /// Sums of row r at [sum][r]: finish_all() takes them a pack of rows at a time.
   alignas(64) double row[sums][tile];
   alignas(64) double lost[sums][tile];  ///< what the rounding of the sums over blocks lost
   alignas(64) double next[has_next_pass ? L::next_sums : 1][tile];  ///< sums of the last further pass
@@ -66,11 +54,6 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   template <class X> static UFL_FN void columns(X* x, const T* const* in, std::ptrdiff_t at) {
     load_elements(x, in, at, std::make_index_sequence<std::size_t(lying)>{});
   }
-  /// Adds the terms of the elements x.
-  template <class X> static UFL_FN void add_terms(D* sum, const X* x, const D* p) {
-    if constexpr (gives_factors) L::add(sum, x);
-    else L::fold(sum, x, p);
-  }
   /// Where the lanes of a pack that begins at element j stand in the row, in double.
   static UFL_FN D places(std::ptrdiff_t j) { return widen(iota<T>()) + D(double(j)); }
   template <int N> static UFL_FN double sum_packs(D (*sum)[N], int s) {
@@ -99,17 +82,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
               UFL_PREFETCH(reinterpret_cast<const char*>(in[a] + j) + ahead + i * sizeof(V));
         E x[lying];
         columns(x, at, i * lanes<T>);
-        if constexpr (sums_wider_than_data) add_terms(sum[i], x, p);
-        else {  // sums no wider than the data lose digits, which are kept
-          D term[sums];
-          UFL_UNROLL for (int s = 0; s < sums; ++s) term[s] = D(0);
-          add_terms(term, x, p);
-          UFL_UNROLL for (int s = 0; s < sums; ++s) {
-            const auto t = two_sum(sum[i][s], term[s]);
-            sum[i][s] = t.hi;
-            low[i][s] = low[i][s] + t.lo;
-          }
-        }
+        terms::add_keeping(sum[i], low[i], x, p);
         if constexpr (L::needs_argmax)
           compete(L::candidate(x), places(from + j + i * lanes<T>), label, top[i], top_at[i]);
       });
@@ -131,23 +104,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       doubles<D>::store(top_at[i], at + i * width);
     });
     int first = 0;
-    for (int i = 1; i < all_lanes; ++i) {
-      // -1: the lane had no candidate, as where only the label stood in it.
-      const bool earlier = at[i] >= 0 && (at[i] < at[first] || at[first] < 0);
-      if (most[i] > most[first] || (most[i] == most[first] && earlier)) first = i;
-    }
+    for (int i = 1; i < all_lanes; ++i)
+      if (is_ahead(most[i], at[i], most[first], at[first])) first = i;
     best[r] = most[first];
     winner[r] = at[first];
   }
-  /// x, which stands at `at`, against the largest so far; the label takes no part.
-  /// Strictly greater: of equals the first in a lane stays, and a NaN is never ahead.
-  static UFL_FN void compete(D x, D at, D label, D& top, D& top_at) {
-    const auto ahead = (x > top) & !(at == label);
-    top = select(ahead, x, top);
-    top_at = select(ahead, at, top_at);
-  }
-  /// Each lane has a row, whose elements come in their order; so few terms are added plainly, and `lost` is
-  /// 0.
   UFL_NOINLINE void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T*) override {
     for (int r = 0; r < rows; r += lanes<T>) {
       D sum[sums], p[scalars ? scalars : 1];
@@ -157,7 +118,7 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       for (std::ptrdiff_t j = 0; j < n; ++j) {
         E x[lying];
         columns(x, in, j * tile + r);
-        add_terms(sum, x, p);
+        terms::add(sum, x, p);
         if constexpr (L::needs_argmax)
           compete(L::candidate(x), D(double(j)), wide(this->label_at, r), top, top_at);
       }
@@ -175,20 +136,14 @@ template <class L, class T> struct sum_tile : tile_base<T> {
     if constexpr (has_next_pass)
       UFL_UNROLL for (int k = 0; k < L::states; ++k) for (int r = 0; r < rows; ++r) state[k][r] = 0;
   }
-  /// What an infinite sum loses is NaN, and counts nothing.
-  static void add(double& sum, double& rest, double x) {
-    const auto t = two_sum(sum, x);
-    sum = t.hi;
-    rest += t.lo == t.lo ? t.lo : 0;
+  void settle_one(int r) override {
+    if constexpr (has_next_pass)
+      for (int k = 0; k < L::states; ++k) state[k][r] = 0;
   }
   /// Two words across blocks, so that the error does not grow with their number.
   void add_block(int a, int b) override {
-    UFL_UNROLL for (int s = 0; s < sums; ++s) {
-      add(row[s][a], lost[s][a], row[s][b]);
-      lost[s][a] += lost[s][b];
-    }
-    // Strictly greater: blocks come in their order, so of equals the earlier one stays.
-    if (L::needs_argmax && best[b] > best[a]) {
+    for (int s = 0; s < sums; ++s) merge_sums(row[s][a], lost[s][a], row[s][b], lost[s][b]);
+    if (L::needs_argmax && is_ahead(best[b], winner[b], best[a], winner[a])) {
       best[a] = best[b];
       winner[a] = winner[b];
     }
@@ -302,16 +257,10 @@ template <class L, class T> struct sum_tile : tile_base<T> {
   /// of its derivatives, which need not see what made it.
   template <unsigned Parts, class Put>
   static UFL_FN void put_jet(const E* x, const E* c, row_marks<D> marks, V sound, Put put) {
-    jet<E> j;
-    if constexpr (L::needs_argmax) j = L::spread(x, c, marks);
-    else j = L::spread(x, c);
     const auto narrowed = [&](E z) UFL_INLINE { return narrow(z, V(0)) + sound; };
-    if constexpr (bool(Parts & part_value) && (L::properties & row_value) != 0) put(narrowed(j.value));
-    if constexpr (Parts & part_grad) put(narrowed(j.grad));
-    if constexpr (Parts & part_grad2) put(narrowed(j.grad2));
-    if constexpr (Parts & part_grad3) put(narrowed(j.grad3));
-    if constexpr (Parts & part_hess) put(narrowed(j.hess));
-    if constexpr (Parts & part_bound) put(positive_bound(narrowed(j.hess_bound)));
+    const auto part = [&](E z) UFL_INLINE { put(narrowed(z)); };
+    const auto bound = [&](E z) UFL_INLINE { put(positive_bound(narrowed(z))); };
+    each_row_part<L, Parts>(sum_jet<L>(x, c, marks), part, bound);
   }
   /// Derivatives of elements [from, from + n) of row r: order matters to none of them, so they go by packs,
   /// not by virtual lanes.

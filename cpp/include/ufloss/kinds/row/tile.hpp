@@ -4,7 +4,7 @@
 //   adds in the same tree; shorter ones lie side by side, a row in each lane.  Only the length chooses, so
 //   bits do not depend on layout, batch or registers.
 // - A long row is read in blocks that stay in the first-level cache.  Each block has its own reference;
-//   blocks are merged in double.
+//   blocks are merged in double: pairs, pairs of pairs, and so on.
 // - What cannot be used as it lies (strides, float16, masks) is brought into a buffer one block at a time: no
 //   copy of the input.
 // - Masked elements are never looked at: a loss's neutral elements stand for them.
@@ -48,7 +48,9 @@ template <class T> struct tile_base {
   virtual void fold_short(int rows, const T* const* in, std::ptrdiff_t n, T* terms) = 0;
   /// What fold() left of one block of each row becomes the sums of those rows.
   virtual void settle(int rows) = 0;
-  /// Adds the block that was folded into place b to row a, which is settled.
+  /// The same of one row.
+  virtual void settle_one(int r) = 0;
+  /// Adds to row a the elements behind it, row b; both are settled.
   virtual void add_block(int a, int b) = 0;
   /// Does any row ask for another pass?  fold_next() takes it.
   virtual bool next_pass(int) { return false; }
