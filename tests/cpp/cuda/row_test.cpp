@@ -43,6 +43,22 @@ template <class L, unsigned Parts, int Dims, bool Masked> void add_schedules() {
   add<rows_in_passes, L, Parts, Dims, Masked>("passes");
 }
 
+/// Rows that registers hold.
+template <class Schedule, class O> void add_held(const std::string& name, int first, int second) {
+  using L = typename O::loss;
+  kernels["ufloss::gpu::rows_in_" + name + "<ufloss::gpu::row_access<ufloss::" + L::name + ", " +
+          std::to_string(O::parts) + "u, " + type_of(type) + ", 1, false>, " + std::to_string(first) + ", " +
+          std::to_string(second) + ">"] = emulator::run_kernel<Schedule>;
+}
+template <class L, unsigned Parts, int Parties, int Rounds> void add_warps() {
+  using O = row_access<L, Parts, S, 1, false>;
+  add_held<rows_in_warps<O, Parties, Rounds>, O>("warps", Parties, Rounds);
+}
+template <class L, unsigned Parts, int Warps, int Blocks> void add_clusters() {
+  using O = row_access<L, Parts, S, 1, false>;
+  add_held<rows_in_clusters<O, Warps, Blocks>, O>("clusters", Warps, Blocks);
+}
+
 // --- what the CPU says -----
 int isa = -1;
 const loss_record* record(const char* loss, const char* attribute, bool masked) {
@@ -61,9 +77,9 @@ struct output_of_loop {
   const char* attribute;
   int at;
 };
-constexpr output_of_loop each_part_of_jet[] = {{part_value, "", 0},       {part_grad, "grad", 0},
-                                               {part_grad2, "grads", 1},  {part_grad3, "grads", 2},
-                                               {part_hess, "hess", 0},    {part_bound, "hess_bound", 0}};
+constexpr output_of_loop each_part_of_jet[] = {{part_value, "", 0},      {part_grad, "grad", 0},
+                                               {part_grad2, "grads", 1}, {part_grad3, "grads", 2},
+                                               {part_hess, "hess", 0},   {part_bound, "hess_bound", 0}};
 
 // --- calls -----
 /// How an operand lies: its strides follow the dimensions in this order, from the innermost outwards, with
@@ -81,6 +97,7 @@ struct test_call {
   bool masked = false, checked = false, beforehand = true, given = false;
   bool at_end = true;
   int bad_labels = 0, label_bytes = 8;
+  int capability = 7;
 };
 long long compared = 0, ran = 0;
 
@@ -258,7 +275,10 @@ template <class L> void run(const test_call& t, unsigned parts, std::uint64_t se
     const bool is_output = a >= inputs && a < inputs + outputs, is_mask = a >= inputs + outputs;
     const bool along = a < inputs ? L::args[a].along() : is_mask || !(has_value && a == inputs);
     const bool is_label = a < inputs && L::args[a].kind == role::label;
-    data.push_back(make(t, t.lies[std::size_t(a) % t.lies.size()], is_mask ? 1 : is_label ? t.label_bytes : size,
+    data.push_back(make(t, t.lies[std::size_t(a) % t.lies.size()],
+                        is_mask    ? 1
+                        : is_label ? t.label_bytes
+                                   : size,
                         along, is_output));
   }
   fill<L>(t, data, outputs, d);
@@ -282,13 +302,15 @@ template <class L> void run(const test_call& t, unsigned parts, std::uint64_t se
   call.checked = t.checked;
   call.label_bytes = t.label_bytes;
   call.beforehand = t.beforehand;
-  const plan p = plan_row(call, device{});
+  device on;
+  on.major = t.capability;
+  const plan p = plan_row(call, on);
   for (const unsigned order : {0u, 1u, unsigned(2 + seed % 100)}) {
     flag = 0;
     for (launch l : p.launches) {
       const auto kernel = kernels.find(l.kernel);
       if (!check(kernel != kernels.end(), "%s is not compiled here", l.kernel.c_str())) return;
-      if (order == 1) l.grid[0] = std::min(l.grid[0], 2u);  // so that each block has several rows
+      if (order == 1) l.grid[0] = std::min(l.grid[0], 2 * l.cluster);  // so that blocks have several rows
       kernel->second(l, addresses.data(), order);
       ++ran;
     }
@@ -304,7 +326,8 @@ template <class L> void run(const test_call& t, unsigned parts, std::uint64_t se
           char* const to = data[std::size_t(inputs) + k].at(place);
           const double got = get_number<S>(to);
           ++compared;
-          check(same_bits(got, want[k][j]), "%s, order %u, output %zu, element %zu of %lld: %.17g instead of %.17g",
+          check(same_bits(got, want[k][j]),
+                "%s, order %u, output %zu, element %zu of %lld: %.17g instead of %.17g",
                 p.launches[0].kernel.c_str(), order, k, j, t.shape[std::size_t(t.axis)], got, want[k][j]);
           std::memset(to, 0x5a, std::size_t(size));
           place[std::size_t(t.axis)] = 0;
@@ -326,8 +349,8 @@ template <class L> void test_loss(bool every_length) {
   add_schedules<L, L::parts & part_value, 1, false>();
   const lie c_order{{1, 0}}, apart{{1, 0}, 2}, columns{{0, 1}}, back{{1, 0}, 1, 1};
   std::uint64_t seed = 7;
-  for (const long long n : {1ll, 2ll, 5ll, short_rows<L> - 1, short_rows<L>, short_rows<L> + 3, 100ll, block_of<L>,
-                            block_of<L> + 1, 3 * block_of<L> + 5}) {
+  for (const long long n : {1ll, 2ll, 5ll, short_rows<L> - 1, short_rows<L>, short_rows<L> + 3, 100ll,
+                            block_of<L>, block_of<L> + 1, 3 * block_of<L> + 5}) {
     if (!every_length && n > 100 && n < 2 * block_of<L>) continue;
     test_call t;
     t.axis = 1;
@@ -354,6 +377,40 @@ template <class L> void test_loss(bool every_length) {
     t.label_bytes = 12 - t.label_bytes;
   }
 }
+/// Rows in registers: values of one loss, all parts of another.
+template <class L, unsigned Parts> void test_held() {
+  constexpr int parties = 32 * (16 / size) * bytes_of<L> / 128, most = parties < 8 ? parties : 8;
+  constexpr long long few = 8 * short_rows<L>;
+  add_warps<L, Parts, 1, 1>();
+  add_warps<L, Parts, 2, 1>();
+  add_warps<L, Parts, most, 8 / most>();
+  add_clusters<L, Parts, 8, 1>();
+  add_clusters<L, Parts, 16, 1>();
+  add_clusters<L, Parts, 8, 2>();
+  add_clusters<L, Parts, 8, 4>();
+  constexpr long long k = 16 / size;
+  std::uint64_t seed = 70;
+  const auto test = [&](long long rows, long long n, int capability) {
+    test_call t;
+    t.axis = 1;
+    t.shape = {rows, n};
+    t.lies = {lie{{1, 0}}};
+    t.beforehand = false;
+    t.capability = capability;
+    t.bad_labels = 10;
+    run<L>(t, Parts, ++seed);
+  };
+  test(70, short_rows<L>, 7);
+  test(40, few - k, 7);
+  test(33, few + k, 7);
+  test(19, 8 * few - k, 7);
+  test(9, 8 * few, 7);
+  test(3, 8 * few + k, 7);
+  test(3, 3 * 8 * few - k, 9);
+  test(2, 11 * 8 * few + k, 7);
+  test(3, 9 * 8 * few + 5 * k, 9);
+  test(2, 27 * 8 * few + k, 9);
+}
 /// More blocks than are merged at once.
 template <class L> void test_long() {
   test_call t;
@@ -375,6 +432,8 @@ int main() {
   }
   test_loss<softmax_cross_entropy_with_integer_labels>(true);
   test_loss<multiclass_sparsemax_loss>(true);
+  test_held<softmax_cross_entropy_with_integer_labels, part_value | part_grad>();
+  test_held<softmax_cross_entropy_with_integer_labels, part_value>();
   test_loss<poly_loss_cross_entropy>(false);
   if (size > 2) {
     test_loss<log_softmax>(false);
@@ -385,6 +444,8 @@ int main() {
     test_loss<triplet_margin_loss>(false);
     test_loss<categorical_hinge>(false);
     test_loss<smooth_labels>(false);
+    test_held<poly_loss_cross_entropy, poly_loss_cross_entropy::parts>();
+    if (size == 4) test_held<softmax_kl_divergence, part_value | part_grad2>();
     test_long<poly_loss_cross_entropy>();
     test_long<multiclass_sparsemax_loss>();
   }

@@ -9,6 +9,7 @@
 #include "ufloss/cuda/list_plan.hpp"
 #include "ufloss/cuda/pairs_plan.hpp"
 #include "ufloss/cuda/reduce_plan.hpp"
+#include "ufloss/cuda/row_plan.hpp"
 #include "ufloss/ufloss.hpp"
 
 using namespace ufloss;
@@ -17,14 +18,15 @@ using namespace ufloss::gpu;
 namespace {
 
 int printed = 0;
+template <class L> loss_info info_of(const char* family) {
+  return {L::name, kind_of<L>, L::args, arity<L>, L::parts, 0,     all_properties<L>(), 0, "",
+          "",      "",         "",      "",       "",       family};
+}
 void print(const plan& p) {
   for (const launch& l : p.launches) {
     std::printf("// == %s\n%s", l.kernel.c_str(), source_of(l).c_str());
     ++printed;
   }
-}
-template <class L> constexpr loss_info info_of(const char* family) {
-  return {L::name, kind_of<L>, L::args, arity<L>, L::parts, 0, 0, 0, "", "", "", "", "", "", family};
 }
 template <class L> void print(const char* family, unsigned parts, number type, bool masked, bool strided) {
   const loss_info info = info_of<L>(family);
@@ -101,10 +103,31 @@ template <class L> void print_pairs(unsigned parts, number type, bool masked) {
   call.masked = masked;
   print(plan_pairs(call, device{}));
 }
+/// Rows of n in C order, or where `strided` in columns with a mask.
+template <class L>
+void print_rows(const char* family, unsigned parts, number type, long long n, bool strided) {
+  const loss_info info = info_of<L>(family);
+  const long long size = size_of(type), shape[] = {4096, n};
+  const long long in_rows[] = {n * size, size}, columns[] = {size, 4096 * size};
+  const long long of_labels[] = {8, 0}, of_mask[] = {1, 4096};
+  std::vector<operand> operands(std::size_t(arity<L> + count_parts(parts)), {0, strided ? columns : in_rows});
+  for (int a = 0; a < arity<L>; ++a)
+    if (L::args[a].kind == role::label) operands[std::size_t(a)].strides = of_labels;
+  if (strided) operands.push_back({0, of_mask});
+  row_call call{&info, parts, type, 2, shape, 1, operands.data()};
+  call.masked = strided;
+  print(plan_row(call, device{}));
+}
 template <class... L> void print_all(const char* family, loss_list<L...>) {
   const auto loss = [&](auto* l) {
     using X = std::remove_pointer_t<decltype(l)>;
-    if constexpr (kind_of<X> == loss_kind::elementwise) {
+    if constexpr (kind_of<X> == loss_kind::row) {
+      for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
+        for (const long long n : {10, 1000, 32000}) {
+          print_rows<X>(family, X::parts & (part_value | part_grad), type, n, false);
+          print_rows<X>(family, X::parts, type, n, true);
+        }
+    } else if constexpr (kind_of<X> == loss_kind::elementwise) {
       constexpr unsigned all = X::parts & ~unsigned(part_grad3), vg = X::parts & (part_value | part_grad);
       for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
         print<X>(family, vg, type, false, false);
@@ -137,6 +160,12 @@ int main(int argc, char** argv) {
   print_mean<log_cosh>("regression", number::float32, 0, 4096, true);
   print_pairs<clip_loss>(vg | part_grad2 | part_grad3, number::float32, true);
   print_pairs<ntxent_loss>(vg, number::float64, false);
+  print_rows<softmax_cross_entropy_with_integer_labels>("softmax", vg, number::float32, 10, false);
+  print_rows<softmax_cross_entropy>("softmax", vg, number::bfloat16, 1000, true);
+  print_rows<softmax_kl_divergence>("softmax", vg | part_grad2, number::float32, 32000, false);
+  print_rows<multiclass_sparsemax_loss>("multiclass", vg, number::float16, 10, true);
+  print_rows<cosine_distance>("similarity", vg, number::float32, 768, false);
+  print_rows<kl_divergence>("divergence", vg, number::float64, 32000, false);
   if (argc > 1 && !std::strcmp(argv[1], "all")) {
     for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
       for (const long long labels : {100, 1000, 2000}) {
@@ -160,7 +189,12 @@ int main(int argc, char** argv) {
     print_all("deviance", deviance_losses{});
     print_all("divergence", divergence_losses{});
     print_all("ranking", ranking_losses{});
+    print_all("softmax", softmax_losses{});
+    print_all("multiclass", multiclass_losses{});
+    print_all("similarity", similarity_losses{});
+    print_all("contrastive", contrastive_losses{});
+    print_all("segmentation", segmentation_losses{});
   }
-  check(printed >= 4, "%d sources", printed);
+  check(printed >= 10, "%d sources", printed);
   return failures != 0;
 }

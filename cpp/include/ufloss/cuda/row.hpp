@@ -2,7 +2,7 @@
 //
 // A group of threads is the virtual lanes of a row, so sums are taken in the CPU's order and have its bits.
 #pragma once
-#include "ufloss/cuda/row_softmax.hpp"
+#include "ufloss/cuda/row_held.hpp"
 #include "ufloss/cuda/row_sums.hpp"
 
 UFL_BEGIN

@@ -21,7 +21,7 @@ struct row_call {
   long long most_rows = (1ll << 31) - 64;  ///< of one launch
 };
 /// Kernels that are compiled beforehand, by launch::schedule.
-enum row_schedule { row_threads, row_groups, row_passes };
+enum row_schedule { row_threads, row_groups, row_passes, row_warps, row_clusters };
 
 namespace row_details {
 
@@ -33,6 +33,7 @@ inline int count(unsigned parts) {
 }
 struct planner {
   const row_call& call;
+  const device& on;
   const loss_info& loss = *call.loss;
   const int size = size_of(call.type), inputs = loss.nargs, outputs = count(call.parts);
   const int operands = inputs + outputs + call.masked;
@@ -107,12 +108,52 @@ struct planner {
     return collapse(int(shape.size()), shape.data(), all.data(), operands, leader);
   }
 
-  // --- launches -----
-  row_schedule schedule() const {
-    if (n() < 128 / computed_size) return row_threads;
-    return n() <= 8192 / computed_size ? row_groups : row_passes;
+  // --- schedules -----
+  const long long width = 128 / computed_size;       ///< virtual lanes of logits
+  const long long few = 8 * width, block = 8 * few;  ///< what a party of threads and what a warp holds
+  const int parties = int(warp_threads * (16 / size) / width);
+
+  /// Can rows be held in registers?  They are whole bunches of 16 bytes then, in all operands along them.
+  bool can_be_held(const layout& l) const {
+    const bool narrow = size == 2 && computed_size == 8;  // for which there is no room in shared memory
+    if (!(loss.properties & of_logits) || call.masked || call.beforehand || narrow || n() % (16 / size))
+      return false;
+    for (int a = 0; a < operands; ++a) {
+      if (!lies_along(a)) continue;
+      const auto i = std::size_t(a);
+      if (call.operands[a].is_number || stride(a, call.axis) != size) return false;
+      if ((call.operands[a].address + l.offsets[i]) % 16) return false;
+      for (const dimension& d : l.dims)
+        if (d.steps[i] % 16) return false;
+    }
+    return true;
   }
-  void choose_blocks(launch& out, long long rows) const {
+  /// A schedule, and the numbers that its kernel takes besides.
+  struct chosen {
+    row_schedule schedule;
+    int first = 0, second = 0;
+  };
+  static int power_of_two_from(long long x) {
+    int p = 1;
+    while (p < x) p *= 2;
+    return p;
+  }
+  chosen schedule(const layout& l) const {
+    if (n() < width) return {row_threads};
+    const bool held = can_be_held(l);
+    if (n() <= block) {
+      if (!held) return {row_groups};
+      const int shares = power_of_two_from((n() + few - 1) / few), most = std::min(parties, 8);
+      return {row_warps, std::min(shares, most), std::max(shares / most, 1)};
+    }
+    const long long blocks = (n() + block - 1) / block;
+    if (held && on.major >= 9 && blocks <= 64) return {row_clusters, 8, power_of_two_from((blocks + 7) / 8)};
+    if (held && blocks <= 16) return {row_clusters, blocks <= 8 ? 8 : 16, 1};
+    return {row_passes};
+  }
+
+  // --- launches -----
+  void choose_blocks(launch& out, const chosen& by, long long rows) const {
     const auto blocks = [&](long long in_block) { return unsigned((rows + in_block - 1) / in_block); };
     if (out.schedule == row_threads) {
       const long long numbers = std::max(lying(), outputs - has_value) * (n() | 1) * computed_size;
@@ -121,28 +162,40 @@ struct planner {
       out.shared = unsigned(out.block[0] * numbers);
       out.grid[0] = blocks(out.block[0]);
     } else if (out.schedule == row_groups) {
-      const int width = loss.properties & of_logits ? 128 / computed_size : 16;
       out.block[0] = 256;
-      out.grid[0] = blocks(256 / width);
-    } else {
+      out.grid[0] = blocks(256 / (loss.properties & of_logits ? width : 16));
+    } else if (out.schedule == row_passes) {
       out.block[0] = 256;
       out.shared = row_passes_memory;
       out.grid[0] = blocks(1);
+    } else if (out.schedule == row_warps) {
+      out.block[0] = 256;
+      out.shared = row_held_memory;
+      out.grid[0] = blocks(8 * parties / by.first);
+    } else {
+      out.block[0] = unsigned(warp_threads * by.first);
+      out.cluster = unsigned(by.second);
+      out.shared = row_held_memory;
+      out.grid[0] = unsigned(rows) * out.cluster;
     }
+    if (out.block[0] == 256) out.blocks_at_once = 2;  // at most 128 registers
     out.any_grid = true;
   }
   launch launch_of(const layout& l) const {
-    constexpr const char* names[] = {"threads", "groups", "passes"};
+    constexpr const char* names[] = {"threads", "groups", "passes", "warps", "clusters"};
     const int dims = call.beforehand || l.dims.size() > 2 ? most_dims : l.dims.size() == 2 ? 2 : 1;
     launch out;
-    out.schedule = schedule();
+    const chosen by = schedule(l);
+    out.schedule = by.schedule;
     out.includes =
         std::string("#include \"ufloss/cuda/row.hpp\"\n#include \"ufloss/losses/") + loss.family + ".hpp\"\n";
     out.kernel = std::string("ufloss::gpu::rows_in_") + names[out.schedule] +
                  "<ufloss::gpu::row_access<ufloss::" + loss.name + ", " + std::to_string(call.parts) + "u, " +
                  type_of(call.type) + ", " + std::to_string(dims) + ", " + (call.masked ? "true" : "false") +
-                 ">>";
-    choose_blocks(out, l.items());
+                 ">";
+    if (by.first) out.kernel += ", " + std::to_string(by.first) + ", " + std::to_string(by.second);
+    out.kernel += ">";
+    choose_blocks(out, by, l.items());
 
     const auto put_divisor = [&](long long length) {
       const divisor by = divisor_of(length);
@@ -176,8 +229,8 @@ struct planner {
 }  // namespace row_details
 
 /// The launches of a call, none of no rows; std::invalid_argument where the call is wrong.
-inline plan plan_row(const row_call& call, const device&) {
-  const row_details::planner p{call};
+inline plan plan_row(const row_call& call, const device& on) {
+  const row_details::planner p{call, on};
   p.check();
   plan all;
   const layout l = p.rows();

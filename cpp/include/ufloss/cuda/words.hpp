@@ -7,8 +7,8 @@ namespace gpu {
 
 constexpr int warp_threads = 32;  ///< that go together
 
-/// Bytes of shared memory for long rows in passes, whatever the loss.
-constexpr int row_passes_memory = 12 * 1024;
+/// Bytes of shared memory for long rows in passes, and for rows in registers, whatever the loss.
+constexpr int row_passes_memory = 12 * 1024, row_held_memory = 28 * 1024;
 
 /// An address in arguments, of one type whoever packs it.
 using address = long long;
