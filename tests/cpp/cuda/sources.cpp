@@ -24,7 +24,8 @@ template <class L> loss_info info_of(const char* family) {
 }
 void print(const plan& p) {
   for (const launch& l : p.launches) {
-    std::printf("// == %s\n%s", l.kernel.c_str(), source_of(l).c_str());
+    std::printf("// == %s\n%s%s", l.kernel.c_str(), l.cluster > 1 ? "// from sm_90 on\n" : "",
+                source_of(l).c_str());
     ++printed;
   }
 }
@@ -116,14 +117,16 @@ void print_rows(const char* family, unsigned parts, number type, long long n, bo
   if (strided) operands.push_back({0, of_mask});
   row_call call{&info, parts, type, 2, shape, 1, operands.data()};
   call.masked = strided;
-  print(plan_row(call, device{}));
+  device newest;
+  newest.major = 9;
+  print(plan_row(call, newest));
 }
 template <class... L> void print_all(const char* family, loss_list<L...>) {
   const auto loss = [&](auto* l) {
     using X = std::remove_pointer_t<decltype(l)>;
     if constexpr (kind_of<X> == loss_kind::row) {
       for (const number type : {number::float16, number::bfloat16, number::float32, number::float64})
-        for (const long long n : {10, 1000, 32000}) {
+        for (const long long n : {10, 256, 2048, 3000, 32000, 200000}) {
           print_rows<X>(family, X::parts & (part_value | part_grad), type, n, false);
           print_rows<X>(family, X::parts, type, n, true);
         }
@@ -163,6 +166,8 @@ int main(int argc, char** argv) {
   print_rows<softmax_cross_entropy_with_integer_labels>("softmax", vg, number::float32, 10, false);
   print_rows<softmax_cross_entropy>("softmax", vg, number::bfloat16, 1000, true);
   print_rows<softmax_kl_divergence>("softmax", vg | part_grad2, number::float32, 32000, false);
+  print_rows<softmax_cross_entropy_with_integer_labels>("softmax", vg, number::float32, 2048, false);
+  print_rows<poly_loss_cross_entropy>("softmax", vg, number::bfloat16, 128256, false);
   print_rows<multiclass_sparsemax_loss>("multiclass", vg, number::float16, 10, true);
   print_rows<cosine_distance>("similarity", vg, number::float32, 768, false);
   print_rows<kl_divergence>("divergence", vg, number::float64, 32000, false);

@@ -37,6 +37,14 @@ template <int N, class F> UFL_DEVICE void each_index(F f) { each_of(typename ind
 /// then what comes once a row.
 template <class L, unsigned Parts, class S, int Dims, bool Masked> struct row_access {
   using loss = L;
+  static UFL_FN constexpr bool lies_first() {
+    bool yes = true;
+    for (int i = 0; i < arity<L>; ++i) {
+      yes &= L::args[i].along() == (i < count_along<L>());
+      yes &= (L::args[i].kind == role::label) == (L::labelled && i == count_along<L>());
+    }
+    return yes;
+  }
   static constexpr unsigned parts = Parts;
   static constexpr bool is_masked = Masked;
   static constexpr int lying = count_along<L>(), scalars = count_scalars<L>(), inputs = arity<L>;
@@ -44,6 +52,7 @@ template <class L, unsigned Parts, class S, int Dims, bool Masked> struct row_ac
   static constexpr bool has_value = (Parts & part_value) && !(L::properties & row_value);
   static constexpr int results = outputs - has_value;  ///< that lie along the row
   static constexpr int first_result = inputs + has_value, mask = inputs + outputs, operands = mask + Masked;
+  static_assert(lies_first(), "along the row, the label, once a row");
   using arguments = row_arguments<operands, Dims>;
   using T = typename choose<L::in_double, double, compute_t<S>>::type;
 

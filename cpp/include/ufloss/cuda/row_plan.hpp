@@ -156,10 +156,9 @@ struct planner {
   void choose_blocks(launch& out, const chosen& by, long long rows) const {
     const auto blocks = [&](long long in_block) { return unsigned((rows + in_block - 1) / in_block); };
     if (out.schedule == row_threads) {
-      const long long numbers = std::max(lying(), outputs - has_value) * (n() | 1) * computed_size;
-      out.block[0] = 128;
-      while (out.block[0] > warp_threads && out.block[0] * numbers > 48 * 1024) out.block[0] /= 2;
-      out.shared = unsigned(out.block[0] * numbers);
+      out.block[0] = 64;  // whose tile is less than 48 KiB, whatever the loss
+      const long long numbers = std::max(lying(), outputs - has_value) * (n() | 1);
+      out.shared = unsigned(out.block[0] * numbers * computed_size);
       out.grid[0] = blocks(out.block[0]);
     } else if (out.schedule == row_groups) {
       out.block[0] = 256;

@@ -56,11 +56,23 @@ template <class O> struct sum_form {
       x[i] = checked_element<L, i>(X(from[i]));
     });
   }
-  template <class X>
-  static UFL_DEVICE void load(const arguments& a, const row& w, long long j, bool counts, X* x) {
-    T raw[O::lying];
-    O::load(a, w, j, counts, raw);
-    elements(raw, x);
+  /// visit(j, raw): the chunks of a block in their order, of each the lane's element; some are asked for
+  /// before the first is used.
+  template <class Visit>
+  static UFL_DEVICE void each_chunk(const arguments& a, const row& w, long long from, int n, Visit visit) {
+    constexpr int ahead = 4;
+    UFL_ROLLED
+    for (int first = 0; first < n; first += ahead * width) {
+      T raw[ahead][O::lying];
+      UFL_UNROLL for (int i = 0; i < ahead; ++i) {
+        const int j = first + i * width + lanes_of_row::lane();
+        O::load(a, w, from + j, j < n && O::counts(a, w, from + j), raw[i]);
+      }
+      UFL_UNROLL for (int i = 0; i < ahead; ++i) {
+        const int chunk = first + i * width;
+        if (chunk < n) visit(from + chunk + lanes_of_row::lane(), raw[i]);
+      }
+    }
   }
   static UFL_DEVICE void add_element(const E* x, double at, const beside& b, part& p) {
     terms::add_keeping(p.sum, p.lost, x, b.scalar);
@@ -81,12 +93,11 @@ template <class O> struct sum_form {
   /// Of elements [from, from + n), in all lanes of the group.
   static UFL_DEVICE part fold(const arguments& a, const row& w, const beside& b, long long from, int n) {
     part p = none();
-    for (int chunk = 0; chunk < n; chunk += width) {
-      const int j = chunk + lanes_of_row::lane();
+    each_chunk(a, w, from, n, [&](long long j, const T* raw) {
       E x[O::lying];
-      load(a, w, from + j, j < n && O::counts(a, w, from + j), x);
-      add_element(x, double(from + j), b, p);
-    }
+      elements(raw, x);
+      add_element(x, double(j), b, p);
+    });
     UFL_UNROLL for (int s = 0; s < sums; ++s) {
       p.sum[s] = lanes_of_row::sum(p.sum[s]);
       const double lost = terms::sums_wider_than_data ? 0.0 : lanes_of_row::sum(p.lost[s]);
@@ -120,12 +131,11 @@ template <class O> struct sum_form {
                                    long long from, int n, double* sum) {
     UFL_UNROLL for (int k = 0; k < next_sums; ++k) sum[k] = 0;
     if constexpr (has_next_pass) {
-      for (int chunk = 0; chunk < n; chunk += width) {
-        const int j = chunk + lanes_of_row::lane();
+      each_chunk(a, w, from, n, [&](long long j, const T* raw) {
         double x[O::lying];
-        load(a, w, from + j, j < n && O::counts(a, w, from + j), x);
-        L::fold_next(sum, x, s.kept, L::labelled && from + j == b.label);
-      }
+        elements(raw, x);
+        L::fold_next(sum, x, s.kept, L::labelled && j == b.label);
+      });
       UFL_UNROLL for (int k = 0; k < next_sums; ++k) sum[k] =
           is_maximum(k) ? lanes_of_row::largest(sum[k]) : lanes_of_row::sum(sum[k]);
     }
