@@ -58,7 +58,8 @@ cudaError_t start(const launch& l, const device& on, const long long* addresses,
     const cudaError_t error =
         cudaOccupancyMaxActiveBlocksPerMultiprocessor(&at_once, kernel, Threads, l.shared);
     if (error != cudaSuccess) return error;
-    blocks = std::min(blocks, unsigned(std::max(at_once, 1)) * unsigned(on.multiprocessors));
+    const unsigned at_most = unsigned(std::max(at_once, 1)) * unsigned(on.multiprocessors);
+    blocks = std::min(blocks, std::max(at_most / l.cluster, 1u) * l.cluster);
   }
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(blocks, l.grid[1], l.grid[2]);

@@ -57,7 +57,8 @@ struct launch {
   unsigned grid[3] = {1, 1, 1}, block[3] = {warp_threads, 1, 1};
   unsigned cluster = 1;    ///< blocks of one, along x
   unsigned shared = 0;     ///< bytes of dynamic shared memory
-  bool any_grid = false;   ///< do fewer blocks along x the same work?  Then no more than fit at once
+  bool any_grid = false;   ///< do fewer blocks along x, whole clusters, the same work?  Then no more than
+                           ///< fit at once
   int blocks_at_once = 1;  ///< on a multiprocessor, which the compiler is held to
   std::vector<word> words;
 

@@ -32,9 +32,9 @@ template <class O, int Parties, int Rounds> struct held_rows {
     T v[16 / sizeof(T)];
   };
 
-  T x[Rounds][chunks][E];
-  T m;               ///< the largest
-  reference<T> ref;  ///< of it
+  pack held[Rounds][chunks];  ///< as they are stored, which takes fewer registers than what is computed
+  T m;                        ///< the largest
+  reference<T> ref;           ///< of it
   int lane, group, party, row_of_warp;
 
   UFL_DEVICE explicit held_rows(int in_warp)
@@ -56,20 +56,18 @@ template <class O, int Parties, int Rounds> struct held_rows {
   /// Elements [from, from + n), all of them asked for at once.
   UFL_DEVICE void load(const row& w, long long from, int n) {
     const int last = n - E;
-    pack b[Rounds][chunks];
     each_bunch([&](int r, int j) {
       const int i = place(r, j);
-      b[r][j] = load_once(place_of(w, 0, from + (i < last ? i : last)));
-    });
-    each_bunch([&](int r, int j) {
-      UFL_UNROLL for (int e = 0; e < E; ++e) x[r][j][e] = T(storage<S>::get(b[r][j].v[e]));
+      held[r][j] = load_once(place_of(w, 0, from + (i < last ? i : last)));
     });
     if (n == most) return;
+    const S none = storage<S>::put(compute_t<S>(neg(inf<T>())));
     each_bunch([&](int r, int j) {
-      if (place(r, j) > last) UFL_UNROLL for (int e = 0; e < E; ++e) x[r][j][e] = neg(inf<T>());
+      if (place(r, j) > last) UFL_UNROLL for (int e = 0; e < E; ++e) held[r][j].v[e] = none;
     });
   }
-  /// What else lies along the row, beside x[r][j].
+  UFL_DEVICE T x(int r, int j, int e) const { return T(storage<S>::get(held[r][j].v[e])); }
+  /// What else lies along the row, beside held[r][j].
   struct others {
     pack of[O::lying];
   };
@@ -80,7 +78,7 @@ template <class O, int Parties, int Rounds> struct held_rows {
     return y;
   }
   UFL_DEVICE void elements(int r, int j, int e, const others& y, bool here, T* to) const {
-    to[0] = x[r][j][e];
+    to[0] = x(r, j, e);
     UFL_UNROLL for (int k = 1; k < O::lying; ++k) to[k] = here ? T(storage<S>::get(y.of[k].v[e])) : T(0);
   }
 
@@ -117,7 +115,7 @@ template <class O, int Parties, int Rounds> struct held_rows {
   UFL_DEVICE part fold(const row& w, long long from, int n, bool weigh, T* room) {
     m = neg(inf<T>());
     each_bunch([&](int r, int j) {
-      UFL_UNROLL for (int e = 0; e < E; ++e) m = F::lanes_of_row::larger(m, x[r][j][e]);
+      UFL_UNROLL for (int e = 0; e < E; ++e) m = F::lanes_of_row::larger(m, x(r, j, e));
     });
     UFL_UNROLL for (int distance = in_party * Parties / 2; distance; distance /= 2) m =
         F::lanes_of_row::larger(m, exchange_xor(m, distance));
@@ -129,7 +127,10 @@ template <class O, int Parties, int Rounds> struct held_rows {
     each_round([&](int r) { UFL_UNROLL for (int e = 0; e < E; ++e) rest[r][e] = T(0); });
     each_bunch([&](int r, int j) {
       if (chunk(r, j) * width >= n) return;
-      UFL_UNROLL for (int e = 0; e < E; ++e) add_term(x[r][j][e], term(x[r][j][e], ref), m, rest[r][e], ties);
+      UFL_UNROLL for (int e = 0; e < E; ++e) {
+        const T y = x(r, j, e);
+        add_term(y, term(y, ref), m, rest[r][e], ties);
+      }
     });
     all[at_rest] = T(sum(rest, room));
     all[at_ties] = over_row(ties);
@@ -167,6 +168,7 @@ template <class O, int Parties, int Rounds> struct held_rows {
                          T scale) const {
     softmax_spread<L, T> of_row = f.all;
     of_row.scale = scale;
+    const int label = b.label < from || b.label >= from + n ? -1 : int(b.label - from);
     each_bunch([&](int r, int j) {
       const int i = place(r, j);
       if (i >= n) return;
@@ -179,7 +181,7 @@ template <class O, int Parties, int Rounds> struct held_rows {
         each_index<O::results>([&](auto k) {
           constexpr int which = decltype(k)::value;
           to[which].v[e] =
-              O::stored(O::template result<which>(d[which], true, b.is_label(from + i + e), b, f));
+              O::stored(O::template result<which>(d[which], true, L::labelled && i + e == label, b, f));
         });
       }
       UFL_UNROLL for (int k = 0; k < O::results; ++k)

@@ -177,7 +177,8 @@ struct planner {
       out.shared = row_held_memory;
       out.grid[0] = unsigned(rows) * out.cluster;
     }
-    if (out.block[0] == 256) out.blocks_at_once = 2;  // at most 128 registers
+    if (out.block[0] == 256) out.blocks_at_once = 2;                          // at most 128 registers
+    if (out.schedule == row_warps && by.second == 1) out.blocks_at_once = 3;  // 80: 32 of them hold a row
     out.any_grid = true;
   }
   launch launch_of(const layout& l) const {
