@@ -182,16 +182,16 @@ struct softmax_tile_sums : tile_base<T> {
     }
   }
   void settle_one(int r) override {
-    for (int k = 0; k < totals_of<weighted>; ++k) row[k][r] = total_of_block(k, block[k][r]);
+    UFL_UNROLL for (int k = 0; k < totals_of<weighted>; ++k) row[k][r] = total_of_block(k, block[k][r]);
   }
   void add_block(int a, int b) override {
     double of_a[softmax_totals], of_b[softmax_totals];
-    for (int k = 0; k < totals_of<weighted>; ++k) {
+    UFL_UNROLL for (int k = 0; k < totals_of<weighted>; ++k) {
       of_a[k] = row[k][a];
       of_b[k] = row[k][b];
     }
     merge<weighted>(of_a, of_b);
-    for (int k = 0; k < totals_of<weighted>; ++k) row[k][a] = of_a[k];
+    UFL_UNROLL for (int k = 0; k < totals_of<weighted>; ++k) row[k][a] = of_a[k];
   }
 };
 

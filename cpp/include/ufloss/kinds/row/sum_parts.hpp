@@ -38,9 +38,9 @@ template <class L, class V> struct sum_terms {
     if constexpr (sums_wider_than_data) add(sum, x, p);
     else {
       D term[sums];
-      for (int s = 0; s < sums; ++s) term[s] = D(0);
+      UFL_UNROLL for (int s = 0; s < sums; ++s) term[s] = D(0);
       add(term, x, p);
-      for (int s = 0; s < sums; ++s) {
+      UFL_UNROLL for (int s = 0; s < sums; ++s) {
         const auto t = two_sum(sum[s], term[s]);
         sum[s] = t.hi;
         low[s] = low[s] + t.lo;

@@ -137,12 +137,11 @@ template <class L, class T> struct sum_tile : tile_base<T> {
       UFL_UNROLL for (int k = 0; k < L::states; ++k) for (int r = 0; r < rows; ++r) state[k][r] = 0;
   }
   void settle_one(int r) override {
-    if constexpr (has_next_pass)
-      for (int k = 0; k < L::states; ++k) state[k][r] = 0;
+    if constexpr (has_next_pass) UFL_UNROLL for (int k = 0; k < L::states; ++k) state[k][r] = 0;
   }
   /// Two words across blocks, so that the error does not grow with their number.
   void add_block(int a, int b) override {
-    for (int s = 0; s < sums; ++s) merge_sums(row[s][a], lost[s][a], row[s][b], lost[s][b]);
+    UFL_UNROLL for (int s = 0; s < sums; ++s) merge_sums(row[s][a], lost[s][a], row[s][b], lost[s][b]);
     if (L::needs_argmax && is_ahead(best[b], winner[b], best[a], winner[a])) {
       best[a] = best[b];
       winner[a] = winner[b];
