@@ -18,7 +18,10 @@ ARCHITECTURES = ("sm_80", "sm_90", "sm_120")
 # Two blocks of 256 threads fit on a multiprocessor.
 REGISTERS, SPILLED_BYTES = 128, 24
 FROM_90 = "// from sm_90 on\n"  # sources.cpp says so of clusters
-MORE_SPILLED_BYTES = {"half_tweedie_deviance": 128}  # three branches of powers, in double
+MORE_SPILLED_BYTES = {
+    "half_tweedie_deviance": 128,  # three branches of powers, in double
+    ", 4, true, true>": 64,  # of a lattice, with four pairs of states a thread
+}
 
 
 def sources(program, which):
