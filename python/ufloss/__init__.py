@@ -36,10 +36,10 @@ del ALIASES, FUNCTIONS, UFUNCS
 
 
 def __getattr__(name):
-    if name == "compat":  # imported when somebody asks
+    if name in ("compat", "cuda"):  # imported when somebody asks
         from importlib import import_module
 
-        return import_module(".compat", __name__)
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
