@@ -238,7 +238,7 @@ int main() {
   }
   add<ntxent_loss, slopes, float, false>();
   run<ntxent_loss, slopes, float, false>({5, 130, 10, 0.5, 9}, 1);
-  run<ntxent_loss, slopes, float, false>({1, 100, 40, 0.005, 30, true, true}, 3);
+  run<ntxent_loss, slopes, float, false>({1, 100, 40, 0.005, 30, true, true, false}, 3);
   run<ntxent_loss, slopes, float, false>({2, 3, 5, 0.07, 2}, 4);
   add<supervised_contrastive_loss, slopes, float, true>();
   run<supervised_contrastive_loss, slopes, float, true>({5, 120, 6, 0.07, 4, true}, 5);
@@ -250,10 +250,10 @@ int main() {
   run<ntxent_loss, part_value, double, false>({1, 1060, 3, 0.5, 300, false, false, false}, 8);
   add<clip_loss, everything, float, true>();
   run<clip_loss, everything, float, true>({5, 130, 40, 0.4}, 9);
-  run<clip_loss, everything, float, true>({1, 70, 5, 0.004, 1, true, true}, 10);
+  run<clip_loss, everything, float, true>({1, 70, 5, 0.004, 1, true, true, false}, 10);
   add<info_nce_loss, everything, double, false>();
   run<info_nce_loss, everything, double, false>({5, 100, 7, 0.07}, 11);
-  run<info_nce_loss, everything, double, false>({1, 50, 7, 0.0005}, 12);
+  run<info_nce_loss, everything, double, false>({1, 50, 7, 0.0005, 1, false, false, false}, 12);
   add<info_nce_loss, part_grad, bfloat16, false>();
   run<info_nce_loss, part_grad, bfloat16, false>({2, 97, 7, 0.2}, 13);
   test_refusals();

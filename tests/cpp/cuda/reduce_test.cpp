@@ -285,7 +285,13 @@ int main() {
   using none = float;
   add<L, float, false, none, false, false, 1, blocks, 16>();
   run<L, float, false, none, false>({{3000}, {0}}, 1);
-  run<L, float, false, none, false>({{140000}, {0}, true}, 2);
+  // results in double show the order of their sums
+  add<L, double, false, none, false, false, 1, blocks, 16>();
+  run<L, double, false, none, false>({{140000}, {0}, true}, 2);
+  add<B, double, true, double, true, false, 1, rows, 16>();
+  run<B, double, true, double, true>({{50, 137}, {1}, true}, 20);
+  add<B, double, true, double, true, false, 1, columns, 16>();
+  run<B, double, true, double, true>({{150, 45}, {0}, true}, 21);
   add<B, float, true, double, true, true, 1, blocks, 16>();
   run<B, float, true, double, true>({{7, 900}, {1}, true, true}, 3);
   add<B, float, true, double, true, true, 1, rows, 16>();

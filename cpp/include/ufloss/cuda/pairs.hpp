@@ -48,11 +48,11 @@ template <class L, unsigned Parts, class S, bool Masked, bool Tops> struct pairs
           sum[q] = max(sum[q], x);
           sheets[0].at[tile_t::row(q)][tile_t::column(p)] = x;
         } else {
-          const T e = is ? e_of(product, b.top(0)[r]) : T(0);
+          const T e = is ? e_of(product, b.top(e_of, 0, r)) : T(0);
           sum[q] = sum[q] + e;
           if constexpr (moments) moment[q] = fma(e, product - b.own()[r], moment[q]);
           if constexpr (of_columns) {
-            const T f = !is ? T(0) : b.shared() ? e : e_of(product, b.top(last)[k]);
+            const T f = !is ? T(0) : e_of.shared ? e : e_of(product, b.top(e_of, last, k));
             sheets[0].at[tile_t::row(q)][tile_t::column(p)] = f;
             if constexpr (moments)
               sheets[1].at[tile_t::row(q)][tile_t::column(p)] = is ? product - b.own()[k] : T(0);
@@ -95,9 +95,6 @@ template <class L, unsigned Parts, class S, bool Masked, bool Tops> struct pairs
   using arguments = typename context::arguments;
   using T = typename context::T;
 
-  struct range {
-    long long blocks, chunks;
-  };
   /// visit(x) of all partial sums that belong to the vector, in their order.
   template <class F> static UFL_DEVICE void each(const context& b, int side, int what, long long i, F visit) {
     const T* const of_rows = b.template piece<T>(b.a.at.of_rows[what]);

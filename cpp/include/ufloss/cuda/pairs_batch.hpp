@@ -87,6 +87,10 @@ template <class L, unsigned Parts, class S, bool Masked> struct pairs_batch {
     raised_exponential<T, false> own;
     UFL_DEVICE T operator()(T s, T of_row) const { return shared ? raised(s, of_row) : own(s, of_row); }
   };
+  /// The largest product of a vector, where each has its own reference.
+  UFL_DEVICE T top(const exponentials& e, int side, long long i) const {
+    return e.shared ? T(0) : top(side)[i];
+  }
   UFL_DEVICE bool shared() const { return have_shared_reference<T>(state.per_temperature); }
   UFL_DEVICE T reference() const { return shared() ? shared_reference<T>(state.per_temperature) : T(0); }
   UFL_DEVICE exponentials exponential() const {

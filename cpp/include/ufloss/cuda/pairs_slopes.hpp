@@ -22,16 +22,18 @@ template <class L, unsigned Parts, class S, bool Masked> struct pairs_slopes_ker
         const double pull = b.pull(0)[r] + (context::both_ways ? b.pull(1)[r] : 0);
         return T(0) - T(pull * share);
       }
-      const T e = e_of(product, b.top(0)[r]), of_row = b.weight(0)[r];
+      const T e = e_of(product, b.top(e_of, 0, r)), of_row = b.weight(0)[r];
       if constexpr (!context::both_ways) return e * of_row;
       const T of_column = b.weight(1)[k];
-      return b.shared() ? e * (of_row + of_column) : fma(e, of_row, e_of(product, b.top(1)[k]) * of_column);
+      return e_of.shared ? e * (of_row + of_column)
+                         : fma(e, of_row, e_of(product, b.top(e_of, 1, k)) * of_column);
     } else {
       if (r >= n || k >= n || r == k) return T(0);
       T h = T(0);
       if (b.is_other(r, k, n)) {
-        const T e = e_of(product, b.top(0)[r]), of_row = b.weight(0)[r], of_column = b.weight(0)[k];
-        h = b.shared() ? e * (of_row + of_column) : fma(e, of_row, e_of(product, b.top(0)[k]) * of_column);
+        const T e = e_of(product, b.top(e_of, 0, r)), of_row = b.weight(0)[r], of_column = b.weight(0)[k];
+        h = e_of.shared ? e * (of_row + of_column)
+                        : fma(e, of_row, e_of(product, b.top(e_of, 0, k)) * of_column);
       }
       if (b.are_together(r, k, n)) {
         const double of_row = b.share()[r] * L::cost(b.level(0)[r] - double(product)).slope;

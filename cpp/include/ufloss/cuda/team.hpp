@@ -5,7 +5,7 @@
 UFL_BEGIN
 namespace gpu {
 
-/// All functions but rank() are for all threads of the team.
+/// All functions but rank() are for all threads of the team, and what one wrote before, the others see after.
 template <int Threads> struct team {
   static_assert(Threads % warp_threads == 0, "whole warps");
   static constexpr int warps = Threads / warp_threads;
@@ -19,7 +19,10 @@ template <int Threads> struct team {
   template <class T, class F> static UFL_DEVICE T join(T x, T* room, F f) {
     UFL_UNROLL for (int distance = warp_threads / 2; distance; distance /= 2) x =
         f(x, exchange_xor(x, distance));
-    if (warps == 1) return x;
+    if (warps == 1) {
+      sync_warp();  // exchanges order no memory
+      return x;
+    }
     if (rank() % warp_threads == 0) room[rank() / warp_threads] = x;
     sync();
     x = room[0];
