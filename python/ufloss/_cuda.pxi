@@ -1,6 +1,6 @@
 # Plans of kernels, as C++ makes them: what ufloss.cuda asks.
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libcpp cimport bool as cpp_bool
 from libcpp.string cimport string
 from libcpp.vector cimport vector
@@ -125,7 +125,7 @@ cdef class Launches:
         cdef size_t n = l.words.size(), i
         cdef Py_ssize_t count = len(addresses)
         cdef bytes packed = PyBytes_FromStringAndSize(NULL, 8 * (n + 1))
-        cdef long long *to = <long long *>PyBytes_AS_STRING(packed)
+        cdef long long *to = <long long *>PyBytes_AsString(packed)
         cdef int base
         to[0] = <long long>(to + 1)
         for i in range(n):
