@@ -55,51 +55,53 @@ struct list_places {
     }
   }
   /// After `own` is set, by own = exp(score - reference).
-  UFL_FN void add_up() {
-    running_sum rest;  // of all that is left but the largest
+  UFL_FN void add_up() const {
+    const list_places p = *this;  // stores to `leads` might change where arrays are
+    running_sum rest;             // of all that is left but the largest
     double largest = 0, score_of_largest = -UFL_INF, sum = 0;
-    for (long long k = n; k-- > 0;) {
-      if (k + 1 < n && UFL_UNLIKELY(reference[k] != reference[k + 1])) {
-        const double factor = exp_of_difference(reference[k + 1], reference[k]);
+    for (long long k = p.n; k-- > 0;) {
+      if (k + 1 < p.n && UFL_UNLIKELY(p.reference[k] != p.reference[k + 1])) {
+        const double factor = exp_of_difference(p.reference[k + 1], p.reference[k]);
         rest.scale(factor);
         largest *= factor;
         sum *= factor;
       }
-      later[k] = sum;
-      leads[k] = score[k] > score_of_largest;
-      if (leads[k]) {
+      p.later[k] = sum;
+      p.leads[k] = p.score[k] > score_of_largest;
+      if (p.leads[k]) {
         rest.add(largest);
-        largest = own[k];
-        score_of_largest = score[k];
-      } else rest.add(own[k]);
-      beside[k] = rest.sum();
-      total[k] = sum = largest + beside[k];
+        largest = p.own[k];
+        score_of_largest = p.score[k];
+      } else rest.add(p.own[k]);
+      p.beside[k] = rest.sum();
+      p.total[k] = sum = largest + p.beside[k];
     }
   }
   /// put(place, gradient, second derivative), from the first place on; inverse(place): 1/total.
   template <bool WithHess, class Inverse, class Put> UFL_FN void derivatives(Inverse inverse, Put put) const {
+    const list_places p = *this;
     running_sum pull, square, since;  // of 1/total and its square; of beside/total^2 behind the last that led
     double led_pull = 0, led_square = 0;  // the first two as they were there
-    for (long long k = 0; k < n; ++k) {
-      if (k && UFL_UNLIKELY(reference[k] != reference[k - 1])) {  // the one before led
-        const double factor = exp_of_difference(reference[k], reference[k - 1]);
+    for (long long k = 0; k < p.n; ++k) {
+      if (k && UFL_UNLIKELY(p.reference[k] != p.reference[k - 1])) {  // the one before led
+        const double factor = exp_of_difference(p.reference[k], p.reference[k - 1]);
         pull.scale(factor);
         square.scale(factor * factor);
         led_pull *= factor;
         led_square *= factor * factor;
       }
-      const double one = inverse(k), grad = own[k] * pull.sum() - later[k] * one;
+      const double one = inverse(k), grad = p.own[k] * pull.sum() - p.later[k] * one;
       pull.add(one);
       double hess = 0;
       if constexpr (WithHess) {
         square.add(one * one);
-        since.add(beside[k] * one * one);
-        if (leads[k]) {
-          hess = own[k] * (led_pull - own[k] * led_square) + own[k] * since.sum();
+        since.add(p.beside[k] * one * one);
+        if (p.leads[k]) {
+          hess = p.own[k] * (led_pull - p.own[k] * led_square) + p.own[k] * since.sum();
           led_pull = pull.sum();
           led_square = square.sum();
           since = {};
-        } else hess = own[k] * (pull.sum() - own[k] * square.sum());
+        } else hess = p.own[k] * (pull.sum() - p.own[k] * square.sum());
       }
       put(k, grad, hess);
     }
