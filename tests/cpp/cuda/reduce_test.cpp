@@ -183,7 +183,7 @@ template <class L, class S, bool Weighted, class W, bool Masked> void run(const 
   r.axes = int(shape.size());
   r.shape = shape.data();
   r.reduced = reinterpret_cast<bool*>(reduced.data());
-  r.kind = same<C, half> ? 0 : same<C, float> ? 1 : 2;
+  r.type = same<C, half> ? float16_loop : same<C, float> ? float32_loop : float64_loop;
   const loss_record &value = record_of(loss, ""), &both = record_of(loss, "value_and_grad");
   r.inputs = value.nin;
   for (int k = 0; k < inputs; ++k)

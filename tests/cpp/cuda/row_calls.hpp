@@ -27,7 +27,7 @@ using C = std::conditional_t<same<S, bfloat16>, float, S>;  ///< of the CPU's lo
 constexpr int size = int(sizeof(S));
 
 // --- the kernels that are compiled here -----
-inline std::map<std::string, void (*)(const launch&, const long long*, unsigned)> kernels;
+inline std::map<std::string, void (*)(const launch&, const long long*, unsigned, long long)> kernels;
 template <template <class> class Schedule, class L, unsigned Parts, int Dims, bool Masked>
 void add(const char* schedule) {
   const std::string name = std::string("ufloss::gpu::rows_in_") + schedule +
@@ -312,7 +312,7 @@ template <class L> void run(const test_call& t, unsigned parts, std::uint64_t se
       const auto kernel = kernels.find(l.kernel);
       if (!check(kernel != kernels.end(), "%s is not compiled here", l.kernel.c_str())) return;
       if (order == 1) l.grid[0] = std::min(l.grid[0], 2 * l.cluster);  // so that blocks have several rows
-      kernel->second(l, addresses.data(), order);
+      kernel->second(l, addresses.data(), order, 0);
       ++ran;
     }
     bool any_bad = false;

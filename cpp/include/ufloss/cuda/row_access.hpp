@@ -30,7 +30,9 @@ template <int I> struct constant {
   static constexpr int value = I;
 };
 /// f(constant<0>{}), f(constant<1>{}), and so on.
-template <class F, int... I> UFL_DEVICE void each_of(indices<I...>, F f) { (f(constant<I>{}), ...); }
+template <class F, int... I> UFL_DEVICE void each_of(indices<I...>, [[maybe_unused]] F f) {
+  (f(constant<I>{}), ...);
+}
 template <int N, class F> UFL_DEVICE void each_index(F f) { each_of(typename indices_to<N>::type{}, f); }
 
 /// Loss L and some of its parts; what lies along its rows comes first among the arguments, then the label,
@@ -149,7 +151,7 @@ template <class L, unsigned Parts, class S, int Dims, bool Masked> struct row_ac
     if (is_bound && sizeof(S) < sizeof(T))
       y = y < T(storage<S>::least_bound) ? T(storage<S>::least_bound) : y;
     if constexpr (K == 0 && (L::at_label & Parts & part_grad)) y = at_label ? f.grad_at_label : y;
-    if constexpr (K == own_hess && (L::at_label & Parts & (part_hess | part_bound)))
+    if constexpr (K >= own_hess && (L::at_label & Parts & (part_hess | part_bound)))
       y = at_label ? f.hess_at_label : y;
     if (b.invalid) y = nan<T>();
     constexpr double masked = L::masked;
