@@ -10,7 +10,7 @@ import ufloss.cuda as uc
 pytestmark = pytest.mark.cuda_emu
 
 
-def test_a_second_call_costs_at_most_20_microseconds(cupy, machine, monkeypatch):
+def test_a_second_call_costs_microseconds(cupy, machine, monkeypatch):
     machine.runs = False
     x, y = cupy.array(np.zeros(100, "f4")), cupy.array(np.ones(100, "f4"))
     results = cupy.empty((100,), "f4")
@@ -24,4 +24,4 @@ def test_a_second_call_costs_at_most_20_microseconds(cupy, machine, monkeypatch)
         best = min(best, (time.perf_counter() - began) / calls)
         machine.launched.clear()
     assert len(uc.huber_loss.value_and_grad.entries) == 1
-    assert best < 20e-6
+    assert best < 40e-6  # 7 to 16 were measured; slower machines and busy ones run this too
